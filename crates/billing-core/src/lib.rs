@@ -1,0 +1,7 @@
+#![no_std]
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+
+pub mod journal;
+pub mod receipt;
+pub mod tariff;

@@ -1,0 +1,6 @@
+#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+
+pub mod bl0942;
+pub mod flash;
+pub mod mfrc522;

@@ -1,0 +1,2 @@
+//! The pile on a desk.
+fn main() {}
