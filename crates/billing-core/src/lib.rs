@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod cost;
 pub mod journal;
 pub mod receipt;
 pub mod tariff;
