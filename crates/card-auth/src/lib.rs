@@ -1,3 +1,28 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+#[cfg(test)]
+extern crate std;
+
+mod alias;
+pub mod iso14443a;
+pub mod mfrc522;
+mod presence;
+mod reader;
+mod roster;
+pub mod testing;
+mod uid;
+mod watch;
+mod watchdog;
+
+pub use alias::AliasKey;
+pub use presence::{Edge, Presence};
+pub use reader::{Card, CardReader, Field};
+pub use roster::{Identity, Policy, UidOnly, identify};
+pub use uid::{InvalidUid, Uid, UidSize};
+pub use watch::{CardEvent, CardWatch};
+pub use watchdog::{Verdict, Watchdog};
+
+#[cfg(test)]
+mod tests;

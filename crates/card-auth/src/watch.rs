@@ -1,0 +1,102 @@
+//! A reader, watched: taps and the reader's own health, one event at a time.
+
+use crate::{Card, CardReader, Edge, Presence, Verdict, Watchdog};
+
+/// What a watched reader has to say.
+///
+/// ```
+/// use card_auth::CardEvent;
+/// assert_ne!(CardEvent::ReaderLost, CardEvent::ReaderBack);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardEvent {
+    /// A tap.
+    Presented(Card),
+    /// The tapped card is gone.
+    Removed,
+    /// The reader stopped answering and is being reset. Said once.
+    ReaderLost,
+    /// It answers again. Said once.
+    ReaderBack,
+}
+
+/// A [`CardReader`] with its [`Presence`] and its [`Watchdog`]: ask it at a steady pace, about ten
+/// times a second.
+///
+/// A failed look leaves the presence as it is: a card that lay on the reader before and after a
+/// reset was tapped once.
+///
+/// ```
+/// use card_auth::{CardEvent, CardWatch, Card, Field, Uid, testing::ScriptedReader};
+/// use pile_units::Strength;
+/// # embassy_futures::block_on(async {
+/// let card = Card { uid: Uid::from_bytes(&[1, 2, 3, 4])?, strength: Strength::UidOnly };
+/// let looks = [Ok(Field::Empty), Ok(Field::One(card.clone())), Ok(Field::One(card.clone()))];
+/// let mut watch = CardWatch::new(ScriptedReader::new(looks.into_iter()));
+/// assert_eq!(watch.poll().await, None);
+/// assert_eq!(watch.poll().await, Some(CardEvent::Presented(card)));
+/// assert_eq!(watch.poll().await, None);
+/// # Ok::<(), card_auth::InvalidUid>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct CardWatch<R> {
+    reader: R,
+    presence: Presence,
+    watchdog: Watchdog,
+}
+
+impl<R: CardReader> CardWatch<R> {
+    /// Watches `reader` with the default tolerance and limit.
+    pub fn new(reader: R) -> Self {
+        Self::with(reader, Presence::default(), Watchdog::default())
+    }
+
+    /// Watches `reader` with a tolerance and a limit of your own.
+    pub const fn with(reader: R, presence: Presence, watchdog: Watchdog) -> Self {
+        Self {
+            reader,
+            presence,
+            watchdog,
+        }
+    }
+
+    /// Looks once, and resets the reader when it is time to.
+    ///
+    /// The look that finds the reader back says only that; what lies in the field is said by the
+    /// next.
+    ///
+    /// # Cancellation safety
+    /// A look that is dropped half way loses nothing but itself.
+    pub async fn poll(&mut self) -> Option<CardEvent> {
+        let Ok(field) = self.reader.poll().await else {
+            let Verdict::Reset { newly_lost } = self.watchdog.failed() else {
+                return None;
+            };
+            // If it fails, the next looks fail too and the next reset comes.
+            let _ = self.reader.reset().await;
+            return newly_lost.then_some(CardEvent::ReaderLost);
+        };
+        if self.watchdog.good() == Verdict::Back {
+            return Some(CardEvent::ReaderBack);
+        }
+        match self.presence.observe(field)? {
+            Edge::Presented(card) => Some(CardEvent::Presented(card)),
+            Edge::Removed => Some(CardEvent::Removed),
+        }
+    }
+
+    /// True while the reader does not answer.
+    pub const fn is_lost(&self) -> bool {
+        self.watchdog.is_lost()
+    }
+
+    /// How often the reader had to be reset.
+    pub const fn resets(&self) -> u32 {
+        self.watchdog.resets()
+    }
+
+    /// Gives the reader back.
+    pub fn release(self) -> R {
+        self.reader
+    }
+}
