@@ -1,2 +1,87 @@
-//! The commands of the workspace.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod demo;
+mod gate;
+mod hygiene;
+mod layout;
+mod machine;
+mod metadata;
+mod process;
+mod runner;
+mod source;
+mod steps;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::process::Workspace;
+
+/// The commands of the openpile workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds the virtual pile in release and runs its demo.
+    Demo(demo::Options),
+    /// Tests everything that can be tested here, and ends with a table of the steps.
+    Test(Selection),
+    /// Tests as `test` does, and takes a skipped step or a stale lock file for a failure.
+    Ci(Selection),
+}
+
+/// Which steps run.
+#[derive(clap::Args)]
+struct Selection {
+    /// Runs this step only; may be repeated.
+    #[arg(long, value_name = "STEP", value_parser = steps::names())]
+    only: Vec<String>,
+    /// Names the steps and what each shows, and runs none.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, String> {
+    let environment_is_ci =
+        std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
+    match command {
+        Command::Demo(options) => {
+            demo::run(&Workspace::find(false)?, options).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Test(selection) => Ok(test(&Workspace::find(environment_is_ci)?, &selection)),
+        Command::Ci(selection) => Ok(test(&Workspace::find(true)?, &selection)),
+    }
+}
+
+fn test(workspace: &Workspace, selection: &Selection) -> ExitCode {
+    if selection.list {
+        print!("{}", table::catalogue(steps::STEPS));
+        return ExitCode::SUCCESS;
+    }
+    let chosen = steps::STEPS
+        .iter()
+        .filter(|step| selection.only.is_empty() || selection.only.iter().any(|o| o == step.name));
+    let reports = runner::run(workspace, chosen);
+    print!("{}", table::summary(&reports));
+    if reports.iter().any(|report| report.outcome.is_failure()) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

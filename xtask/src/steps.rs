@@ -1,0 +1,117 @@
+//! The steps of `cargo xtask test`, in their order: the cheap ones first.
+//!
+//! A new step is one entry of [`STEPS`]; `process::run(workspace.cargo(..))` is most of what it
+//! needs.
+
+use crate::process::{self, Workspace};
+use crate::runner::{Outcome, Step};
+use crate::{gate, hygiene, layout, machine};
+
+/// Every step.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "hygiene",
+        shows: "short files, no stub, no float in a domain crate, licences, front pages",
+        run: hygiene::check,
+    },
+    Step {
+        name: "layout",
+        shows: "dependencies point down, and no domain crate asks for std or alloc",
+        run: layout::check,
+    },
+    Step {
+        name: "fmt",
+        shows: "the code is formatted",
+        run: fmt,
+    },
+    Step {
+        name: "openssl",
+        shows: "the machine has the openssl that the tests hold our signatures against",
+        run: machine::openssl,
+    },
+    Step {
+        name: "no-std-gate",
+        shows: "every domain crate links and runs without std and without an allocator",
+        run: gate::check,
+    },
+    Step {
+        name: "gate-sees-std",
+        shows: "the gate goes red when std leaks in",
+        run: |workspace| gate::refuses(workspace, gate::Leak::Std),
+    },
+    Step {
+        name: "gate-sees-alloc",
+        shows: "the gate goes red when alloc leaks in",
+        run: |workspace| gate::refuses(workspace, gate::Leak::Alloc),
+    },
+    Step {
+        name: "clippy",
+        shows: "no warning in any target of the workspace",
+        run: clippy,
+    },
+    Step {
+        name: "test",
+        shows: "unit, property, integration and documentation tests",
+        run: |workspace| {
+            process::run(
+                workspace
+                    .cargo("test")
+                    .args(["--workspace", "--no-fail-fast"]),
+            )
+        },
+    },
+    Step {
+        name: "docs",
+        shows: "the documentation builds without a warning",
+        run: |workspace| {
+            let mut cargo = workspace.cargo("doc");
+            process::run(
+                cargo
+                    .args(["--workspace", "--no-deps"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            )
+        },
+    },
+];
+
+/// The names of the steps, for the command line.
+pub fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
+}
+
+fn fmt(workspace: &Workspace) -> Outcome {
+    if !process::succeeds(workspace.cargo("fmt").arg("--version")) {
+        return Outcome::Skipped("rustfmt is missing: rustup component add rustfmt".into());
+    }
+    process::run(workspace.cargo("fmt").args(["--all", "--check"])).and_then(|| {
+        let mut gate = workspace.cargo("fmt");
+        process::run(gate.args(["--manifest-path", gate::MANIFEST, "--check"]))
+    })
+}
+
+fn clippy(workspace: &Workspace) -> Outcome {
+    if !process::succeeds(workspace.cargo("clippy").arg("--version")) {
+        return Outcome::Skipped("clippy is missing: rustup component add clippy".into());
+    }
+    let deny = ["--", "-D", "warnings"];
+    process::run(
+        workspace
+            .cargo("clippy")
+            .args(["--workspace", "--all-targets"])
+            .args(deny),
+    )
+    .and_then(|| process::run(gate::cargo(workspace, "clippy").args(deny)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_steps_share_a_name() {
+        let mut names = names();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STEPS.len());
+    }
+}
