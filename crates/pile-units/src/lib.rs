@@ -5,12 +5,14 @@
 mod credential;
 mod electric;
 mod ids;
+mod limits;
 mod money;
 mod time;
 
 pub use credential::{CardAlias, Credential, Role, Strength};
 pub use electric::{Current, Energy, Power, Temperature, Voltage};
 pub use ids::{AccountId, CredentialId, MAX_PORTS, PileId, PortId, SessionId, TariffVersion};
+pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
 pub use time::{ClockQuality, Duration, Instant, UnixSeconds, UtcOffset, WallTime};
 

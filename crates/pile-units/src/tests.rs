@@ -93,3 +93,29 @@ fn all_sixteen_ports_have_a_number_and_the_seventeenth_does_not() {
     assert!(PortId::from_number(17).is_err());
     assert!(PortId::from_index(16).is_err());
 }
+
+#[test]
+fn limits_survive_the_wire_and_illegal_ones_do_not() {
+    let mut buffer = [0; 64];
+    let bytes = postcard::to_slice(&Limits::default(), &mut buffer).unwrap();
+    assert_eq!(postcard::from_bytes::<Limits>(bytes), Ok(Limits::default()));
+    // The first field, port power 1000 W = 1_000_000 mW, is a three-byte varint: make it tiny.
+    bytes[0] = 0x80;
+    bytes[1] = 0x80;
+    bytes[2] = 0x01;
+    assert!(postcard::from_bytes::<Limits>(bytes).is_err());
+}
+
+#[test]
+fn unplugged_cannot_be_set_at_or_above_full() {
+    assert!(
+        Limits::default()
+            .with_unplugged_power(Power::from_watts(15))
+            .is_err()
+    );
+    assert!(
+        Limits::default()
+            .with_unplugged_power(Power::from_watts(14))
+            .is_ok()
+    );
+}
