@@ -1,0 +1,197 @@
+//! The record frame and the hash chain that runs through all frames.
+
+use sha2::{Digest, Sha256};
+
+use super::repair::{CRC, correct};
+use super::{Head, Identity, MAX_PAYLOAD, VERSION};
+
+/// Bytes of a frame beside its payload: length, mark, chain tag, check sum.
+pub(super) const OVERHEAD: usize = 10;
+/// The longest frame after padding to any allowed write size.
+pub(super) const FRAME_MAX: usize = 256;
+const TAG: usize = 4;
+
+/// What a frame is: the top two bits of its second byte. The pattern `11` of erased flash is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    Record,
+    Snapshot,
+    End,
+}
+
+impl Mark {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Record => 0,
+            Self::Snapshot => 1,
+            Self::End => 2,
+        }
+    }
+
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::Record),
+            1 => Some(Self::Snapshot),
+            2 => Some(Self::End),
+            _ => None,
+        }
+    }
+}
+
+/// A point between two frames: the next sequence number and the chain's head so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chain {
+    pub seq: u64,
+    pub head: Head,
+}
+
+impl Chain {
+    /// The point before the first record of a journal.
+    pub fn genesis(identity: Identity) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"openpile journal");
+        hash.update([VERSION]);
+        hash.update(identity.0);
+        Self {
+            seq: 1,
+            head: Head(hash.finalize().into()),
+        }
+    }
+
+    /// The point after one more frame.
+    pub fn after(&self, mark: Mark, payload: &[u8]) -> Self {
+        let length = u8::try_from(payload.len()).unwrap_or(u8::MAX);
+        let mut hash = Sha256::new();
+        hash.update(self.head.0);
+        hash.update(self.seq.to_le_bytes());
+        hash.update([mark.code(), length]);
+        hash.update(payload);
+        Self {
+            seq: self.seq.saturating_add(1),
+            head: Head(hash.finalize().into()),
+        }
+    }
+
+    /// The second byte of the frame that continues the chain here.
+    fn mark_byte(&self, mark: Mark) -> u8 {
+        let [low, ..] = self.seq.to_le_bytes();
+        (mark.code() << 6) | (low & 0x3f)
+    }
+}
+
+/// A frame that verified against the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub mark: Mark,
+    /// Bytes of payload, which start at [`PAYLOAD_AT`].
+    pub len: usize,
+    /// The chain after this frame.
+    pub next: Chain,
+}
+
+/// Where the payload starts in a frame.
+pub(super) const PAYLOAD_AT: usize = 2;
+
+/// Writes a frame into `out` and returns the chain after it. `out` beyond the frame becomes 0xFF.
+/// `None` for a payload that is empty or too long.
+pub(super) fn emit(
+    chain: &Chain,
+    mark: Mark,
+    payload: &[u8],
+    out: &mut [u8; FRAME_MAX],
+) -> Option<Chain> {
+    if payload.is_empty() || payload.len() > MAX_PAYLOAD {
+        return None;
+    }
+    let next = chain.after(mark, payload);
+    let length = u8::try_from(payload.len()).ok()?;
+    out.fill(0xff);
+    let covered = PAYLOAD_AT + payload.len() + TAG;
+    let (body, check) = out.split_at_mut_checked(covered)?;
+    let (start, rest) = body.split_first_chunk_mut::<PAYLOAD_AT>()?;
+    *start = [length, chain.mark_byte(mark)];
+    let (data, tag) = rest.split_at_mut_checked(payload.len())?;
+    data.copy_from_slice(payload);
+    tag.copy_from_slice(next.head.0.get(..TAG)?);
+    let sum = CRC.checksum(body);
+    check.get_mut(..4)?.copy_from_slice(&sum.to_le_bytes());
+    Some(next)
+}
+
+/// Splits the frame that starts `bytes` into what its check sum covers and the check sum.
+fn split(bytes: &[u8]) -> Option<(&[u8], u32)> {
+    let length = usize::from(*bytes.first()?);
+    if length == 0 || length > MAX_PAYLOAD {
+        return None;
+    }
+    let (covered, rest) = bytes.split_at_checked(PAYLOAD_AT + length + TAG)?;
+    let (sum, _) = rest.split_first_chunk::<4>()?;
+    Some((covered, u32::from_le_bytes(*sum)))
+}
+
+/// True if a whole frame with a right check sum starts `bytes`, whatever chain it belongs to.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    split(bytes).is_some_and(|(covered, sum)| CRC.checksum(covered) == sum)
+}
+
+/// Verifies everything but the check sum of the frame whose covered bytes are given.
+fn continues(covered: &[u8], chain: &Chain) -> Option<Frame> {
+    let (&[length, second], rest) = covered.split_first_chunk::<PAYLOAD_AT>()?;
+    let mark = Mark::from_code(second >> 6)?;
+    let (payload, tag) = rest.split_at_checked(usize::from(length))?;
+    if second != chain.mark_byte(mark) {
+        return None;
+    }
+    let next = chain.after(mark, payload);
+    (next.head.0.get(..TAG) == Some(tag)).then_some(Frame {
+        mark,
+        len: payload.len(),
+        next,
+    })
+}
+
+/// Verifies the frame that starts `bytes` as the continuation of `chain`.
+pub(super) fn check(bytes: &[u8], chain: &Chain) -> Option<Frame> {
+    let (covered, sum) = split(bytes)?;
+    if CRC.checksum(covered) != sum {
+        return None;
+    }
+    continues(covered, chain)
+}
+
+/// Finds the one bit whose flip makes the start of `bytes` the continuation of `chain`, and flips
+/// it. Leaves `bytes` alone if there is none.
+///
+/// A frame that lacks one bit is a torn write that no reader can tell from a whole one in which a
+/// bit has flipped since; giving it back whole is right for both.
+pub(super) fn repair(bytes: &mut [u8], chain: &Chain) -> Option<Frame> {
+    repair_length(bytes, chain).or_else(|| repair_rest(bytes, chain))
+}
+
+fn repair_length(bytes: &mut [u8], chain: &Chain) -> Option<Frame> {
+    for bit in 0..8 {
+        *bytes.first_mut()? ^= 1 << bit;
+        if let Some(frame) = check(bytes, chain) {
+            return Some(frame);
+        }
+        *bytes.first_mut()? ^= 1 << bit;
+    }
+    None
+}
+
+fn repair_rest(bytes: &mut [u8], chain: &Chain) -> Option<Frame> {
+    let (covered, sum) = split(bytes)?;
+    let length = covered.len();
+    let covered = bytes.get_mut(..length)?;
+    let flip = correct(covered, sum)?;
+    // A bit of the length byte was tried before, with the frame end that it implies.
+    let frame = if flip.byte == Some(0) {
+        None
+    } else {
+        continues(covered, chain)
+    };
+    if frame.is_none() {
+        flip.apply(covered);
+    }
+    frame
+}

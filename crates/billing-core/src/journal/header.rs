@@ -1,0 +1,135 @@
+//! The page header.
+
+use super::frame::Chain;
+use super::repair::{CRC, correct};
+use super::{Head, Identity, Layout, VERSION};
+
+/// Bytes of a header before padding.
+pub(super) const HEADER: usize = 84;
+/// The longest header after padding to any allowed write size.
+pub(super) const HEADER_MAX: usize = 128;
+const MAGIC: [u8; 4] = *b"OPLJ";
+const RECOVERY: u8 = 1;
+
+/// What a page says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The page before ends with bytes that are not part of the log.
+    pub recovery: bool,
+    /// Pages opened before this one since the journal was formatted.
+    pub counter: u32,
+    /// The first page of the newest committed snapshot, or the journal's first page.
+    pub base: u32,
+    /// The first page of the uncommitted snapshot that this page belongs to.
+    pub begun: Option<u32>,
+    /// The chain before the first frame of this page.
+    pub first: Chain,
+    pub identity: Identity,
+    pub page_size: u32,
+    pub write_size: u8,
+}
+
+/// What stands where a header should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    Valid(Header),
+    /// The header of a journal in another format.
+    Version(u8),
+    Nothing,
+}
+
+impl Header {
+    pub fn emit(&self, out: &mut [u8; HEADER_MAX]) {
+        let mut fields = [0xff; HEADER];
+        let none = u32::MAX;
+        let mut at = fields.iter_mut();
+        let mut put = |bytes: &[u8]| {
+            for (byte, slot) in bytes.iter().zip(at.by_ref()) {
+                *slot = *byte;
+            }
+        };
+        put(&MAGIC);
+        put(&[
+            VERSION,
+            if self.recovery { RECOVERY } else { 0 },
+            self.write_size,
+            0,
+        ]);
+        put(&self.page_size.to_le_bytes());
+        put(&self.counter.to_le_bytes());
+        put(&self.base.to_le_bytes());
+        put(&self.begun.unwrap_or(none).to_le_bytes());
+        put(&self.first.seq.to_le_bytes());
+        put(&self.identity.0);
+        put(&self.first.head.0);
+        out.fill(0xff);
+        let sum = fields
+            .split_last_chunk::<4>()
+            .map_or(0, |(covered, _)| CRC.checksum(covered));
+        let all = fields
+            .iter()
+            .take(HEADER - 4)
+            .copied()
+            .chain(sum.to_le_bytes());
+        for (slot, byte) in out.iter_mut().zip(all) {
+            *slot = byte;
+        }
+    }
+
+    /// Reads a header, mending one wrong bit.
+    pub fn parse(bytes: &[u8]) -> Found {
+        let Some(fields) = bytes.first_chunk::<HEADER>() else {
+            return Found::Nothing;
+        };
+        let Some((covered, sum)) = fields.split_last_chunk::<4>() else {
+            return Found::Nothing;
+        };
+        let sum = u32::from_le_bytes(*sum);
+        let mut mended = [0; HEADER - 4];
+        mended.copy_from_slice(covered);
+        let whole = CRC.checksum(covered) == sum || correct(&mut mended, sum).is_some();
+        if let Some(header) = whole.then(|| Self::fields(&mended)).flatten() {
+            return Found::Valid(header);
+        }
+        match fields {
+            [b'O', b'P', b'L', b'J', version, ..] if *version != VERSION => {
+                Found::Version(*version)
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    fn fields(covered: &[u8; HEADER - 4]) -> Option<Self> {
+        let (magic, rest) = covered.split_first_chunk::<4>()?;
+        let (&[version, flags, write_size, zero], rest) = rest.split_first_chunk::<4>()?;
+        let (page_size, rest) = rest.split_first_chunk::<4>()?;
+        let (counter, rest) = rest.split_first_chunk::<4>()?;
+        let (base, rest) = rest.split_first_chunk::<4>()?;
+        let (begun, rest) = rest.split_first_chunk::<4>()?;
+        let (seq, rest) = rest.split_first_chunk::<8>()?;
+        let (identity, rest) = rest.split_first_chunk::<16>()?;
+        let (head, _) = rest.split_first_chunk::<32>()?;
+        if *magic != MAGIC || version != VERSION || flags & !RECOVERY != 0 || zero != 0 {
+            return None;
+        }
+        let begun = u32::from_le_bytes(*begun);
+        Some(Self {
+            recovery: flags & RECOVERY != 0,
+            counter: u32::from_le_bytes(*counter),
+            base: u32::from_le_bytes(*base),
+            begun: (begun != u32::MAX).then_some(begun),
+            first: Chain {
+                seq: u64::from_le_bytes(*seq),
+                head: Head(*head),
+            },
+            identity: Identity(*identity),
+            page_size: u32::from_le_bytes(*page_size),
+            write_size,
+        })
+    }
+
+    /// True if the header was written for this page size, write size and place.
+    pub fn fits(&self, layout: &Layout) -> bool {
+        self.page_size == layout.page && u32::from(self.write_size) == layout.align
+    }
+}
