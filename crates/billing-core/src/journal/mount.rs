@@ -3,6 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::cursor::{Cursor, Fault, Phase, Window, corrupt, is_blank, read_header};
+use super::frame::Chain;
 use super::header::{Found, Header};
 use super::layout::Layout;
 use super::{Corruption, Damage, Entry, Geometry, Journal, Mended, MountError, State, Tail};
@@ -53,33 +54,10 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             Fault::Flash(error) => MountError::Flash(error),
             Fault::Corrupt(what) => MountError::Corrupt(what),
         };
-        let bad = |kind| fault(corrupt(&layout, newest.counter, newest.first.seq, kind));
-        // The pages of a snapshot that was not committed are not part of the log.
-        let last = newest
-            .begun
-            .map_or(Some(newest.counter), |begun| begun.checked_sub(1));
-        let last = last
-            .filter(|last| newest.base <= *last && *last <= newest.counter)
-            .filter(|_| newest.counter - newest.base < layout.pages)
-            .ok_or(bad(Damage::Header))?;
         let identity = newest.identity;
-        // The first page of that snapshot says where the log ends.
-        let goal = if let Some(begun) = newest.begun {
-            let found = read_header(&mut flash, &layout, layout.index(begun)).await;
-            match found.map_err(MountError::Flash)? {
-                Found::Valid(header)
-                    if header.counter == begun
-                        && header.begun == newest.begun
-                        && header.base == newest.base
-                        && header.identity == identity =>
-                {
-                    Some(header.first)
-                }
-                _ => return Err(bad(Damage::Header)),
-            }
-        } else {
-            None
-        };
+        let (last, goal) = end_of_log(&mut flash, &layout, &newest)
+            .await
+            .map_err(fault)?;
         let mut cursor = Cursor::open(&mut flash, layout, identity, newest.base, last, goal)
             .await
             .map_err(fault)?;
@@ -189,6 +167,40 @@ async fn newest<F: NorFlash>(
         }
     }
     Err(MountError::Blank)
+}
+
+/// The last page of the log, and its end where a header says so: the pages of a snapshot that was
+/// not committed are not part of the log, and the first of them proves where it ends.
+async fn end_of_log<F: NorFlash>(
+    flash: &mut F,
+    layout: &Layout,
+    newest: &Header,
+) -> Result<(u32, Option<Chain>), Fault<F::Error>> {
+    let bad = || corrupt(layout, newest.counter, newest.first.seq, Damage::Header);
+    let last = newest
+        .begun
+        .map_or(Some(newest.counter), |begun| begun.checked_sub(1));
+    let last = last
+        .filter(|last| newest.base <= *last && *last <= newest.counter)
+        .filter(|_| newest.counter - newest.base < layout.pages)
+        .ok_or_else(bad)?;
+    let Some(begun) = newest.begun else {
+        return Ok((last, None));
+    };
+    match read_header(flash, layout, layout.index(begun))
+        .await
+        .map_err(Fault::Flash)?
+    {
+        Found::Valid(header)
+            if header.counter == begun
+                && header.begun == newest.begun
+                && header.base == newest.base
+                && header.identity == newest.identity =>
+        {
+            Ok((last, Some(header.first)))
+        }
+        _ => Err(bad()),
+    }
 }
 
 /// Fails if the snapshot whose pages are about to be erased was committed after all: it is whole,
