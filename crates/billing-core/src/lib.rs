@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod book;
 pub mod cost;
 pub mod journal;
+pub mod ledger;
 pub mod receipt;
+pub mod record;
 pub mod tariff;

@@ -1,0 +1,423 @@
+//! What the pile knows: the [`Book`] is the fold of the ledger's [`Record`]s and nothing else.
+//!
+//! # Terms
+//! - A **register** counts all energy that ever passed a port's meter. It never goes back.
+//! - What a register counted belongs to a session, and so to an account, or it is
+//!   **unattributed**: leakage, a welded relay, the first counter step of a session.
+//!
+//! # Invariants
+//! - I2: registers = accounts + open sessions + unattributed, to the milliwatt-hour.
+//!   [`Book::balance`] states it, and it holds after every [`Book::apply`].
+//! - A record that contradicts what is known is refused ([`FoldError`]) and changes nothing.
+
+use crate::cost::SessionCost;
+use crate::record::Fault;
+use crate::tariff::{Band, BandIndex, BandName, Tariff};
+use pile_units::{
+    AccountId, Credential, CredentialId, Currency, Energy, Limits, MAX_PORTS, Money, PileId,
+    PortId, Price, SessionId, Strength, TariffVersion, WallTime,
+};
+use serde::{Deserialize, Serialize};
+
+mod apply;
+mod pieces;
+
+pub use apply::FoldError;
+
+/// The most cards a pile knows, revoked ones included: a number is never given twice.
+pub const MAX_CREDENTIALS: usize = 256;
+/// The most accounts a pile keeps.
+pub const MAX_ACCOUNTS: usize = 128;
+/// The most settlements that can wait for their payment.
+pub const MAX_SETTLEMENTS: usize = 128;
+
+/// A tenant's account: registers that only grow, and what was settled of them.
+///
+/// ```
+/// use billing_core::book::Account;
+/// use pile_units::{AccountId, Money};
+/// let account = Account::new(AccountId::new(1));
+/// assert!(account.active);
+/// assert_eq!(account.owed(), Money::ZERO);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its number.
+    pub id: AccountId,
+    /// False once it is closed: it takes no more sessions and keeps its record.
+    pub active: bool,
+    /// Closed sessions.
+    pub sessions: u32,
+    /// Energy of the closed sessions.
+    pub energy: Energy,
+    /// Electricity fees of the closed sessions.
+    pub energy_fee: Money,
+    /// Service fees of the closed sessions.
+    pub service_fee: Money,
+    /// The part of `energy` that is in settlements.
+    pub settled_energy: Energy,
+    /// The part of the fees that is in settlements.
+    pub settled: Money,
+    /// Settled sessions.
+    pub settled_sessions: u32,
+}
+
+impl Account {
+    /// An account at zero.
+    pub const fn new(id: AccountId) -> Self {
+        Self {
+            id,
+            active: true,
+            sessions: 0,
+            energy: Energy::ZERO,
+            energy_fee: Money::ZERO,
+            service_fee: Money::ZERO,
+            settled_energy: Energy::ZERO,
+            settled: Money::ZERO,
+            settled_sessions: 0,
+        }
+    }
+
+    /// Everything its sessions cost.
+    pub const fn total(&self) -> Money {
+        self.energy_fee.saturating_add(self.service_fee)
+    }
+
+    /// What is not in a settlement yet.
+    pub const fn owed(&self) -> Money {
+        self.total().saturating_sub(self.settled)
+    }
+}
+
+/// A frozen reading of an account: what the landlord asks to be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// Its number.
+    pub id: u32,
+    /// Whose.
+    pub account: AccountId,
+    /// When it was frozen.
+    pub at: WallTime,
+    /// The account's energy register at the settlement before.
+    pub opening: Energy,
+    /// The account's energy register now.
+    pub closing: Energy,
+    /// Sessions between the two.
+    pub sessions: u32,
+    /// What they cost.
+    pub amount: Money,
+}
+
+/// A session whose end is not in the ledger yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// Its number.
+    pub id: SessionId,
+    /// Who pays.
+    pub account: AccountId,
+    /// Which card opened it.
+    pub credential: CredentialId,
+    /// How that card proved itself.
+    pub strength: Strength,
+    /// Where.
+    pub port: PortId,
+    /// When it opened.
+    pub opened: WallTime,
+    /// The stretch under the present price.
+    pub segment: OpenSegment,
+    /// Energy of the stretches before.
+    pub closed_energy: Energy,
+    /// Cost of the stretches before.
+    pub cost: SessionCost,
+    /// True once its last stretch is closed and only the bill is missing.
+    pub ended: bool,
+}
+
+impl OpenSession {
+    /// Recorded energy of the whole session.
+    pub const fn energy(&self) -> Energy {
+        self.closed_energy.saturating_add(self.segment.energy)
+    }
+}
+
+/// The stretch of a session under the price in force, which it carries itself (I9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSegment {
+    /// 0, 1, 2, ... within the session.
+    pub index: u8,
+    /// The tariff.
+    pub tariff: TariffVersion,
+    /// The band's name.
+    pub band: BandName,
+    /// The band's place in the tariff.
+    pub band_index: BandIndex,
+    /// Its electricity price.
+    pub energy_price: Price,
+    /// Its service price.
+    pub service_price: Price,
+    /// When it began.
+    pub from: WallTime,
+    /// Recorded energy.
+    pub energy: Energy,
+}
+
+impl OpenSegment {
+    fn new(
+        index: u8,
+        tariff: TariffVersion,
+        place: BandIndex,
+        band: &Band,
+        from: WallTime,
+    ) -> Self {
+        Self {
+            index,
+            tariff,
+            band: band.name.clone(),
+            band_index: place,
+            energy_price: band.energy,
+            service_price: band.service,
+            from,
+            energy: Energy::ZERO,
+        }
+    }
+}
+
+/// What the ledger knows of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Port {
+    register: Energy,
+    unattributed: Energy,
+    fault: Option<Fault>,
+    enabled: bool,
+    session: Option<OpenSession>,
+}
+
+impl Port {
+    const NEW: Self = Self {
+        register: Energy::ZERO,
+        unattributed: Energy::ZERO,
+        fault: None,
+        enabled: true,
+        session: None,
+    };
+}
+
+/// The two sides of invariant I2.
+///
+/// ```
+/// let balance = billing_core::book::Book::new().balance();
+/// assert_eq!(balance.metered, balance.accounted());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// Sum of the ports' registers.
+    pub metered: Energy,
+    /// Sum of the accounts' closed sessions.
+    pub accounts: Energy,
+    /// Sum of the open sessions.
+    pub open: Energy,
+    /// What belongs to nobody.
+    pub unattributed: Energy,
+}
+
+impl Balance {
+    /// Accounts, open sessions and what is unattributed.
+    pub const fn accounted(&self) -> Energy {
+        self.accounts
+            .saturating_add(self.open)
+            .saturating_add(self.unattributed)
+    }
+}
+
+/// The fold of the records.
+///
+/// ```
+/// use billing_core::book::Book;
+/// use billing_core::record::Record;
+/// use pile_units::*;
+/// let mut book = Book::new();
+/// let card = |id, role| Credential {
+///     id: CredentialId::new(id),
+///     role,
+///     strength: Strength::UidOnly,
+///     alias: CardAlias::new([id as u8; 8]),
+///     revoked: false,
+/// };
+/// let at = WallTime::default();
+/// let pile = PileId::new([1; 8]);
+/// book.apply(&Record::Commissioned { pile, privilege: card(0, Role::Privilege), at })?;
+/// let account = book.next_account().ok_or("no account left")?;
+/// book.apply(&Record::Enrolled { credential: card(1, Role::Charging(account)), at })?;
+/// assert_eq!(book.account(account).map(|it| it.sessions), Some(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Book {
+    pile: Option<PileId>,
+    uid_only: bool,
+    limits: Limits,
+    tariff: Option<(TariffVersion, Tariff)>,
+    credentials: heapless::Vec<Credential, MAX_CREDENTIALS>,
+    accounts: heapless::Vec<Account, MAX_ACCOUNTS>,
+    settlements: heapless::Vec<Settlement, MAX_SETTLEMENTS>,
+    ports: [Port; MAX_PORTS],
+    next_session: SessionId,
+    next_account: AccountId,
+    next_settlement: u32,
+    next_page: u32,
+    last: WallTime,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Book {
+    /// A blank pile's book.
+    pub fn new() -> Self {
+        Self {
+            pile: None,
+            uid_only: true,
+            limits: Limits::default(),
+            tariff: None,
+            credentials: heapless::Vec::new(),
+            accounts: heapless::Vec::new(),
+            settlements: heapless::Vec::new(),
+            ports: [Port::NEW; MAX_PORTS],
+            next_session: SessionId::new(1),
+            next_account: AccountId::new(1),
+            next_settlement: 1,
+            next_page: 1,
+            last: WallTime::default(),
+        }
+    }
+
+    /// The pile's identity, once it is commissioned.
+    pub const fn pile(&self) -> Option<PileId> {
+        self.pile
+    }
+
+    /// True if cards that only announce a number may charge.
+    pub const fn uid_only_allowed(&self) -> bool {
+        self.uid_only
+    }
+
+    /// The limits in force.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The tariff in force and its number, once one was set.
+    pub fn tariff(&self) -> Option<(TariffVersion, &Tariff)> {
+        self.tariff
+            .as_ref()
+            .map(|(version, tariff)| (*version, tariff))
+    }
+
+    /// The currency of the tariff in force.
+    pub fn currency(&self) -> Currency {
+        self.tariff()
+            .map_or(Currency::CNY, |(_, tariff)| tariff.currency())
+    }
+
+    /// All cards, in the order of their enrolment.
+    pub fn credentials(&self) -> &[Credential] {
+        &self.credentials
+    }
+
+    /// All accounts, in the order of their numbers.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// One account.
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.id == id)
+    }
+
+    /// Settlements that wait for their payment.
+    pub fn settlements(&self) -> &[Settlement] {
+        &self.settlements
+    }
+
+    /// The session open on a port.
+    pub fn session(&self, port: PortId) -> Option<&OpenSession> {
+        self.port(port).session.as_ref()
+    }
+
+    /// All open sessions, by port.
+    pub fn open_sessions(&self) -> impl Iterator<Item = &OpenSession> {
+        self.ports.iter().filter_map(|port| port.session.as_ref())
+    }
+
+    /// The fault latched on a port.
+    pub fn fault(&self, port: PortId) -> Option<Fault> {
+        self.port(port).fault
+    }
+
+    /// True unless the landlord took the port out of service.
+    pub fn enabled(&self, port: PortId) -> bool {
+        self.port(port).enabled
+    }
+
+    /// All energy that ever passed the port's meter.
+    pub fn register(&self, port: PortId) -> Energy {
+        self.port(port).register
+    }
+
+    /// The number the next session gets.
+    pub const fn next_session(&self) -> SessionId {
+        self.next_session
+    }
+
+    /// The number the next account gets, or `None` when there is no place for one.
+    pub fn next_account(&self) -> Option<AccountId> {
+        (!self.accounts.is_full()).then_some(self.next_account)
+    }
+
+    /// The number the next card gets, or `None` when there is no place for one.
+    pub fn next_credential(&self) -> Option<CredentialId> {
+        if self.credentials.is_full() {
+            return None;
+        }
+        u16::try_from(self.credentials.len())
+            .ok()
+            .map(CredentialId::new)
+    }
+
+    /// The number the next settlement gets.
+    pub const fn next_settlement(&self) -> u32 {
+        self.next_settlement
+    }
+
+    /// The page the next receipt gets.
+    pub const fn next_page(&self) -> u32 {
+        self.next_page
+    }
+
+    /// The time of the last record.
+    pub const fn last(&self) -> WallTime {
+        self.last
+    }
+
+    /// The two sides of I2.
+    pub fn balance(&self) -> Balance {
+        Balance {
+            metered: self.ports.iter().map(|port| port.register).sum(),
+            accounts: self.accounts.iter().map(|account| account.energy).sum(),
+            open: self.open_sessions().map(OpenSession::energy).sum(),
+            unattributed: self.ports.iter().map(|port| port.unattributed).sum(),
+        }
+    }
+
+    fn port(&self, port: PortId) -> &Port {
+        // A `PortId` is below MAX_PORTS by its type, so a blank port never answers.
+        self.ports.get(port.index()).unwrap_or(&Port::NEW)
+    }
+
+    fn port_mut(&mut self, port: PortId) -> Option<&mut Port> {
+        self.ports.get_mut(port.index())
+    }
+}
