@@ -66,3 +66,23 @@ pub(crate) fn local(at: UnixSeconds, offset: UtcOffset) -> PrimitiveDateTime {
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
     PrimitiveDateTime::new(moment.date(), moment.time())
 }
+
+/// `4 Feb`.
+pub(crate) fn day_and_month(date: time::Date) -> String {
+    const SHORT: &[BorrowedFormatItem<'_>] =
+        format_description!("[day padding:none] [month repr:short]");
+    date.format(SHORT).unwrap_or_default()
+}
+
+/// `19:59`.
+pub(crate) fn hour_and_minute(at: PrimitiveDateTime) -> String {
+    const CLOCK: &[BorrowedFormatItem<'_>] = format_description!("[hour]:[minute]");
+    at.format(CLOCK).unwrap_or_default()
+}
+
+/// `2 January 2019`.
+pub(crate) fn long_date(at: UnixSeconds, offset: UtcOffset) -> String {
+    const LONG: &[BorrowedFormatItem<'_>] =
+        format_description!("[day padding:none] [month repr:long] [year]");
+    local(at, offset).format(LONG).unwrap_or_default()
+}
