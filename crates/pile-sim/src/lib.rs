@@ -2,5 +2,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bl0942;
+pub mod cards;
 pub mod flash;
 pub mod mfrc522;

@@ -17,19 +17,21 @@
 //! **Layers.** [`Mfrc522::transceive`] sends any frame and takes any answer: the place where
 //! ISO/IEC 14443-4 will stand.
 
+mod error;
 mod frame;
 mod registers;
 
-use embedded_hal::digital::{Error as _, ErrorKind as PinError, OutputPin};
+use embedded_hal::digital::{Error as _, OutputPin};
 use embedded_hal_async::delay::DelayNs;
 use embedded_hal_async::spi::{Operation, SpiDevice};
 use pile_units::Strength;
 use zeroize::Zeroizing;
 
+pub use error::{Error, Version};
 pub use frame::{Answer, FIFO_BYTES, Frame, ReplyWait};
 use registers::{
     ANTENNA_ON, FLUSH_BUFFER, FORCE_100_ASK, MODE_TYPE_A, PRESCALER_40_KHZ, Register, START_SEND,
-    TIMER_AUTO, command, error, irq,
+    TIMER_AUTO, command, error_bits, irq,
 };
 
 use crate::iso14443a::{HLTA, Progress, Sak, UidAssembler, UidPart, WUPA};
@@ -38,85 +40,6 @@ use crate::{Card, CardReader, Field};
 /// Looks at a waking chip, one a millisecond. The data sheet (8.8.2) asks for 38 us after the
 /// oscillator runs; crystals take a few milliseconds.
 const WAKE_LOOKS: u32 = 50;
-
-/// Error returned by [`Mfrc522`]: what is wrong with the reader, never with a card.
-///
-/// ```
-/// use card_auth::mfrc522::Error;
-/// let error: Error<core::fmt::Error> = Error::NotResponding;
-/// assert_eq!(error.to_string(), "the reader chip does not respond");
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub enum Error<B> {
-    /// The SPI bus failed.
-    Bus(B),
-    /// The reset pin failed.
-    ResetPin(PinError),
-    /// The chip is absent or hung: nonsense in its registers, or no interrupt in time.
-    NotResponding,
-    /// There is a chip, but not one of the known versions.
-    UnknownChip {
-        /// What its `VersionReg` says.
-        version: u8,
-    },
-    /// The chip forgot its settings, as after a dip of its supply.
-    ConfigurationLost,
-    /// The chip is too hot and switched its antenna off.
-    TooHot,
-}
-
-impl<B: core::fmt::Debug> core::fmt::Display for Error<B> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Bus(error) => write!(f, "the bus of the reader chip failed: {error:?}"),
-            Self::ResetPin(error) => write!(f, "the reset pin of the reader chip failed: {error}"),
-            Self::NotResponding => f.write_str("the reader chip does not respond"),
-            Self::UnknownChip { version } => {
-                write!(f, "the reader chip has the unknown version {version:#04x}")
-            }
-            Self::ConfigurationLost => f.write_str("the reader chip lost its configuration"),
-            Self::TooHot => f.write_str("the reader chip is too hot"),
-        }
-    }
-}
-
-impl<B: core::fmt::Debug> core::error::Error for Error<B> {}
-
-/// The chips this driver was written for.
-///
-/// ```
-/// use card_auth::mfrc522::Version;
-/// assert_eq!(Version::from_register(0x92), Some(Version::V2));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// MFRC522 version 1.0 (91h).
-    V1,
-    /// MFRC522 version 2.0 (92h).
-    V2,
-    /// FM17522, a compatible chip of another maker (88h).
-    Fm17522,
-}
-
-impl Version {
-    /// Reads a `VersionReg` (data sheet 9.3.4.8).
-    pub const fn from_register(value: u8) -> Option<Self> {
-        match value {
-            0x91 => Some(Self::V1),
-            0x92 => Some(Self::V2),
-            0x88 => Some(Self::Fm17522),
-            _ => None,
-        }
-    }
-
-    const fn register(self) -> u8 {
-        match self {
-            Self::V1 => 0x91,
-            Self::V2 => 0x92,
-            Self::Fm17522 => 0x88,
-        }
-    }
-}
 
 /// Stands for the reset pin of a board that has none: the chip is reset by command only, which a
 /// chip that hangs may not hear.
@@ -301,17 +224,17 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
                 break (requests, errors, usize::from(level), control);
             }
         };
-        if errors & error::TEMPERATURE != 0 {
+        if errors & error_bits::TEMPERATURE != 0 {
             return Err(Error::TooHot);
         }
-        if errors & error::COLLISION != 0 {
+        if errors & error_bits::COLLISION != 0 {
             return Ok(Answer::Collision);
         }
         if requests & irq::RX == 0 && requests & irq::TIMER != 0 {
             return Ok(Answer::Silence);
         }
         let received = reply.get_mut(..level).filter(|bytes| !bytes.is_empty());
-        let Some(received) = received.filter(|_| errors & error::OTHERS == 0) else {
+        let Some(received) = received.filter(|_| errors & error_bits::OTHERS == 0) else {
             return Ok(Answer::Garbled);
         };
         self.read_fifo(received).await?;

@@ -78,7 +78,7 @@ pub(super) mod irq {
 }
 
 /// `ErrorReg` bits (9.3.1.7).
-pub(super) mod error {
+pub(super) mod error_bits {
     /// Too hot: the antenna drivers are off.
     pub const TEMPERATURE: u8 = 0x40;
     /// Two cards sent different bits.
