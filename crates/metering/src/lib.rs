@@ -1,3 +1,15 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod bl0942;
+mod calibration;
+mod meter;
+mod register;
+
+pub use calibration::{Calibration, EnergyPerCount, Scale};
+pub use meter::{EnergyMeter, Sample};
+pub use register::{Continuity, EnergyRegister, Refusal, Step};

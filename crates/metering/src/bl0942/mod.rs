@@ -1,0 +1,608 @@
+//! The Belling BL0942 on a UART: up to four chips on one bus, told apart by address.
+//!
+//! Source: BL0942 datasheet V1.06 (Shanghai Belling): register table, electrical formulas, UART
+//! protocol. Frame layout and check sum as the open drivers of other projects have them.
+//!
+//! # Terms
+//! A *burst* is the 23 bytes that hold every reading at once. A *step* is one count of `CF_CNT`,
+//! the chip's counter of active energy, which alone is billed: never volts times amperes, which is
+//! up to 2.6 times the energy at a poor power factor.
+//!
+//! # What it does about trouble on the line
+//!
+//! | | |
+//! | --- | --- |
+//! | no byte in time | [`Error::Timeout`], at once |
+//! | some bytes, a wrong header or check sum, a UART error | the line is drained until quiet, and asked once more |
+//! | a power beyond the wire, a count that does not follow | asked once more: a spike is gone by then |
+//! | still a count that does not follow | `WA_CREEP` is read back: the configured value proves that the chip ran through (a wrap, or a spike), its reset value that it restarted |
+//! | a restart | the count since is taken, the chip is configured again |
+//!
+//! # Identity
+//! The chip has no identity register. [`Bl0942::probe`] reads back what a BL0942 has and a floating
+//! line has not: `MODE` with its reserved bits, under a check sum.
+
+mod circuit;
+mod frame;
+
+pub use circuit::Circuit;
+pub use frame::{
+    CREEP_DEFAULT, FRAME_BYTES, Frame, FrameError, MODE_60_HZ, MODE_DEFAULT, Register, UNLOCK,
+};
+
+use crate::calibration::Calibration;
+use crate::meter::{EnergyMeter, Sample};
+use crate::register::{Continuity, EnergyRegister, Step};
+use embassy_futures::select::{Either, select};
+use embedded_hal_async::delay::DelayNs;
+use embedded_io_async::{Read, Write};
+use frame::{Address, burst_command, read_command, register_value, write_command};
+use pile_units::{Instant, Power};
+
+/// The most chips on one bus.
+pub const MAX_CHIPS: usize = 4;
+
+/// Silence that ends a drain, milliseconds: longer than the 18.5 ms after which the chip forgets a
+/// part of a command, so both ends are at a frame's start.
+const QUIET_MS: u32 = 20;
+/// Bytes after which a drain gives up on a line that never falls silent.
+const DRAIN_BYTES: usize = 256;
+/// Time beyond the bytes themselves, milliseconds: the chip's turn-around, the UART's latency.
+const TURN_AROUND_MS: u32 = 20;
+
+/// The line's speed, as the chip's pin `SCLK_BPS` is strapped. The chip's faster rates are set by
+/// register, so a chip that resets falls out of step with the UART: they are not offered.
+///
+/// ```
+/// use metering::bl0942::Baud;
+/// assert_eq!(Baud::B9600.answer_within_ms(), 47);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Baud {
+    /// 4800 8N1.
+    B4800,
+    /// 9600 8N1.
+    B9600,
+}
+
+impl Baud {
+    /// Bits a second.
+    pub const fn bits_per_second(self) -> u32 {
+        match self {
+            Self::B4800 => 4_800,
+            Self::B9600 => 9_600,
+        }
+    }
+
+    /// Milliseconds within which a command and its burst are through.
+    pub const fn answer_within_ms(self) -> u32 {
+        // 2 bytes there, 23 back, ten bits each.
+        (25 * 10_000_u32).div_ceil(self.bits_per_second()) + TURN_AROUND_MS
+    }
+}
+
+/// The mains.
+///
+/// ```
+/// use metering::bl0942::{Config, Mains};
+/// let config = Config { mains: Mains::Hz60, ..Config::default() };
+/// assert_ne!(config, Config::default());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mains {
+    /// 50 Hz.
+    Hz50,
+    /// 60 Hz.
+    Hz60,
+}
+
+/// What the driver sets and assumes.
+///
+/// ```
+/// use metering::bl0942::Config;
+/// use pile_units::Power;
+/// // A 10 A socket.
+/// let config = Config { max_power: Power::from_watts(2_530), ..Config::default() };
+/// assert!(config.creep < config.max_power);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// The line's speed.
+    pub baud: Baud,
+    /// The mains.
+    pub mains: Mains,
+    /// What the wire can carry: a counter faster than this is refused. Default 4 kW: 16 A at 253 V.
+    pub max_power: Power,
+    /// Active power below this counts nothing and reads as zero, against noise without a load. Up
+    /// to 5 W in the reference circuit; default 0.5 W. It lies below every threshold of a port.
+    pub creep: Power,
+}
+
+impl Config {
+    /// `WA_CREEP` for the threshold: `WATT` x 256 / 3125 (datasheet, anti-creep). Never the value
+    /// after a reset, which is how the driver sees that a chip was reset.
+    fn creep_register(&self, calibration: &Calibration) -> u8 {
+        // The largest register whose threshold is not above the one asked for.
+        let threshold = |register: u8| calibration.power.apply(u32::from(register) * 3125 / 256);
+        let register = (0..=u8::MAX)
+            .rev()
+            .find(|register| threshold(*register) <= self.creep.milliwatts())
+            .unwrap_or(0);
+        if register == CREEP_DEFAULT {
+            register - 1
+        } else {
+            register
+        }
+    }
+
+    const fn mode(&self) -> u32 {
+        match self.mains {
+            Mains::Hz50 => MODE_DEFAULT,
+            Mains::Hz60 => MODE_DEFAULT | MODE_60_HZ,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            baud: Baud::B9600,
+            mains: Mains::Hz50,
+            max_power: Power::from_watts(4_000),
+            creep: Power::from_milliwatts(500),
+        }
+    }
+}
+
+/// Error returned by the operations of [`Bl0942`]; `E` is the UART's own.
+///
+/// ```
+/// use metering::bl0942::Error;
+/// let error: Error<core::convert::Infallible> = Error::Timeout;
+/// assert_eq!(error.to_string(), "the chip does not answer");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error<E> {
+    /// The UART failed.
+    Uart(E),
+    /// The UART's other end is closed.
+    Closed,
+    /// No byte came in time: no such chip, or a dead one.
+    Timeout,
+    /// Fewer bytes came than an answer has.
+    Truncated,
+    /// An answer's first byte is wrong.
+    Header,
+    /// An answer's check sum is wrong.
+    Checksum,
+    /// The line never falls silent.
+    Babble,
+    /// A register does not hold what was written.
+    NotAccepted(Register),
+    /// The bus has no such channel.
+    NoSuchChannel,
+}
+
+impl<E> Error<E> {
+    /// True where another try can help: something is there, but it was not understood.
+    const fn is_garble(&self) -> bool {
+        matches!(
+            self,
+            Self::Uart(_) | Self::Truncated | Self::Header | Self::Checksum
+        )
+    }
+}
+
+impl<E> From<FrameError> for Error<E> {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Header => Self::Header,
+            FrameError::Checksum => Self::Checksum,
+        }
+    }
+}
+
+impl<E: core::fmt::Display> core::fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Uart(error) => write!(f, "the UART failed: {error}"),
+            Self::Closed => f.write_str("the UART is closed"),
+            Self::Timeout => f.write_str("the chip does not answer"),
+            Self::Truncated => f.write_str("the chip's answer is too short"),
+            Self::Header => f.write_str("the chip's answer does not start with 55"),
+            Self::Checksum => f.write_str("the check sum of the chip's answer is wrong"),
+            Self::Babble => f.write_str("the line to the chip never falls silent"),
+            Self::NotAccepted(register) => {
+                write!(f, "the chip did not take what was written to {register:?}")
+            }
+            Self::NoSuchChannel => f.write_str("the bus has no such channel"),
+        }
+    }
+}
+
+impl<E: core::fmt::Debug + core::fmt::Display> core::error::Error for Error<E> {}
+
+/// What a chip shows of itself: see the [module](self) on identity.
+///
+/// ```
+/// use metering::bl0942::Identity;
+/// let fresh = Identity { mode: 0x87, creep: 0x0B };
+/// assert!(fresh.is_plausible() && fresh.is_factory_fresh());
+/// assert!(!Identity { mode: 0, creep: 0 }.is_plausible());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// `MODE`.
+    pub mode: u32,
+    /// `WA_CREEP`.
+    pub creep: u8,
+}
+
+impl Identity {
+    /// True if the chip counts energy and its reserved bits are as a BL0942 has them.
+    pub const fn is_plausible(&self) -> bool {
+        self.mode & 0b111 == 0b111
+    }
+
+    /// True if nothing was written since the chip's reset.
+    pub const fn is_factory_fresh(&self) -> bool {
+        self.mode == MODE_DEFAULT && self.creep == CREEP_DEFAULT
+    }
+}
+
+/// How often a channel's chip was in trouble since the driver was made; each stops at its maximum.
+///
+/// ```
+/// use metering::bl0942::Incidents;
+/// assert_eq!(Incidents::default().restarts, 0);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Incidents {
+    /// Samples that ended in an error.
+    pub failures: u32,
+    /// Counter wraps.
+    pub wraps: u32,
+    /// Chip restarts seen while running.
+    pub restarts: u32,
+    /// Counts refused.
+    pub refusals: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Chip {
+    calibration: Calibration,
+    register: EnergyRegister,
+    creep: u8,
+    configured: bool,
+    incidents: Incidents,
+    last_step: Option<Step>,
+}
+
+/// A bus of `N` chips, 1 to 4, strapped to the addresses `0..N`; channel k is the chip at k.
+///
+/// ```
+/// use metering::bl0942::{Bl0942, Circuit, Config, Error};
+/// use metering::EnergyMeter;
+/// use pile_units::Instant;
+/// # use embedded_hal_mock::eh1::delay::NoopDelay;
+/// # struct Uart;
+/// # impl embedded_io_async::ErrorType for Uart { type Error = core::convert::Infallible; }
+/// # impl embedded_io_async::Read for Uart {
+/// #     async fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { core::future::pending().await }
+/// # }
+/// # impl embedded_io_async::Write for Uart {
+/// #     async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> { Ok(bytes.len()) }
+/// #     async fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// # let (uart, delay) = (Uart, NoopDelay::new());
+/// let figures = Circuit::REFERENCE.calibration()?;
+/// let mut meter = Bl0942::new(uart, delay, [figures; 4], Config::default());
+///
+/// let answer = embassy_futures::block_on(meter.sample(0, Instant::START));
+/// assert_eq!(answer, Err(Error::Timeout)); // nothing is wired to this UART
+/// let (uart, delay) = meter.release();
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
+#[derive(Debug)]
+pub struct Bl0942<U, D, const N: usize> {
+    uart: U,
+    delay: D,
+    config: Config,
+    chips: [Chip; N],
+    /// Bytes of an unfinished answer may still come: drain before the next command.
+    astray: bool,
+}
+
+impl<U: Read + Write, D: DelayNs, const N: usize> Bl0942<U, D, N> {
+    /// Takes a UART, set to the configured speed and 8N1. Nothing is sent before the first call.
+    pub fn new(uart: U, delay: D, calibrations: [Calibration; N], config: Config) -> Self {
+        const { assert!(N > 0 && N <= MAX_CHIPS, "a bus has one to four chips") }
+        let chips = calibrations.map(|calibration| Chip {
+            calibration,
+            register: EnergyRegister::new(calibration.energy, config.max_power),
+            creep: config.creep_register(&calibration),
+            configured: false,
+            incidents: Incidents::default(),
+            last_step: None,
+        });
+        Self {
+            uart,
+            delay,
+            config,
+            chips,
+            astray: true,
+        }
+    }
+
+    /// Gives the UART and the delay back.
+    pub fn release(self) -> (U, D) {
+        (self.uart, self.delay)
+    }
+
+    /// How often a channel's chip was in trouble; `None` where there is no such channel.
+    pub fn incidents(&self, channel: usize) -> Option<Incidents> {
+        self.chips.get(channel).map(|chip| chip.incidents)
+    }
+
+    /// What became of the last count of a channel; `None` before the first.
+    pub fn last_step(&self, channel: usize) -> Option<Step> {
+        self.chips.get(channel).and_then(|chip| chip.last_step)
+    }
+
+    /// Reads back what tells a BL0942 from a floating line.
+    ///
+    /// # Errors
+    /// [`Error`]; a missing chip is [`Error::Timeout`].
+    ///
+    /// # Cancellation safety
+    /// Safe: the next call drains the line first.
+    pub async fn probe(&mut self, channel: usize) -> Result<Identity, Error<U::Error>> {
+        Ok(Identity {
+            mode: self.read_register(channel, Register::Mode).await?,
+            creep: self.read_creep(channel).await?,
+        })
+    }
+
+    /// Reads one register, its low 24 bits.
+    ///
+    /// # Errors
+    /// [`Error`]; tried once more where the answer was garbled.
+    ///
+    /// # Cancellation safety
+    /// Safe: the next call drains the line first.
+    pub async fn read_register(
+        &mut self,
+        channel: usize,
+        register: Register,
+    ) -> Result<u32, Error<U::Error>> {
+        let chip = Self::address(channel)?;
+        match self.read_register_once(chip, register).await {
+            Err(error) if error.is_garble() => self.read_register_once(chip, register).await,
+            result => result,
+        }
+    }
+
+    /// Writes the low 24 bits of `value` to one register. The chip does not answer, and ignores
+    /// user registers while write-protected; `sample` sets a chip up by itself.
+    ///
+    /// # Errors
+    /// [`Error`].
+    ///
+    /// # Cancellation safety
+    /// A dropped call may leave a part of the command on the line, which the chip forgets: the next
+    /// call waits for that.
+    pub async fn write_register(
+        &mut self,
+        channel: usize,
+        register: Register,
+        value: u32,
+    ) -> Result<(), Error<U::Error>> {
+        let command = write_command(Self::address(channel)?, register, value);
+        self.exchange(&command, &mut []).await
+    }
+
+    /// Sets a chip up: opens it, writes `MODE` and `WA_CREEP`, closes it, reads both back.
+    async fn configure(&mut self, channel: usize) -> Result<(), Error<U::Error>> {
+        let mode = self.config.mode();
+        let creep = self.chip(channel)?.creep;
+        self.write_register(channel, Register::UserWriteProtect, UNLOCK)
+            .await?;
+        self.write_register(channel, Register::Mode, mode).await?;
+        self.write_register(channel, Register::Creep, u32::from(creep))
+            .await?;
+        self.write_register(channel, Register::UserWriteProtect, 0)
+            .await?;
+        if self.read_register(channel, Register::Mode).await? != mode {
+            return Err(Error::NotAccepted(Register::Mode));
+        }
+        if self.read_creep(channel).await? != creep {
+            return Err(Error::NotAccepted(Register::Creep));
+        }
+        self.chip(channel)?.configured = true;
+        Ok(())
+    }
+
+    async fn read_creep(&mut self, channel: usize) -> Result<u8, Error<U::Error>> {
+        let [low, ..] = self
+            .read_register(channel, Register::Creep)
+            .await?
+            .to_le_bytes();
+        Ok(low)
+    }
+
+    async fn measure(&mut self, channel: usize, now: Instant) -> Result<Sample, Error<U::Error>> {
+        if !self.chip(channel)?.configured {
+            self.configure(channel).await?;
+        }
+        let mut frame = self.burst(channel).await?;
+        let mut continuity = Continuity::SameRun;
+        if !self.is_ordinary(channel, &frame, now) {
+            frame = self.burst(channel).await?;
+            if !self
+                .chip(channel)?
+                .register
+                .follows(frame.energy_count, now)
+            {
+                let ran_through = self.read_creep(channel).await? == self.chip(channel)?.creep;
+                continuity = if ran_through {
+                    Continuity::SameRun
+                } else {
+                    Continuity::Restarted
+                };
+            }
+        }
+
+        // Nothing is awaited from here on: a dropped call has counted nothing.
+        let chip = self.chip(channel)?;
+        let step = chip.register.advance(frame.energy_count, now, continuity);
+        if continuity == Continuity::Restarted {
+            chip.configured = false;
+            chip.incidents.restarts = chip.incidents.restarts.saturating_add(1);
+        }
+        match step {
+            Step::Wrapped { .. } => {
+                chip.incidents.wraps = chip.incidents.wraps.saturating_add(1);
+            }
+            Step::Refused(_) => {
+                chip.incidents.refusals = chip.incidents.refusals.saturating_add(1);
+            }
+            Step::Baseline
+            | Step::Counted { .. }
+            | Step::Restarted { .. }
+            | Step::Recovered { .. } => {}
+        }
+        chip.last_step = Some(step);
+        Ok(Sample {
+            energy: chip.register.total(),
+            resolution: chip.register.resolution(),
+            power: chip.calibration.power(frame.power),
+            voltage: chip.calibration.voltage(frame.voltage),
+            current: chip.calibration.current(frame.current),
+            temperature: None,
+        })
+    }
+
+    /// True if a burst needs no second look.
+    fn is_ordinary(&self, channel: usize, frame: &Frame, now: Instant) -> bool {
+        self.chips.get(channel).is_some_and(|chip| {
+            chip.register.follows(frame.energy_count, now)
+                && chip.calibration.power(frame.power) <= self.config.max_power
+        })
+    }
+
+    async fn burst(&mut self, channel: usize) -> Result<Frame, Error<U::Error>> {
+        let chip = Self::address(channel)?;
+        match self.burst_once(chip).await {
+            Err(error) if error.is_garble() => self.burst_once(chip).await,
+            result => result,
+        }
+    }
+
+    async fn burst_once(&mut self, chip: Address) -> Result<Frame, Error<U::Error>> {
+        let mut answer = [0; FRAME_BYTES];
+        self.exchange(&burst_command(chip), &mut answer).await?;
+        let frame = Frame::parse(chip.get(), &answer);
+        // Whatever was not understood may have more bytes behind it.
+        self.astray = frame.is_err();
+        Ok(frame?)
+    }
+
+    async fn read_register_once(
+        &mut self,
+        chip: Address,
+        register: Register,
+    ) -> Result<u32, Error<U::Error>> {
+        let mut answer = [0; 4];
+        self.exchange(&read_command(chip, register), &mut answer)
+            .await?;
+        let value = register_value(chip, register, answer);
+        self.astray = value.is_none();
+        value.ok_or(Error::Checksum)
+    }
+
+    /// Sends a command and reads exactly as many bytes as `answer` has, within the line's time.
+    async fn exchange(&mut self, command: &[u8], answer: &mut [u8]) -> Result<(), Error<U::Error>> {
+        if self.astray {
+            self.drain().await?;
+        }
+        self.astray = true;
+        let mut received = 0;
+        let talk = async {
+            let mut sent = 0;
+            while let Some(rest @ [_, ..]) = command.get(sent..) {
+                // Not `write_all`, which panics where a UART takes nothing.
+                match self.uart.write(rest).await.map_err(Error::Uart)? {
+                    0 => return Err(Error::Closed),
+                    more => sent += more,
+                }
+            }
+            self.uart.flush().await.map_err(Error::Uart)?;
+            while let Some(rest @ [_, ..]) = answer.get_mut(received..) {
+                match self.uart.read(rest).await.map_err(Error::Uart)? {
+                    0 => return Err(Error::Closed),
+                    more => received += more,
+                }
+            }
+            Ok(())
+        };
+        let timeout = self.delay.delay_ms(self.config.baud.answer_within_ms());
+        match select(talk, timeout).await {
+            Either::First(result) => result?,
+            Either::Second(()) if received == 0 => return Err(Error::Timeout),
+            Either::Second(()) => return Err(Error::Truncated),
+        }
+        self.astray = false;
+        Ok(())
+    }
+
+    /// Reads and drops until the line is quiet.
+    async fn drain(&mut self) -> Result<(), Error<U::Error>> {
+        let mut scratch = [0; FRAME_BYTES];
+        let mut dropped = 0;
+        while dropped < DRAIN_BYTES {
+            match select(self.uart.read(&mut scratch), self.delay.delay_ms(QUIET_MS)).await {
+                Either::First(Ok(0)) => return Err(Error::Closed),
+                Either::First(Ok(bytes)) => dropped += bytes,
+                // An overrun or a framing error is what is being drained.
+                Either::First(Err(_)) => dropped += 1,
+                Either::Second(()) => {
+                    self.astray = false;
+                    return Ok(());
+                }
+            }
+        }
+        Err(Error::Babble)
+    }
+
+    fn chip(&mut self, channel: usize) -> Result<&mut Chip, Error<U::Error>> {
+        self.chips.get_mut(channel).ok_or(Error::NoSuchChannel)
+    }
+
+    fn address(channel: usize) -> Result<Address, Error<U::Error>> {
+        match u8::try_from(channel) {
+            Ok(address) if channel < N => Ok(Address::new(address)),
+            _ => Err(Error::NoSuchChannel),
+        }
+    }
+}
+
+impl<U: Read + Write, D: DelayNs, const N: usize> EnergyMeter for Bl0942<U, D, N> {
+    type Error = Error<U::Error>;
+
+    fn channels(&self) -> usize {
+        N
+    }
+
+    async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error> {
+        let sample = self.measure(channel, now).await;
+        if sample.is_err()
+            && let Some(chip) = self.chips.get_mut(channel)
+        {
+            chip.incidents.failures = chip.incidents.failures.saturating_add(1);
+        }
+        sample
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What the machine above sees of a meter: a [`Sample`] a channel, whatever the chip.
+//!
+//! A *channel* is one measured outlet. Channels count from 0 in the order of the ports; several
+//! buses are put side by side with an array, which is an [`EnergyMeter`] itself.
+
+use pile_units::{Current, Energy, Instant, Power, Temperature, Voltage};
+
+/// One reading of one channel.
+///
+/// ```
+/// use metering::Sample;
+/// use pile_units::Energy;
+/// # use pile_units::{Current, Power, Voltage};
+/// # let sample = |mwh| Sample {
+/// #     energy: Energy::from_milliwatt_hours(mwh),
+/// #     resolution: Energy::from_milliwatt_hours(188),
+/// #     power: Power::ZERO, voltage: Voltage::ZERO, current: Current::ZERO, temperature: None,
+/// # };
+/// let (start, end) = (sample(1_000), sample(9_000));
+/// // What surely flowed in between, whatever part of a step was pending at the start.
+/// assert_eq!(end.surely_since(&start), Energy::from_milliwatt_hours(7_812));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// Active energy since the driver was made. Never goes back, never ahead of what flowed.
+    pub energy: Energy,
+    /// The most by which the difference of two [`energy`](Self::energy) readings may exceed what
+    /// flowed between them: one step of the chip's counter, rounded up, and 1 mWh for the rounding
+    /// of the reading itself.
+    pub resolution: Energy,
+    /// Active power now. Zero where the chip reads a negative one.
+    pub power: Power,
+    /// Root-mean-square voltage now.
+    pub voltage: Voltage,
+    /// Root-mean-square current now.
+    pub current: Current,
+    /// Temperature, where the chip or its board measures one.
+    pub temperature: Option<Temperature>,
+}
+
+impl Sample {
+    /// The energy that surely flowed since `earlier` of the same channel: the difference less one
+    /// [`resolution`](Self::resolution), so that a part of a step pending at the start is nobody's.
+    pub const fn surely_since(&self, earlier: &Self) -> Energy {
+        self.energy
+            .saturating_sub(earlier.energy)
+            .saturating_sub(earlier.resolution)
+    }
+}
+
+/// A meter of one or more channels.
+///
+/// An array of meters is a meter whose channels follow each other:
+///
+/// ```
+/// use metering::{EnergyMeter, Sample};
+/// use pile_units::{Current, Energy, Instant, Power, Voltage};
+///
+/// /// Three channels that always read the same power.
+/// struct Constant(Power);
+///
+/// impl EnergyMeter for Constant {
+///     type Error = core::convert::Infallible;
+///     fn channels(&self) -> usize {
+///         3
+///     }
+///     async fn sample(&mut self, _: usize, _: Instant) -> Result<Sample, Self::Error> {
+///         Ok(Sample {
+///             energy: Energy::ZERO,
+///             resolution: Energy::from_milliwatt_hours(1),
+///             power: self.0,
+///             voltage: Voltage::from_millivolts(230_000),
+///             current: Current::ZERO,
+///             temperature: None,
+///         })
+///     }
+/// }
+///
+/// let mut pile = [Constant(Power::from_watts(100)), Constant(Power::from_watts(200))];
+/// assert_eq!(pile.channels(), 6);
+/// let fourth = embassy_futures::block_on(pile.sample(3, Instant::START))?;
+/// assert_eq!(fourth.power, Power::from_watts(200));
+/// # Ok::<(), core::convert::Infallible>(())
+/// ```
+#[allow(
+    async_fn_in_trait,
+    reason = "polled by one task on one core: no Send bound is wanted"
+)]
+pub trait EnergyMeter {
+    /// Why a channel could not be read.
+    type Error: core::fmt::Debug;
+
+    /// How many channels there are; constant.
+    fn channels(&self) -> usize;
+
+    /// Reads one channel, `0..channels()`, at the moment `now`.
+    ///
+    /// # Errors
+    /// The channel does not exist, or its chip does not answer, or not sensibly. Nothing is lost by
+    /// an error: the next good sample carries the energy of the gap.
+    ///
+    /// # Cancellation safety
+    /// A dropped call counts nothing and loses nothing.
+    async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error>;
+}
+
+impl<M: EnergyMeter, const N: usize> EnergyMeter for [M; N] {
+    type Error = M::Error;
+
+    fn channels(&self) -> usize {
+        self.iter().map(M::channels).sum()
+    }
+
+    async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error> {
+        const { assert!(N > 0, "an array of no meters has no channel") }
+        let mut rest = channel;
+        let mut meters = self.iter_mut().peekable();
+        while let Some(meter) = meters.next() {
+            let own = meter.channels();
+            // The last meter refuses a channel beyond the end with its own error.
+            if rest < own || meters.peek().is_none() {
+                return meter.sample(rest, now).await;
+            }
+            rest -= own;
+        }
+        // Not reached: N > 0 is asserted above.
+        core::future::pending().await
+    }
+}
