@@ -56,9 +56,10 @@ impl fmt::Display for Corruption {
 pub enum Geometry {
     /// Fewer than three pages: a snapshot could never replace an older one.
     TooFewPages,
-    /// The capacity is not a whole number of pages, or lies beyond 32-bit addresses.
+    /// The capacity is not a whole number of pages, lies beyond 32-bit addresses, or makes more than
+    /// 65,535 pages.
     Capacity,
-    /// The journal on the flash was written with another page or write size.
+    /// The journal on the flash was written with another page size, number of pages or write size.
     Different,
 }
 
@@ -67,7 +68,7 @@ impl fmt::Display for Geometry {
         f.write_str(match self {
             Self::TooFewPages => "the flash has fewer than three pages",
             Self::Capacity => "the flash is not a whole number of addressable pages",
-            Self::Different => "the journal was written with another page or write size",
+            Self::Different => "the journal was written for a flash of another shape",
         })
     }
 }

@@ -25,7 +25,9 @@ pub(super) struct Header {
     /// The chain before the first frame of this page.
     pub first: Chain,
     pub identity: Identity,
-    pub page_size: u32,
+    /// In units of 64 bytes.
+    pub page_size: u16,
+    pub pages: u16,
     pub write_size: u8,
 }
 
@@ -56,6 +58,7 @@ impl Header {
             0,
         ]);
         put(&self.page_size.to_le_bytes());
+        put(&self.pages.to_le_bytes());
         put(&self.counter.to_le_bytes());
         put(&self.base.to_le_bytes());
         put(&self.begun.unwrap_or(none).to_le_bytes());
@@ -102,7 +105,8 @@ impl Header {
     fn fields(covered: &[u8; HEADER - 4]) -> Option<Self> {
         let (magic, rest) = covered.split_first_chunk::<4>()?;
         let (&[version, flags, write_size, zero], rest) = rest.split_first_chunk::<4>()?;
-        let (page_size, rest) = rest.split_first_chunk::<4>()?;
+        let (page_size, rest) = rest.split_first_chunk::<2>()?;
+        let (pages, rest) = rest.split_first_chunk::<2>()?;
         let (counter, rest) = rest.split_first_chunk::<4>()?;
         let (base, rest) = rest.split_first_chunk::<4>()?;
         let (begun, rest) = rest.split_first_chunk::<4>()?;
@@ -123,13 +127,19 @@ impl Header {
                 head: Head(*head),
             },
             identity: Identity(*identity),
-            page_size: u32::from_le_bytes(*page_size),
+            page_size: u16::from_le_bytes(*page_size),
+            pages: u16::from_le_bytes(*pages),
             write_size,
         })
     }
 
-    /// True if the header was written for this page size, write size and place.
+    /// True if the header was written for this page size, number of pages and write size.
     pub fn fits(&self, layout: &Layout) -> bool {
-        self.page_size == layout.page && u32::from(self.write_size) == layout.align
+        (self.page_size, self.pages, self.write_size)
+            == (
+                layout.page_units(),
+                layout.page_count(),
+                layout.write_size(),
+            )
     }
 }

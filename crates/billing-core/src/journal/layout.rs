@@ -19,6 +19,9 @@ pub(super) struct Layout {
 /// Bytes of payload in an end frame: how many snapshot frames came before it, little endian.
 pub(super) const END_PAYLOAD: usize = 4;
 
+/// Page sizes are counted in this many bytes.
+const PAGE_UNIT: u32 = 64;
+
 impl Layout {
     pub fn of<F: NorFlash, const UNITS: usize>(flash: &F) -> Result<Self, Geometry> {
         const {
@@ -38,6 +41,10 @@ impl Layout {
                 UNITS >= 1 && F::ERASE_SIZE * UNITS >= 2 * HEADER_MAX,
                 "a page has 256 bytes"
             );
+            assert!(
+                (F::ERASE_SIZE * UNITS).is_multiple_of(64),
+                "pages are counted in 64 bytes"
+            );
             assert!(HEADER.next_multiple_of(64) <= HEADER_MAX);
             assert!((MAX_PAYLOAD + OVERHEAD).next_multiple_of(64) <= FRAME_MAX);
         }
@@ -49,6 +56,9 @@ impl Layout {
             return Err(Geometry::Capacity);
         }
         let pages = capacity / page;
+        if pages > u32::from(u16::MAX) || page / PAGE_UNIT > u32::from(u16::MAX) {
+            return Err(Geometry::Capacity);
+        }
         if pages < 3 {
             return Err(Geometry::TooFewPages);
         }
@@ -58,6 +68,21 @@ impl Layout {
             align,
             header: number(HEADER.next_multiple_of(F::WRITE_SIZE))?,
         })
+    }
+
+    /// The page size as a header says it.
+    pub fn page_units(&self) -> u16 {
+        u16::try_from(self.page / PAGE_UNIT).unwrap_or(u16::MAX)
+    }
+
+    /// The number of pages as a header says it.
+    pub fn page_count(&self) -> u16 {
+        u16::try_from(self.pages).unwrap_or(u16::MAX)
+    }
+
+    /// The write size as a header says it.
+    pub fn write_size(&self) -> u8 {
+        u8::try_from(self.align).unwrap_or(u8::MAX)
     }
 
     /// The physical page of a page counter.

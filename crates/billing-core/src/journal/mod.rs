@@ -545,8 +545,9 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             begun,
             first: self.tail.chain,
             identity: self.identity,
-            page_size: self.layout.page,
-            write_size: u8::try_from(self.layout.align).unwrap_or(0),
+            page_size: self.layout.page_units(),
+            pages: self.layout.page_count(),
+            write_size: self.layout.write_size(),
         };
         let mut bytes = [0xff; HEADER_MAX];
         header.emit(&mut bytes);

@@ -47,9 +47,6 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let layout = Layout::of::<F, PAGE_UNITS>(&flash).map_err(MountError::Geometry)?;
         let mut window = Window::new();
         let newest = newest(&mut flash, &layout, &mut window).await?;
-        if !newest.fits(&layout) {
-            return Err(MountError::Geometry(Geometry::Different));
-        }
         let fault = |fault| match fault {
             Fault::Flash(error) => MountError::Flash(error),
             Fault::Corrupt(what) => MountError::Corrupt(what),
@@ -125,7 +122,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     }
 }
 
-/// Finds the header with the highest page counter.
+/// Finds the header with the highest page counter. Every readable header must be in its place.
 async fn newest<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,
@@ -139,6 +136,18 @@ async fn newest<F: NorFlash>(
             .map_err(MountError::Flash)?
         {
             Found::Valid(header) => {
+                if !header.fits(layout) {
+                    return Err(MountError::Geometry(Geometry::Different));
+                }
+                if layout.index(header.counter) != index {
+                    let kind = Damage::Header;
+                    let seq = header.first.seq;
+                    return Err(MountError::Corrupt(Corruption {
+                        page: index,
+                        seq,
+                        kind,
+                    }));
+                }
                 if newest.is_none_or(|newest| newest.counter < header.counter) {
                     newest = Some(header);
                 }

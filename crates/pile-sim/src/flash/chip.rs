@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::{CutPlan, FlashError, OnCut, Progress, Statistics, Tear, Words};
+use super::{CutPlan, FlashError, OnCut, Progress, Statistics, Tear, TornOperation, Words};
 
 /// Cells and power of one flash, whatever handle reaches it.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Chip {
     pub on_cut: OnCut,
     pub powered: bool,
     pub cut_happened: bool,
+    pub last_cut: Option<TornOperation>,
 }
 
 impl Chip {
@@ -34,6 +35,7 @@ impl Chip {
             on_cut: OnCut::Fail,
             powered: true,
             cut_happened: false,
+            last_cut: None,
         };
         chip.find_programmed();
         chip
@@ -131,11 +133,19 @@ impl Chip {
             }
             return Ok(());
         };
-        let begun = tear_program(cells, bytes, unit, &plan);
-        if let Some(words) = self.programmed.get_mut(words) {
-            words.iter_mut().take(begun).for_each(|word| *word = true);
+        tear_program(cells, bytes, unit, &plan);
+        // A word that was begun but lost no bit still reads erased and can be programmed: neither a
+        // chip nor its user can tell.
+        let words = self.programmed.get_mut(words).unwrap_or_default();
+        for (word, cells) in words.iter_mut().zip(cells.chunks(unit)) {
+            *word = cells.iter().any(|cell| *cell != 0xff);
         }
         self.power_off();
+        self.last_cut = Some(TornOperation {
+            erase: false,
+            address: offset,
+            length: bytes.len(),
+        });
         Err(FlashError::PowerLost)
     }
 
@@ -174,6 +184,11 @@ impl Chip {
             words.fill(true);
         }
         self.power_off();
+        self.last_cut = Some(TornOperation {
+            erase: true,
+            address: from,
+            length,
+        });
         Err(FlashError::PowerLost)
     }
 
@@ -195,8 +210,8 @@ impl Progress {
     }
 }
 
-/// Programs as far as the plan says. Returns how many words were begun.
-fn tear_program(cells: &mut [u8], bytes: &[u8], unit: usize, plan: &CutPlan) -> usize {
+/// Programs as far as the plan says.
+fn tear_program(cells: &mut [u8], bytes: &[u8], unit: usize, plan: &CutPlan) {
     let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
     let done = plan.progress.bytes(bytes.len());
     // The word in which the cut falls gets some of its bits; between two words it may be none.
@@ -215,10 +230,6 @@ fn tear_program(cells: &mut [u8], bytes: &[u8], unit: usize, plan: &CutPlan) -> 
             Tear::Scattered => untouched_bits(&mut random, done, bytes.len()),
         };
         *cell &= *byte | untouched;
-    }
-    match plan.tear {
-        Tear::Prefix => end / unit,
-        Tear::Scattered => bytes.len() / unit,
     }
 }
 

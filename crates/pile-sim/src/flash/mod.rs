@@ -182,6 +182,17 @@ impl Statistics {
     }
 }
 
+/// The operation that a cut tore, from [`VirtualNor::last_cut`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TornOperation {
+    /// An erase; else a program.
+    pub erase: bool,
+    /// Where it began.
+    pub address: u32,
+    /// How many bytes it was meant to change.
+    pub length: usize,
+}
+
 /// A handle on a virtual NOR flash with words of `WRITE` bytes and pages of `ERASE` bytes. Clones
 /// reach the same chip, so its contents outlive the pile that used it.
 ///
@@ -273,6 +284,11 @@ impl<const WRITE: usize, const ERASE: usize> VirtualNor<WRITE, ERASE> {
     /// True from a cut until [`power_up`](Self::power_up).
     pub fn cut_happened(&self) -> bool {
         self.chip().cut_happened
+    }
+
+    /// The operation that the last cut tore, if one was.
+    pub fn last_cut(&self) -> Option<TornOperation> {
+        self.chip().last_cut
     }
 
     /// Cuts the power between operations, and forgets an armed plan.

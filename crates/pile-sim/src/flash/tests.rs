@@ -157,6 +157,12 @@ fn the_cut_waits_for_its_operation_and_power_stays_off_until_power_up() {
         assert!(!flash.cut_happened());
         assert_eq!(flash.write(32, b"third").await, Err(FlashError::PowerLost));
         assert!(flash.cut_happened());
+        let torn = TornOperation {
+            erase: false,
+            address: 32,
+            length: 5,
+        };
+        assert_eq!(flash.last_cut(), Some(torn));
         assert_eq!(flash.read(0, &mut [0]).await, Err(FlashError::PowerLost));
         flash.power_up();
         assert!(!flash.cut_happened());

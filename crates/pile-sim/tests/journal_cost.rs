@@ -1,0 +1,105 @@
+//! What a record costs on the flash, counted by the flash.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails as a test does"
+)]
+
+use billing_core::journal::{Identity, Journal};
+use embassy_futures::block_on;
+use pile_sim::flash::{VirtualNor, Words};
+
+/// Appends 24-byte records to three quarters of a flash of 64 KiB. Returns the bytes programmed for
+/// one record within a page, and in thousandths the bytes and the operations for each record with
+/// page headers and erases included.
+fn cost<const WRITE: usize, const ERASE: usize>() -> (u64, u64, u64) {
+    let flash = VirtualNor::<WRITE, ERASE>::new(64 << 10, Words::Once);
+    let mut journal =
+        block_on(Journal::<_>::format(flash.clone(), Identity::new([1; 16]))).unwrap();
+    let before = flash.statistics();
+    let mut records = 0;
+    let mut within_page = 0;
+    while journal.room().bytes_live < 48 << 10 {
+        let was = flash.statistics();
+        let done = block_on(journal.append(&[0x5a; 24])).unwrap();
+        let now = flash.statistics();
+        // What the journal says of itself is what the flash saw.
+        assert_eq!(
+            now.bytes_programmed - was.bytes_programmed,
+            u64::from(done.bytes)
+        );
+        assert_eq!(
+            now.operations() - was.operations(),
+            u64::from(done.operations)
+        );
+        if done.operations == 1 {
+            within_page = now.bytes_programmed - was.bytes_programmed;
+        }
+        records += 1;
+    }
+    let after = flash.statistics();
+    let bytes = after.bytes_programmed - before.bytes_programmed;
+    let operations = after.operations() - before.operations();
+    (
+        within_page,
+        bytes * 1000 / records,
+        operations * 1000 / records,
+    )
+}
+
+#[test]
+fn a_24_byte_record_is_one_operation_of_34_to_64_bytes() {
+    // Serial NOR flash, any byte, 4 KiB sectors: 1.42 times the payload, 1.45 with the headers.
+    let (frame, bytes, operations) = cost::<1, 4096>();
+    assert_eq!(frame, 34);
+    assert!(
+        bytes <= 34_800 && operations <= 1_010,
+        "{bytes} {operations}"
+    );
+    // 4-byte words: 1.5 times, 1.54 with the headers.
+    let (frame, bytes, operations) = cost::<4, 4096>();
+    assert_eq!(frame, 36);
+    assert!(
+        bytes <= 36_900 && operations <= 1_010,
+        "{bytes} {operations}"
+    );
+    // STM32G4, 8-byte words, 2 KiB pages: 1.67 times, 1.75 with the headers.
+    let (frame, bytes, operations) = cost::<8, 2048>();
+    assert_eq!(frame, 40);
+    assert!(
+        bytes <= 42_000 && operations <= 1_025,
+        "{bytes} {operations}"
+    );
+    let (frame, ..) = cost::<16, 2048>();
+    assert_eq!(frame, 48);
+    let (frame, ..) = cost::<32, 8192>();
+    assert_eq!(frame, 64);
+}
+
+#[test]
+fn the_wear_of_a_ring_is_even() {
+    let flash = VirtualNor::<8, 2048>::new(16 << 10, Words::Once);
+    let mut journal =
+        block_on(Journal::<_>::format(flash.clone(), Identity::new([1; 16]))).unwrap();
+    for _ in 0..20_000 {
+        let full = block_on(journal.append(&[0x5a; 24])).is_err();
+        if full || journal.room().pages_free < 3 {
+            block_on(async {
+                let mut snapshot = journal.begin_snapshot().await?;
+                snapshot.append_snapshot(b"the sum of all").await?;
+                snapshot.commit().await
+            })
+            .unwrap();
+        }
+    }
+    let erases = flash.statistics().page_erases;
+    let (least, most) = (erases.iter().min(), erases.iter().max());
+    assert!(most > Some(&40), "{erases:?}");
+    assert!(
+        most.zip(least)
+            .is_some_and(|(most, least)| most - least <= 1),
+        "{erases:?}"
+    );
+}
