@@ -57,6 +57,36 @@ pub fn days(seconds: u64) -> String {
     format!("{}.{} days", grouped(tenths / 10), tenths % 10)
 }
 
+/// Puts names in the order of a list of flats: `Flat 9` before `Flat 10`.
+///
+/// ```
+/// let mut names = ["Flat 10", "Flat 9", "Attic"];
+/// names.sort_by(|a, b| virtual_pile::figures::natural_order(a, b));
+/// assert_eq!(names, ["Attic", "Flat 9", "Flat 10"]);
+/// ```
+pub fn natural_order(a: &str, b: &str) -> core::cmp::Ordering {
+    let parts = |text: &str| {
+        let mut parts: Vec<(bool, String)> = Vec::new();
+        for c in text.chars() {
+            let digit = c.is_ascii_digit();
+            match parts.last_mut() {
+                Some((digits, part)) if *digits == digit => part.push(c),
+                _ => parts.push((digit, c.to_string())),
+            }
+        }
+        parts.into_iter().map(|(digits, part)| {
+            let number = part.trim_start_matches('0');
+            // Longer numbers are larger; text has no length to speak of.
+            if digits {
+                (number.len(), number.to_owned())
+            } else {
+                (usize::MAX, part)
+            }
+        })
+    };
+    parts(a).cmp(parts(b)).then_with(|| a.cmp(b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

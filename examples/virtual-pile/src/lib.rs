@@ -1,10 +1,14 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod app;
+pub mod bills;
+pub mod cli;
 pub mod figures;
 pub mod input;
 pub mod output;
 pub mod plan;
+pub mod progress;
 pub mod refusal;
 pub mod report;
 pub mod target;

@@ -109,7 +109,7 @@ pub fn months(months: &[Month]) -> Result<String, PlotError> {
                 .margin_top(34)
                 .x_label_area_size(52)
                 .y_label_area_size(58)
-                .build_cartesian_2d((0..count).into_segmented(), 0.0..top)?;
+                .build_cartesian_2d((0..(count - 1).max(1)).into_segmented(), 0.0..top)?;
             let name = |value: &SegmentValue<i32>| match value {
                 SegmentValue::CenterOf(place) => usize::try_from(*place)
                     .ok()
@@ -304,6 +304,12 @@ where
         if number % 2 == 1 {
             let shade = Rectangle::new([(from, 0.0), (to, top)], SHADE.filled());
             chart.draw_series([shade])?;
+        }
+        // The name, where the stretch is long enough to hold it.
+        if (to - from) > end / 10 {
+            let style = text().pos(Pos::new(HPos::Left, VPos::Top));
+            let name = Text::new(format!(" {}", segment.band), (from, top * 0.985), style);
+            chart.draw_series([name])?;
         }
     }
     Ok(())

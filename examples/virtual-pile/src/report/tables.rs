@@ -3,7 +3,7 @@
 use pile_units::{Energy, Money};
 
 use super::{ReportData, escape, paragraph};
-use crate::figures::{amount, counted, grouped, kwh, kwh_exact};
+use crate::figures::{amount, counted, grouped, kwh, kwh_exact, natural_order};
 use crate::output::SegmentRow;
 use crate::wall;
 
@@ -43,8 +43,9 @@ fn table(columns: &[&str], rows: &[Vec<String>], foot: Option<Vec<String>>) -> S
 pub(super) fn bills(data: &ReportData<'_>) -> String {
     let currency = data.tariff.currency();
     let money = |money: Money| amount(currency, money);
-    let rows: Vec<_> = data
-        .accounts
+    let mut accounts: Vec<_> = data.accounts.iter().collect();
+    accounts.sort_by(|a, b| natural_order(&a.account, &b.account));
+    let rows: Vec<_> = accounts
         .iter()
         .map(|row| {
             vec![
@@ -135,12 +136,23 @@ pub(super) fn cuts(data: &ReportData<'_>) -> String {
     } else {
         String::new()
     };
-    let told = format!(
-        "The supply was cut {}{flash}. The most that one port lost in one cut is {}; what was \
-         acknowledged was never lost, and nothing was ever added.",
+    let mut told = format!(
+        "The supply was cut {}{flash}. The most that one port lost in one cut is {}. ",
         counted(summary.power_cuts.into(), "time"),
         summary.max_lost_per_port_per_cut,
     );
+    let dearer = data
+        .sessions
+        .iter()
+        .filter(|row| row.energy > row.delivered)
+        .count();
+    told += &match dearer {
+        0 => "No session was billed more than its wire gave.".to_owned(),
+        dearer => format!(
+            "{} BILLED MORE THAN THE WIRE GAVE.",
+            counted(dearer as u64, "SESSION")
+        ),
+    };
     let mut worst: Vec<_> = data.cuts.iter().collect();
     worst.sort_by_key(|cut| (core::cmp::Reverse(cut.lost), cut.at));
     worst.truncate(LISTED_CUTS);
@@ -214,8 +226,8 @@ pub(super) fn segments(segments: &[&SegmentRow], data: &ReportData<'_>) -> Strin
             let micro = |money: Money| format!("{:.6}", Micros(money));
             vec![
                 row.band.clone(),
-                wall::plain(row.from, data.utc_offset),
-                wall::plain(row.to, data.utc_offset),
+                unbroken(&wall::plain(row.from, data.utc_offset)),
+                unbroken(&wall::plain(row.to, data.utc_offset)),
                 kwh_exact(row.energy),
                 row.energy_price.to_string(),
                 micro(row.energy_fee),
@@ -235,6 +247,11 @@ pub(super) fn segments(segments: &[&SegmentRow], data: &ReportData<'_>) -> Strin
         "#Service",
     ];
     table(&columns, &rows, None)
+}
+
+/// Keeps a date and its time on one line.
+fn unbroken(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
 }
 
 /// Money with all six decimals.

@@ -1,0 +1,172 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use pile_units::{MAX_PORTS, UtcOffset};
+
+/// Runs the firmware of a shared power pile on virtual parts.
+#[derive(Debug, Parser)]
+#[command(name = "virtual-pile", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replays a file of real sessions and writes the bills.
+    #[command(after_help = "\
+SESSIONS.csv has the columns session,account,plug_in,plug_out,energy_wh; times are local, like
+2019-01-02T19:59:00, and energies whole watt-hours.
+
+DIR is replaced if it is empty or an earlier output (it holds a summary.json and nothing but files
+that a replay writes); anything else is left alone.
+
+Example:
+  virtual-pile replay data/residential-sessions-sr2.csv --tariff data/tariff.toml --out out \\
+      --power-cuts 200 --seed 7")]
+    Replay(Replay),
+    /// Plays a script of taps, plugs, cuts and commands, and checks what it expects.
+    #[command(after_help = "\
+Example:
+  virtual-pile run scenarios/charge-by-card.toml
+
+Exits with 1 if an expectation is not met, with 2 if the script itself is wrong.")]
+    Run(Run),
+    /// Replays thirteen months of a real house, with power cuts, and prints the bills.
+    Demo(Demo),
+}
+
+/// Options of `replay`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Replay {
+    /// The sessions.
+    #[arg(value_name = "SESSIONS.csv")]
+    pub sessions: PathBuf,
+    /// The prices.
+    #[arg(long, value_name = "TARIFF.toml")]
+    pub tariff: PathBuf,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The outlets of the pile, 1 to 16.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = ports)]
+    pub ports: usize,
+    /// Chooses the moments of the power cuts and every other chance; the same seed, the same bytes.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How often the supply is cut, 0 to 100000.
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub power_cuts: u32,
+    /// The zone of the file's local times, such as +01:00 [default: the tariff's].
+    #[arg(long, value_name = "+HH:MM", value_parser = offset, allow_hyphen_values = true)]
+    pub utc_offset: Option<UtcOffset>,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Run {
+    /// The script; the README lists its keys.
+    #[arg(value_name = "SCENARIO.toml")]
+    pub scenario: PathBuf,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Demo {
+    /// The folder to write.
+    #[arg(long, value_name = "DIR", default_value = "demo-out")]
+    pub out: PathBuf,
+    /// Chooses the moments of the power cuts and every other chance.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How often the supply is cut, 0 to 100000.
+    #[arg(long, value_name = "N", default_value_t = 50,
+          value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub power_cuts: u32,
+}
+
+fn ports(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (1..=MAX_PORTS).contains(number))
+        .ok_or_else(|| format!("a pile has 1 to {MAX_PORTS} ports"))
+}
+
+fn offset(text: &str) -> Result<UtcOffset, String> {
+    let said = "write it like +01:00, from -14:00 to +14:00";
+    text.parse().map_err(|_| said.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replay(more: &[&str]) -> Result<Replay, clap::Error> {
+        let base = [
+            "virtual-pile",
+            "replay",
+            "s.csv",
+            "--tariff",
+            "t.toml",
+            "--out",
+            "o",
+        ];
+        let cli = Cli::try_parse_from(base.iter().chain(more))?;
+        let Command::Replay(replay) = cli.command else {
+            panic!("{cli:?}")
+        };
+        Ok(replay)
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let replay = replay(&[]).unwrap();
+        assert_eq!((replay.ports, replay.seed, replay.power_cuts), (10, 1, 0));
+        assert_eq!(replay.utc_offset, None);
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        let all = [
+            "--ports",
+            "4",
+            "--seed",
+            "9",
+            "--power-cuts",
+            "200",
+            "--utc-offset",
+            "-03:30",
+        ];
+        let replay = replay(&all).unwrap();
+        assert_eq!((replay.ports, replay.seed, replay.power_cuts), (4, 9, 200));
+        assert_eq!(replay.utc_offset.map(UtcOffset::minutes), Some(-210));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_exit_code_two() {
+        for wrong in [
+            ["--ports", "0"],
+            ["--ports", "17"],
+            ["--ports", "x"],
+            ["--seed", "-1"],
+            ["--power-cuts", "-1"],
+            ["--power-cuts", "1e3"],
+            ["--utc-offset", "1"],
+            ["--utc-offset", "+15:00"],
+        ] {
+            let error = replay(&wrong).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{error}");
+        }
+    }
+}
