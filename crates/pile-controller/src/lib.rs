@@ -1,3 +1,16 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+
+mod actions;
+mod command;
+mod controller;
+mod event;
+mod port;
+pub mod shell;
+
+pub use actions::{Action, Actions, Indicator, Signal};
+pub use command::{Command, Outcome};
+pub use controller::{Config, Controller};
+pub use event::{Event, Refusal};
+pub use port::{PortState, PortView};

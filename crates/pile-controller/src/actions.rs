@@ -1,0 +1,156 @@
+//! What the machine wants done.
+
+use crate::{Outcome, Refusal};
+use pile_units::{MAX_PORTS, PortId, WallTime};
+
+/// What a port's indicator shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Indicator {
+    /// Ready for a bike.
+    Free,
+    /// Started, no load yet.
+    Waiting,
+    /// Charging.
+    Charging,
+    /// Nearly full: the battery draws next to nothing.
+    Full,
+    /// Done; the bike can be taken.
+    Finished,
+    /// Out of service.
+    Disabled,
+    /// Faulted: only the landlord can clear it.
+    Fault,
+}
+
+/// What the pile says to whoever stands before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// The pile is claimed.
+    Commissioned,
+    /// Choose a port by its button.
+    ChoosePort,
+    /// A session starts on this port.
+    Started(PortId),
+    /// The session on this port stops.
+    Stopped(PortId),
+    /// Tap the new card now.
+    TapNewCard,
+    /// The new card is authorised.
+    Authorised,
+    /// The window for a new card is closed.
+    WindowClosed,
+    /// The fault of this port is cleared.
+    FaultCleared(PortId),
+    /// No.
+    Refused(Refusal),
+    /// The pile is hot.
+    Hot,
+}
+
+/// One thing to do. The shell does them in the order in which [`Actions`] gives them: relays open
+/// before any closes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Open the port's relay.
+    OpenRelay(PortId),
+    /// Close the port's relay. Comes only after the record that says why is durable (I1).
+    CloseRelay(PortId),
+    /// Write what is in the outbox, oldest first, and answer each with `Event::Persisted`.
+    Persist,
+    /// Show the port's state.
+    Indicate(PortId, Indicator),
+    /// Say something.
+    Signal(Signal),
+    /// Answer the command with this number.
+    Answer(u16, Outcome),
+    /// Set the real-time clock.
+    SetClock(WallTime),
+}
+
+/// What the machine wants done after one event. Bounded by construction: a set of ports a verb,
+/// one signal, one answer.
+///
+/// ```
+/// use pile_controller::{Action, Actions, Controller, Config, Event};
+/// use billing_core::book::Book;
+/// use pile_units::{Instant, PileId, WallTime};
+/// let config = Config { ports: 2, pile: PileId::new([1; 8]), wall: WallTime::default() };
+/// let mut pile = Controller::new(config, Book::new(), Instant::START);
+/// let actions: Actions = pile.handle(Instant::START, Event::Tick);
+/// assert!(actions.iter().all(|action| !matches!(action, Action::CloseRelay(_))));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use = "a relay may have to open"]
+pub struct Actions {
+    pub(crate) open: PortSet,
+    pub(crate) close: PortSet,
+    pub(crate) persist: bool,
+    pub(crate) indicators: [Option<Indicator>; MAX_PORTS],
+    pub(crate) signal: Option<Signal>,
+    pub(crate) answer: Option<(u16, Outcome)>,
+    pub(crate) clock: Option<WallTime>,
+}
+
+impl Actions {
+    /// All actions, in the order in which they are to be done.
+    pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
+        let indicators = PortId::first(MAX_PORTS)
+            .zip(&self.indicators)
+            .filter_map(|(port, shown)| shown.map(|shown| Action::Indicate(port, shown)));
+        let open = self.open.iter().map(Action::OpenRelay);
+        let close = self.close.iter().map(Action::CloseRelay);
+        open.chain(close)
+            .chain(self.clock.map(Action::SetClock))
+            .chain(self.persist.then_some(Action::Persist))
+            .chain(indicators)
+            .chain(self.signal.map(Action::Signal))
+            .chain(
+                self.answer
+                    .iter()
+                    .map(|(id, outcome)| Action::Answer(*id, *outcome)),
+            )
+    }
+
+    /// True if nothing is to be done: the case of almost every meter sample.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+            && self.close.is_empty()
+            && !self.persist
+            && self.signal.is_none()
+            && self.answer.is_none()
+            && self.clock.is_none()
+            && self.indicators.iter().all(Option::is_none)
+    }
+
+    pub(crate) fn refuse(&mut self, why: Refusal) {
+        self.signal = Some(Signal::Refused(why));
+    }
+}
+
+/// A set of ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct PortSet(u16);
+
+const _: () = assert!(MAX_PORTS <= 16);
+
+impl PortSet {
+    pub fn insert(&mut self, port: PortId) {
+        self.0 |= 1 << port.index();
+    }
+
+    pub fn remove(&mut self, port: PortId) {
+        self.0 &= !(1 << port.index());
+    }
+
+    pub const fn contains(self, port: PortId) -> bool {
+        self.0 & (1 << port.index()) != 0
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = PortId> {
+        PortId::first(MAX_PORTS).filter(move |port| self.contains(*port))
+    }
+}

@@ -1,0 +1,54 @@
+//! What the landlord can ask for, from the management phone or a bench.
+
+use crate::Refusal;
+use billing_core::record::Reference;
+use billing_core::tariff::Tariff;
+use pile_units::{AccountId, CredentialId, Limits, PortId, WallTime};
+
+/// A wish of the landlord.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and there is no heap to box it on"
+)]
+pub enum Command {
+    /// Open the 30 s window in which a new card is authorised.
+    Authorise,
+    /// Revoke the account's cards as lost and open the window for its next card.
+    Replace(AccountId),
+    /// Revoke the account's cards as lost.
+    ReportLost(AccountId),
+    /// Revoke one card.
+    Revoke(CredentialId),
+    /// Revoke the account's cards, settle what is owed and close the account.
+    Deregister(AccountId),
+    /// Freeze the account's reading.
+    Settle(AccountId),
+    /// Note that a settlement was paid.
+    MarkPaid(u32, Reference),
+    /// Put a tariff in force.
+    SetTariff(Tariff),
+    /// Allow cards that only announce a number, or not.
+    AllowUidOnly(bool),
+    /// Set the limits.
+    SetLimits(Limits),
+    /// Set the clock.
+    SetClock(WallTime),
+    /// Clear a port's fault.
+    ClearFault(PortId),
+    /// Stop the session on a port.
+    Stop(PortId),
+    /// Take a port out of service, or put it back.
+    Switch(PortId, bool),
+}
+
+/// The answer to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, and durable.
+    Done,
+    /// Settled under this number, durable.
+    Settled(u32),
+    /// Not done.
+    Refused(Refusal),
+}

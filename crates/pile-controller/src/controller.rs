@@ -1,0 +1,252 @@
+//! The machine.
+
+mod outbox;
+mod people;
+mod ports;
+mod records;
+mod wishes;
+
+use crate::event::Refusal;
+use crate::port::{Phase, Port, PortState, PortView};
+use crate::{Actions, Event, Indicator, Outcome, Signal};
+use billing_core::book::Book;
+use billing_core::ledger::Headroom;
+use billing_core::record::{Record, StopReason};
+use billing_core::tariff::BandIndex;
+use outbox::Outbox;
+use people::{Choice, Window};
+use pile_units::{
+    Duration, Instant, MAX_PORTS, PileId, PortId, TariffVersion, UnixSeconds, WallTime,
+};
+use wishes::Job;
+
+/// What a pile is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// Outlets, 1..=[`MAX_PORTS`].
+    pub ports: usize,
+    /// The identity it takes when it is commissioned: random, from the hardware.
+    pub pile: PileId,
+    /// The time of the real-time clock at [`Controller::new`].
+    pub wall: WallTime,
+    /// What can be written.
+    pub headroom: Headroom,
+}
+
+/// The machine: events in, actions out. No I/O, no clock of its own, no allocation.
+///
+/// ```
+/// use pile_controller::{Action, Config, Controller, Event, PortState};
+/// use billing_core::{book::Book, ledger::Headroom};
+/// use pile_units::{CardAlias, Instant, PileId, PortId, Strength, WallTime};
+/// let config = Config {
+///     ports: 10,
+///     pile: PileId::new([1; 8]),
+///     wall: WallTime::default(),
+///     headroom: Headroom { sessions: 100, facts: 1000 },
+/// };
+/// let mut pile = Controller::new(config, Book::new(), Instant::START);
+/// // The first card that a blank pile sees becomes its privilege card.
+/// let card = Event::Card { alias: CardAlias::new([7; 8]), strength: Strength::UidOnly };
+/// let actions = pile.handle(Instant::from_millis(5), card);
+/// assert!(actions.iter().any(|action| action == Action::Persist));
+/// # let port = PortId::from_number(1)?;
+/// assert_eq!(pile.port(port).state, PortState::Idle);
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Controller {
+    book: Book,
+    ports: [Port; MAX_PORTS],
+    count: usize,
+    pile: PileId,
+    outbox: Outbox,
+    headroom: Headroom,
+    clock: (Instant, WallTime),
+    /// Time of the newest record in the outbox, from which the next progress record counts.
+    last: WallTime,
+    /// The price in force, for the second it was looked up.
+    price: Option<(UnixSeconds, TariffVersion, BandIndex)>,
+    choice: Option<Choice>,
+    window: Option<Window>,
+    job: Option<Job>,
+    over_budget: Option<Instant>,
+    hot: bool,
+    failed: bool,
+    reader: bool,
+    shown: [Option<Indicator>; MAX_PORTS],
+}
+
+impl Controller {
+    /// Starts the machine on what the ledger knows. Sessions that were open when the supply
+    /// failed are closed with [`StopReason::PowerLost`] at the first event.
+    pub fn new(config: Config, book: Book, now: Instant) -> Self {
+        let mut ports = [Port::new(now, pile_units::Energy::ZERO, None); MAX_PORTS];
+        for (port, place) in PortId::first(MAX_PORTS).zip(&mut ports) {
+            *place = Port::new(now, book.register(port), book.fault(port));
+            if let Some(session) = book.session(port) {
+                let (reason, at) = (StopReason::PowerLost, book.last());
+                place.segment = session.segment.energy;
+                place.before = session.closed_energy;
+                place.phase = if session.ended {
+                    Phase::Closing {
+                        reason,
+                        at,
+                        billed: false,
+                    }
+                } else {
+                    Phase::Finishing {
+                        reason,
+                        since: now,
+                        at,
+                        seen: true,
+                    }
+                };
+            }
+        }
+        let last = book.last();
+        Self {
+            book,
+            ports,
+            count: config.ports.min(MAX_PORTS),
+            pile: config.pile,
+            outbox: Outbox::new(),
+            headroom: config.headroom,
+            clock: (now, config.wall),
+            last,
+            price: None,
+            choice: None,
+            window: None,
+            job: None,
+            over_budget: None,
+            hot: false,
+            failed: false,
+            reader: true,
+            shown: [None; MAX_PORTS],
+        }
+    }
+
+    /// Takes an event and says what is to be done.
+    pub fn handle(&mut self, now: Instant, event: Event) -> Actions {
+        let mut out = Actions::default();
+        self.expire(now, &mut out);
+        match event {
+            Event::Sample(port, sample) => self.sample(now, port, &sample, &mut out),
+            Event::MeterSilent(port) => {
+                let stop = self.at_mut(port).and_then(Port::silence);
+                self.stop_if(now, port, stop, &mut out);
+            }
+            Event::Trip(port, fault) => self.stop_if(now, port, Some(fault.into()), &mut out),
+            Event::Temperature(degrees) => self.temperature(now, degrees, &mut out),
+            Event::Card { alias, strength } => self.card(now, alias, strength, &mut out),
+            Event::TwoCards => out.refuse(Refusal::OneCard),
+            Event::Button(port) => self.button(now, port, &mut out),
+            Event::Reader(answers) => self.reader = answers,
+            Event::PowerFailing => self.progress(now, &mut out),
+            Event::Persisted(headroom) => self.persisted(now, headroom, &mut out),
+            Event::LedgerFailed => self.fail(now, &mut out),
+            Event::Command(id, command) => self.command(now, id, command, &mut out),
+            Event::Tick => self.tick(now, &mut out),
+        }
+        self.write_down(now, &mut out);
+        self.work(now, &mut out);
+        self.show(&mut out);
+        out
+    }
+
+    /// When `Event::Tick` is due at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        let choice = self.choice.as_ref().map(|choice| choice.until);
+        let window = self.window.as_ref().map(|window| window.until);
+        let ports = self.in_use().filter_map(|(_, port)| port.deadline());
+        ports.chain(choice).chain(window).min()
+    }
+
+    /// How often a port's meter is to be read now.
+    pub fn pace(&self, port: PortId, now: Instant) -> Duration {
+        self.at(port).pace(now)
+    }
+
+    /// The oldest record that is not durable: what `Action::Persist` asks to write.
+    pub fn outbox(&self) -> Option<&Record> {
+        self.outbox.front()
+    }
+
+    /// What the pile knows: the fold of the durable records.
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// A port as anyone may see it.
+    pub fn port(&self, port: PortId) -> PortView {
+        let place = self.at(port);
+        let session = self.book.session(port);
+        PortView {
+            state: place.state(self.book.enabled(port)),
+            session: session.map(|session| session.id),
+            account: session.map(|session| session.account),
+            power: place.power,
+            energy: place.session_energy(),
+        }
+    }
+
+    /// The ports of this pile.
+    pub fn ports(&self) -> impl Iterator<Item = PortId> + Clone + use<> {
+        PortId::first(self.count)
+    }
+
+    /// True if the card reader answers.
+    pub const fn reader_answers(&self) -> bool {
+        self.reader
+    }
+
+    /// Wall time at a moment.
+    pub fn wall(&self, now: Instant) -> WallTime {
+        let (base, wall) = self.clock;
+        let seconds = u32::try_from(now.since(base).seconds()).unwrap_or(u32::MAX);
+        WallTime {
+            unix: wall.unix.plus(seconds),
+            quality: wall.quality,
+        }
+    }
+
+    fn at(&self, port: PortId) -> &Port {
+        // A `PortId` is below MAX_PORTS by its type, so the first never stands in for another.
+        let [first, ..] = &self.ports;
+        self.ports.get(port.index()).unwrap_or(first)
+    }
+
+    /// The port, if this pile has it.
+    fn at_mut(&mut self, port: PortId) -> Option<&mut Port> {
+        self.ports.get_mut(..self.count)?.get_mut(port.index())
+    }
+
+    fn in_use(&self) -> impl Iterator<Item = (PortId, &Port)> {
+        PortId::first(self.count).zip(&self.ports)
+    }
+
+    /// Shows what changed.
+    fn show(&mut self, out: &mut Actions) {
+        for port in PortId::first(self.count) {
+            let shown = match self.at(port).state(self.book.enabled(port)) {
+                PortState::Idle => Indicator::Free,
+                PortState::Finished | PortState::Stopping => Indicator::Finished,
+                PortState::Opening | PortState::Starting => Indicator::Waiting,
+                PortState::Charging => Indicator::Charging,
+                PortState::Full => Indicator::Full,
+                PortState::Disabled => Indicator::Disabled,
+                PortState::Faulted(_) => Indicator::Fault,
+            };
+            let (Some(before), Some(change)) = (
+                self.shown.get_mut(port.index()),
+                out.indicators.get_mut(port.index()),
+            ) else {
+                continue;
+            };
+            if *before != Some(shown) {
+                *before = Some(shown);
+                *change = Some(shown);
+            }
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Cards and buttons: who may do what, here and now.
+//!
+//! One person at a time stands before the pile. A tap of a charging card opens a choice of 15 s;
+//! a tap of the privilege card opens a window of 30 s, in which a new card is authorised or the
+//! button of a faulted port clears its fault. While a choice is open another card is refused: a
+//! button pressed next would otherwise start on the wrong person's account.
+
+use super::wishes::{Job, Task};
+use super::{Controller, Signal};
+use crate::Actions;
+use crate::event::Refusal;
+use crate::port::Phase;
+use billing_core::record::{Record, StopReason};
+use card_auth::{Identity, Policy, UidOnly, identify};
+use pile_units::{
+    AccountId, CardAlias, Credential, CredentialId, Duration, Instant, PortId, Role, Strength,
+};
+
+const CHOICE: Duration = Duration::from_seconds(15);
+const WINDOW: Duration = Duration::from_seconds(30);
+
+/// Somebody tapped and is choosing a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Choice {
+    credential: CredentialId,
+    account: AccountId,
+    pub until: Instant,
+}
+
+/// The landlord's window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    /// The account that the next card is for; a new one if there is none.
+    account: Option<AccountId>,
+    pub until: Instant,
+}
+
+impl Controller {
+    /// Ends what time has ended.
+    pub(super) fn expire(&mut self, now: Instant, out: &mut Actions) {
+        if self
+            .window
+            .as_ref()
+            .is_some_and(|window| window.until <= now)
+        {
+            self.window = None;
+            out.signal = Some(Signal::WindowClosed);
+        }
+        if let Some(choice) = self.choice.take_if(|choice| choice.until <= now) {
+            self.choose_nothing(now, choice, out);
+        }
+    }
+
+    pub(super) fn open_window(
+        &mut self,
+        now: Instant,
+        account: Option<AccountId>,
+        out: &mut Actions,
+    ) {
+        self.choice = None;
+        self.window = Some(Window {
+            account,
+            until: now.after(WINDOW),
+        });
+        out.signal = Some(Signal::TapNewCard);
+    }
+
+    pub(super) fn card(
+        &mut self,
+        now: Instant,
+        alias: CardAlias,
+        strength: Strength,
+        out: &mut Actions,
+    ) {
+        if self.book.pile().is_none() {
+            return self.commission(now, alias, strength, out);
+        }
+        let uid_only = if self.book.uid_only_allowed() {
+            UidOnly::All
+        } else {
+            UidOnly::Nobody
+        };
+        let who = identify(
+            self.book.credentials().iter(),
+            alias,
+            strength,
+            Policy { uid_only },
+        );
+        match who {
+            Identity::Privilege(_) if self.window.is_some() => {
+                self.window = None;
+                out.signal = Some(Signal::WindowClosed);
+            }
+            Identity::Privilege(_) => self.open_window(now, None, out),
+            Identity::Charging { .. } if self.window.is_some() => {
+                out.refuse(Refusal::AlreadyAuthorised);
+            }
+            Identity::Charging {
+                credential,
+                account,
+            } => {
+                self.offer_choice(now, credential, account, out);
+            }
+            Identity::Unknown | Identity::Revoked if self.window.is_some() => {
+                self.enrol(now, alias, strength, out);
+            }
+            Identity::Unknown => out.refuse(Refusal::UnknownCard),
+            Identity::Revoked => out.refuse(Refusal::RevokedCard),
+            Identity::TooWeak => out.refuse(Refusal::TooWeak),
+        }
+    }
+
+    pub(super) fn button(&mut self, now: Instant, port: PortId, out: &mut Actions) {
+        if self.at_mut(port).is_none() {
+            return out.refuse(Refusal::NoSuchThing);
+        }
+        if self.window.is_some() && self.at(port).fault.is_some() {
+            let cleared = self.begin(now, None, Task::ClearFault(port), out);
+            if let Err(why) = cleared {
+                out.refuse(why);
+            }
+            return;
+        }
+        let Some(choice) = self.choice.take() else {
+            return out.refuse(Refusal::NoCard);
+        };
+        if self.account_on(port) == Some(choice.account) {
+            return self.stop_if(now, port, Some(StopReason::ByCard.into()), out);
+        }
+        if let Err(why) = self.start(now, port, choice, out) {
+            out.refuse(why);
+            // Another button may still be pressed.
+            self.choice = Some(choice);
+        }
+    }
+
+    /// The account whose session occupies the port, durable or not.
+    fn account_on(&self, port: PortId) -> Option<AccountId> {
+        match self.at(port).phase {
+            Phase::Opening { account, .. } => Some(account),
+            Phase::Delivering(_) => self.book.session(port).map(|session| session.account),
+            Phase::Free | Phase::Finishing { .. } | Phase::Closing { .. } => None,
+        }
+    }
+
+    fn commission(
+        &mut self,
+        now: Instant,
+        alias: CardAlias,
+        strength: Strength,
+        out: &mut Actions,
+    ) {
+        let (at, pile) = (self.wall(now), self.pile);
+        let id = CredentialId::default();
+        let privilege = Credential {
+            id,
+            role: Role::Privilege,
+            strength,
+            alias,
+            revoked: false,
+        };
+        if self.job.is_some() {
+            return out.refuse(Refusal::Busy);
+        }
+        if let Err(why) = self.headroom_for_fact() {
+            return out.refuse(why);
+        }
+        if self.record(
+            Record::Commissioned {
+                pile,
+                privilege,
+                at,
+            },
+            at,
+            out,
+        ) {
+            self.job = Some(Job::waiting(None, Task::Commission));
+        }
+    }
+
+    fn enrol(&mut self, now: Instant, alias: CardAlias, strength: Strength, out: &mut Actions) {
+        let account = self.window.as_ref().and_then(|window| window.account);
+        if strength == Strength::UidOnly && !self.book.uid_only_allowed() {
+            return out.refuse(Refusal::TooWeak);
+        }
+        match self.begin(
+            now,
+            None,
+            Task::Enrol {
+                alias,
+                strength,
+                account,
+            },
+            out,
+        ) {
+            Ok(()) => self.window = None,
+            Err(why) => out.refuse(why),
+        }
+    }
+
+    fn offer_choice(
+        &mut self,
+        now: Instant,
+        credential: CredentialId,
+        account: AccountId,
+        out: &mut Actions,
+    ) {
+        if self
+            .choice
+            .as_ref()
+            .is_some_and(|choice| choice.account != account)
+        {
+            return out.refuse(Refusal::Busy);
+        }
+        if !self
+            .book
+            .account(account)
+            .is_some_and(|account| account.active)
+        {
+            return out.refuse(Refusal::AccountClosed);
+        }
+        self.choice = Some(Choice {
+            credential,
+            account,
+            until: now.after(CHOICE),
+        });
+        out.signal = Some(Signal::ChoosePort);
+    }
+
+    fn choose_nothing(&mut self, now: Instant, choice: Choice, out: &mut Actions) {
+        let mine = |(port, _): &(PortId, _)| self.account_on(*port) == Some(choice.account);
+        let running = {
+            let mut running = self.in_use().filter(mine).map(|(port, _)| port);
+            (running.next(), running.next())
+        };
+        match running {
+            (Some(_), Some(_)) => out.refuse(Refusal::WhichPort),
+            (Some(port), None) => self.stop_if(now, port, Some(StopReason::ByCard.into()), out),
+            (None, _) => {
+                let free = self.ports().find(|port| self.is_free(*port).is_ok());
+                let started = match free {
+                    Some(port) => self.start(now, port, choice, out),
+                    None => Err(Refusal::NoPort),
+                };
+                if let Err(why) = started {
+                    out.refuse(why);
+                }
+            }
+        }
+    }
+
+    fn is_free(&self, port: PortId) -> Result<(), Refusal> {
+        let place = self.at(port);
+        if place.fault.is_some() {
+            Err(Refusal::PortFaulted)
+        } else if !matches!(place.phase, Phase::Free) {
+            Err(Refusal::PortTaken)
+        } else if !self.book.enabled(port) {
+            Err(Refusal::PortDisabled)
+        } else if !place.has_meter() {
+            Err(Refusal::NoMeter)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn start(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        choice: Choice,
+        out: &mut Actions,
+    ) -> Result<(), Refusal> {
+        self.is_free(port)?;
+        self.headroom_for_session()?;
+        let credential = choice.credential;
+        let revoked = |card: &Credential| card.id == credential && card.revoked;
+        if self.book.credentials().iter().any(revoked) {
+            return Err(Refusal::RevokedCard);
+        }
+        if self.is_tariff_changing() || self.is_being_revoked(choice.account) {
+            return Err(Refusal::Busy);
+        }
+        let limits = self.book.limits();
+        let drawn = self.committed_power().saturating_add(limits.port_power());
+        if drawn > limits.pile_power() {
+            return Err(Refusal::NoPower);
+        }
+        if self.hot {
+            return Err(Refusal::TooHot);
+        }
+        let (_, band) = self.price_now(now).ok_or(Refusal::NoTariff)?;
+        let at = self.wall(now);
+        let waiting = self
+            .outbox
+            .count(|record| matches!(record, Record::SessionOpened { .. }));
+        let session = self
+            .book
+            .next_session()
+            .get()
+            .checked_add(waiting)
+            .ok_or(Refusal::LedgerFull)?;
+        let session = pile_units::SessionId::new(session);
+        let record = Record::SessionOpened {
+            session,
+            credential,
+            port,
+            band,
+            at,
+        };
+        if !self.record(record, at, out) {
+            return Err(Refusal::Busy);
+        }
+        if let Some(place) = self.at_mut(port) {
+            place.phase = Phase::Opening {
+                account: choice.account,
+                abort: None,
+            };
+            place.in_outbox = 1;
+            place.finished = false;
+        }
+        out.signal = Some(Signal::Started(port));
+        Ok(())
+    }
+
+    /// A credential was revoked: its sessions stop (I5).
+    pub(super) fn stop_credential(&mut self, now: Instant, id: CredentialId, out: &mut Actions) {
+        for port in PortId::first(self.count) {
+            if self
+                .book
+                .session(port)
+                .is_some_and(|session| session.credential == id)
+            {
+                self.stop_if(now, port, Some(StopReason::Revoked.into()), out);
+            }
+        }
+        self.choice.take_if(|choice| choice.credential == id);
+    }
+}

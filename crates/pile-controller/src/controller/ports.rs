@@ -1,0 +1,128 @@
+//! Readings, trips and ends of sessions.
+
+use super::{Controller, Signal};
+use crate::Actions;
+use crate::port::{Phase, Stop};
+use billing_core::record::{Fault, StopReason};
+use metering::Sample;
+use pile_units::{Instant, PortId, Power, Temperature};
+
+impl Controller {
+    pub(super) fn sample(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        sample: &Sample,
+        out: &mut Actions,
+    ) {
+        let limits = *self.book.limits();
+        let stop = self
+            .at_mut(port)
+            .and_then(|place| place.sample(now, &limits, sample));
+        self.stop_if(now, port, stop, out);
+        self.watch_budget(now, out);
+    }
+
+    pub(super) fn tick(&mut self, now: Instant, out: &mut Actions) {
+        for port in PortId::first(self.count) {
+            let stop = self.at_mut(port).and_then(|place| place.tick(now));
+            self.stop_if(now, port, stop, out);
+        }
+    }
+
+    pub(super) fn temperature(&mut self, now: Instant, degrees: Temperature, out: &mut Actions) {
+        let limits = *self.book.limits();
+        let hot = degrees >= limits.warn_temperature();
+        if hot && !self.hot {
+            out.signal = Some(Signal::Hot);
+        }
+        self.hot = hot;
+        if degrees >= limits.cut_temperature() {
+            for port in PortId::first(self.count) {
+                if !matches!(self.at(port).phase, Phase::Free) {
+                    self.stop_if(now, port, Some(Fault::OverTemperature.into()), out);
+                }
+            }
+        }
+    }
+
+    /// The flash failed: nothing more can be recorded, so nothing more may flow.
+    pub(super) fn fail(&mut self, now: Instant, out: &mut Actions) {
+        self.failed = true;
+        self.outbox.clear();
+        if let Some(job) = &mut self.job {
+            job.give_up();
+        }
+        for port in PortId::first(self.count) {
+            self.stop_if(now, port, Some(StopReason::Firmware.into()), out);
+        }
+    }
+
+    pub(super) fn stop_if(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        stop: Option<Stop>,
+        out: &mut Actions,
+    ) {
+        let Some(Stop { reason, fault }) = stop else {
+            return;
+        };
+        let at = self.wall(now);
+        let Some(place) = self.at_mut(port) else {
+            return;
+        };
+        if let (Some(fault), None) = (fault, place.fault) {
+            place.fault = Some(fault);
+            place.fault_recorded = false;
+        }
+        match &mut place.phase {
+            Phase::Delivering(_) => {
+                place.finish(now, at, reason);
+                out.signal = Some(Signal::Stopped(port));
+            }
+            Phase::Opening { abort, .. } => *abort = abort.or(stop),
+            Phase::Free | Phase::Finishing { .. } | Phase::Closing { .. } => {}
+        }
+        // Also where it is open already: an order to open costs nothing.
+        out.close.remove(port);
+        out.open.insert(port);
+    }
+
+    /// What the pile draws, with the whole limit for ports that have not shown their load.
+    pub(super) fn committed_power(&self) -> Power {
+        let limit = self.book.limits().port_power();
+        self.in_use()
+            .map(|(_, port)| match &port.phase {
+                Phase::Opening { .. } => limit,
+                Phase::Delivering(delivery) if !delivery.loaded => limit,
+                Phase::Delivering(_) => port.power,
+                Phase::Free | Phase::Finishing { .. } | Phase::Closing { .. } => Power::ZERO,
+            })
+            .sum()
+    }
+
+    fn watch_budget(&mut self, now: Instant, out: &mut Actions) {
+        let drawn: Power = self
+            .in_use()
+            .filter(|(_, port)| port.is_closed())
+            .map(|(_, port)| port.power)
+            .sum();
+        let limits = self.book.limits();
+        if drawn <= limits.pile_power() {
+            self.over_budget = None;
+            return;
+        }
+        let since = *self.over_budget.get_or_insert(now);
+        if now.since(since) >= limits.overload_after() {
+            self.over_budget = None;
+            let newest = self.in_use().filter_map(|(id, port)| match &port.phase {
+                Phase::Delivering(delivery) => Some((delivery.since, id)),
+                _ => None,
+            });
+            if let Some((_, newest)) = newest.max() {
+                self.stop_if(now, newest, Some(StopReason::PowerBudget.into()), out);
+            }
+        }
+    }
+}

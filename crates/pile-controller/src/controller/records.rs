@@ -1,0 +1,414 @@
+//! What goes to the ledger, and what follows once it is durable.
+
+use super::Controller;
+use crate::Actions;
+use crate::event::Refusal;
+use crate::port::{Phase, RECORD_EVERY, Stop};
+use billing_core::ledger::Headroom;
+use billing_core::record::{Advance, Advances, ClosedSession, Record, Segment, StopReason};
+use billing_core::tariff::BandIndex;
+use pile_units::{Energy, Instant, PortId, TariffVersion, WallTime};
+
+impl Controller {
+    /// Puts a record into the outbox; false if there is no room.
+    #[must_use]
+    pub(super) fn record(&mut self, record: Record, at: WallTime, out: &mut Actions) -> bool {
+        let pushed = !self.failed && self.outbox.push(record);
+        if pushed {
+            self.last = at;
+            out.persist = true;
+        }
+        pushed
+    }
+
+    /// False before the pile is commissioned, after the flash failed, and while the outbox is full.
+    const fn can_record(&self) -> bool {
+        self.book.pile().is_some() && !self.failed && self.outbox.has_room(1)
+    }
+
+    /// The oldest record is durable: it becomes part of the book, and what waited for it happens.
+    pub(super) fn persisted(&mut self, now: Instant, headroom: Headroom, out: &mut Actions) {
+        let Some(record) = self.outbox.pop() else {
+            return;
+        };
+        self.headroom = headroom;
+        if self.book.apply(&record).is_err() {
+            // The book refuses what the machine itself wrote: it must not go on.
+            self.fail(now, out);
+            return;
+        }
+        match &record {
+            Record::SessionOpened { port, .. } => self.opened(now, *port, out),
+            Record::SegmentClosed { segment, .. } => {
+                if let Some(port) = self.port_of(segment) {
+                    self.next_segment(port);
+                }
+            }
+            Record::LastSegment { segment } => {
+                let place = self.port_of(segment).and_then(|port| self.at_mut(port));
+                if let Some(place) = place {
+                    place.in_outbox = place.in_outbox.saturating_sub(1);
+                }
+            }
+            Record::SessionClosed(closed) => {
+                if let Some(place) = self.at_mut(closed.port) {
+                    place.in_outbox = place.in_outbox.saturating_sub(1);
+                    place.free();
+                }
+            }
+            Record::Revoked { credential, .. } => self.stop_credential(now, *credential, out),
+            Record::TariffSet { .. } => self.price = None,
+            Record::ClockSet { to, .. } => {
+                self.clock = (now, *to);
+                self.price = None;
+                out.clock = Some(*to);
+            }
+            Record::FaultCleared { port, .. } => {
+                if let Some(place) = self.at_mut(*port) {
+                    place.fault = None;
+                    place.fault_recorded = true;
+                }
+            }
+            Record::PortSwitched {
+                port,
+                enabled: false,
+                ..
+            } => {
+                let closed = self.at(*port).is_closed();
+                self.stop_if(
+                    now,
+                    *port,
+                    closed.then_some(StopReason::ByLandlord.into()),
+                    out,
+                );
+            }
+            _ => {}
+        }
+        self.job_recorded(now, &record, out);
+        // One flash write at a time: ask for the next.
+        out.persist |= self.outbox.front().is_some();
+    }
+
+    /// Writes down whatever has become true and is not in the outbox yet.
+    pub(super) fn write_down(&mut self, now: Instant, out: &mut Actions) {
+        let mut due = false;
+        for port in PortId::first(self.count) {
+            due |= self.at(port).must_record();
+            self.write_fault(now, port, out);
+            match self.at(port).phase {
+                Phase::Delivering(delivery) => self.write_segment(now, port, delivery.price, out),
+                Phase::Finishing {
+                    reason,
+                    at,
+                    seen: true,
+                    ..
+                } => {
+                    self.write_last_segment(now, port, reason, at, out);
+                }
+                Phase::Closing {
+                    reason,
+                    at,
+                    billed: false,
+                } => {
+                    self.write_bill(port, reason, at, out);
+                }
+                _ => {}
+            }
+        }
+        if due
+            && !self
+                .outbox
+                .any(|record| matches!(record, Record::Progress { .. }))
+        {
+            self.progress(now, out);
+        }
+    }
+
+    /// Records everything measured and not recorded, of all ports at once.
+    pub(super) fn progress(&mut self, now: Instant, out: &mut Actions) {
+        let mut advances = Advances::default();
+        for (port, place) in self.in_use() {
+            let open = !matches!(
+                place.phase,
+                Phase::Free | Phase::Opening { .. } | Phase::Closing { .. }
+            );
+            if open && !place.unrecorded.is_zero() {
+                let _ = advances.push(Advance::of_session(port, place.unrecorded));
+            }
+            if !place.stray.is_zero() {
+                let _ = advances.push(Advance::unattributed(port, place.stray));
+            }
+        }
+        if advances.is_empty() || !self.can_record() {
+            return;
+        }
+        for advance in advances.iter() {
+            let Some(place) = advance.port().and_then(|port| self.at_mut(port)) else {
+                continue;
+            };
+            place.register = place.register.saturating_add(advance.energy());
+            if advance.is_session() {
+                place.unrecorded = Energy::ZERO;
+            } else {
+                place.stray = Energy::ZERO;
+            }
+        }
+        let elapsed = self.wall(now).unix.since(self.last.unix);
+        let at = WallTime {
+            unix: self.last.unix.plus(elapsed),
+            ..self.last
+        };
+        let recorded = self.record(Record::Progress { elapsed, advances }, at, out);
+        debug_assert!(recorded);
+    }
+
+    /// The band in force now, looked up once a second.
+    pub(super) fn price_now(&mut self, now: Instant) -> Option<(TariffVersion, BandIndex)> {
+        let at = self.wall(now);
+        if let Some((second, version, band)) = self.price
+            && second == at.unix
+        {
+            return Some((version, band));
+        }
+        let (version, tariff) = self.book.tariff()?;
+        let (band, _) = tariff.band_at(at);
+        self.price = Some((at.unix, version, band));
+        Some((version, band))
+    }
+
+    /// True while a tariff is on its way to the flash: no price may be taken from the old one.
+    pub(super) fn is_tariff_changing(&self) -> bool {
+        self.outbox
+            .any(|record| matches!(record, Record::TariffSet { .. }))
+    }
+
+    fn port_of(&self, segment: &Segment) -> Option<PortId> {
+        self.book
+            .open_sessions()
+            .find(|open| open.id == segment.session)
+            .map(|open| open.port)
+    }
+
+    /// The session's record is durable: the relay may close (I1).
+    fn opened(&mut self, now: Instant, port: PortId, out: &mut Actions) {
+        let at = self.wall(now);
+        let price = self
+            .book
+            .session(port)
+            .map(|it| (it.segment.tariff, it.segment.band_index));
+        let enabled = self.book.enabled(port);
+        let Some(place) = self.at_mut(port) else {
+            return;
+        };
+        place.in_outbox = place.in_outbox.saturating_sub(1);
+        let Phase::Opening { abort, .. } = place.phase else {
+            return;
+        };
+        let abort = abort.or((!enabled).then_some(StopReason::ByLandlord.into()));
+        match (abort, price) {
+            (None, Some(price)) => {
+                place.deliver(now, price);
+                out.close.insert(port);
+            }
+            (abort, _) => {
+                let Stop { reason, .. } = abort.unwrap_or(StopReason::Firmware.into());
+                place.finish(now, at, reason);
+            }
+        }
+    }
+
+    /// A segment is durable: its energy belongs to the part before the open one.
+    fn next_segment(&mut self, port: PortId) {
+        let price = self
+            .book
+            .session(port)
+            .map(|it| (it.segment.tariff, it.segment.band_index));
+        let Some(place) = self.at_mut(port) else {
+            return;
+        };
+        place.in_outbox = place.in_outbox.saturating_sub(1);
+        if let (Phase::Delivering(delivery), Some(price)) = (&mut place.phase, price) {
+            delivery.price = price;
+        }
+    }
+
+    fn write_fault(&mut self, now: Instant, port: PortId, out: &mut Actions) {
+        let at = self.wall(now);
+        let place = self.at(port);
+        let (Some(fault), false) = (place.fault, place.fault_recorded) else {
+            return;
+        };
+        if self.can_record()
+            && self.record(Record::FaultLatched { port, fault, at }, at, out)
+            && let Some(place) = self.at_mut(port)
+        {
+            place.fault_recorded = true;
+        }
+    }
+
+    /// Splits the session where the price changes (I9).
+    fn write_segment(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        price: (TariffVersion, BandIndex),
+        out: &mut Actions,
+    ) {
+        if self.at(port).in_outbox > 0 {
+            return;
+        }
+        let Some(next) = self.price_now(now).filter(|next| *next != price) else {
+            return;
+        };
+        if self.is_tariff_changing() || !self.outbox.has_room(1) {
+            return;
+        }
+        let at = self.wall(now);
+        let Some(segment) = self.segment(port, at) else {
+            return;
+        };
+        if self.record(
+            Record::SegmentClosed {
+                segment,
+                next: next.1,
+            },
+            at,
+            out,
+        ) {
+            self.segment_recorded(port);
+        }
+    }
+
+    fn write_last_segment(
+        &mut self,
+        now: Instant,
+        port: PortId,
+        reason: StopReason,
+        at: WallTime,
+        out: &mut Actions,
+    ) {
+        // The register on the bill includes the strays, so they go first.
+        if self.at(port).in_outbox > 0 || !self.outbox.has_room(2) {
+            return;
+        }
+        if !self.at(port).stray.is_zero() {
+            self.progress(now, out);
+        }
+        let Some(segment) = self.segment(port, at) else {
+            return;
+        };
+        if self.record(Record::LastSegment { segment }, at, out) {
+            self.segment_recorded(port);
+            if let Some(place) = self.at_mut(port) {
+                place.phase = Phase::Closing {
+                    reason,
+                    at,
+                    billed: false,
+                };
+            }
+        }
+    }
+
+    /// The open segment with all its energy, as it is closed at `to`.
+    fn segment(&self, port: PortId, to: WallTime) -> Option<Segment> {
+        let session = self.book.session(port)?;
+        let open = &session.segment;
+        let energy = self.at(port).segment;
+        let mut cost = session.cost;
+        let fee = cost.close_segment(energy, open.energy_price, open.service_price);
+        Some(Segment {
+            session: session.id,
+            index: open.index,
+            tariff: open.tariff,
+            band: open.band,
+            from: open.from,
+            to,
+            energy,
+            energy_price: open.energy_price,
+            service_price: open.service_price,
+            energy_micro: fee.energy_micro,
+            service_micro: fee.service_micro,
+        })
+    }
+
+    /// The segment's energy is in the outbox.
+    fn segment_recorded(&mut self, port: PortId) {
+        let Some(place) = self.at_mut(port) else {
+            return;
+        };
+        place.register = place.register.saturating_add(place.unrecorded);
+        place.unrecorded = Energy::ZERO;
+        place.before = place.before.saturating_add(place.segment);
+        place.segment = Energy::ZERO;
+        place.in_outbox = place.in_outbox.saturating_add(1);
+    }
+
+    /// The bill, once the last segment is durable.
+    fn write_bill(&mut self, port: PortId, reason: StopReason, at: WallTime, out: &mut Actions) {
+        let Some(session) = self.book.session(port).filter(|session| session.ended) else {
+            return;
+        };
+        let waiting = self
+            .outbox
+            .count(|record| matches!(record, Record::SessionClosed(_)));
+        let currency = self.book.currency();
+        let closed = ClosedSession {
+            session: session.id,
+            account: session.account,
+            credential: session.credential,
+            strength: session.strength,
+            port,
+            opened: session.opened,
+            closed: at,
+            reason,
+            energy: session.energy(),
+            reading: self.book.register(port),
+            segments: session.segment.index.saturating_add(1),
+            currency,
+            bill: session.cost.total(currency),
+            page: self.book.next_page().saturating_add(waiting),
+        };
+        if self.record(Record::SessionClosed(closed), at, out)
+            && let Some(place) = self.at_mut(port)
+        {
+            place.in_outbox = place.in_outbox.saturating_add(1);
+            place.phase = Phase::Closing {
+                reason,
+                at,
+                billed: true,
+            };
+        }
+    }
+
+    pub(super) fn headroom_for_session(&self) -> Result<(), Refusal> {
+        let opening = self
+            .outbox
+            .count(|record| matches!(record, Record::SessionOpened { .. }));
+        if self.failed {
+            Err(Refusal::LedgerFailed)
+        } else if self.headroom.sessions <= opening {
+            Err(Refusal::LedgerFull)
+        } else if !self.outbox.has_room(8) {
+            Err(Refusal::Busy)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn headroom_for_fact(&self) -> Result<(), Refusal> {
+        if self.failed {
+            Err(Refusal::LedgerFailed)
+        } else if self.headroom.facts == 0 {
+            Err(Refusal::LedgerFull)
+        } else if !self.outbox.has_room(8) {
+            Err(Refusal::Busy)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+const _: () = assert!(
+    RECORD_EVERY.milliwatt_hours() == 1000,
+    "I3: at most 1 Wh a port"
+);

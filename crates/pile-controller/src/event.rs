@@ -1,0 +1,168 @@
+//! What can happen to the machine.
+
+use crate::Command;
+use billing_core::ledger::Headroom;
+use billing_core::record::Fault;
+use metering::Sample;
+use pile_units::{CardAlias, PortId, Strength, Temperature};
+
+/// One thing that happened. A run of the machine is its list of `(Instant, Event)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is no heap to box a tariff on"
+)]
+pub enum Event {
+    /// A card was presented; its UID stays behind in the reader's task.
+    Card {
+        /// The keyed alias of its UID.
+        alias: CardAlias,
+        /// How it proved itself.
+        strength: Strength,
+    },
+    /// Two cards lie on the reader.
+    TwoCards,
+    /// The card reader stopped answering (false) or answers again (true).
+    Reader(bool),
+    /// A port's button was pressed.
+    Button(PortId),
+    /// A port's meter was read.
+    Sample(PortId, Sample),
+    /// A port's meter gave no answer, or one that cannot be true.
+    MeterSilent(PortId),
+    /// A line from the hardware says that a port must open: residual current, fuse, the meter
+    /// chip's fast over-current output, a port's own thermostat.
+    Trip(PortId, Fault),
+    /// The temperature inside the pile.
+    Temperature(Temperature),
+    /// The supply is about to fail.
+    PowerFailing,
+    /// The oldest record of the outbox is durable; this much can still be written.
+    Persisted(Headroom),
+    /// The ledger can write no more: the flash failed.
+    LedgerFailed,
+    /// The landlord asks for something; the number is echoed in the answer.
+    Command(u16, Command),
+    /// Nothing but time: [`Controller::deadline`](crate::Controller::deadline) was reached.
+    Tick,
+}
+
+/// Why somebody's wish was not fulfilled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The pile has no landlord yet.
+    NotCommissioned,
+    /// The pile has one already.
+    AlreadyCommissioned,
+    /// The card was never authorised.
+    UnknownCard,
+    /// The card was revoked.
+    RevokedCard,
+    /// The policy asks for a card that proves itself by a key.
+    TooWeak,
+    /// The card is authorised already.
+    AlreadyAuthorised,
+    /// Only one card, please.
+    OneCard,
+    /// Somebody else is choosing a port, or something is being written.
+    Busy,
+    /// The port is in use by another account.
+    PortTaken,
+    /// The port has a fault.
+    PortFaulted,
+    /// The port is out of service.
+    PortDisabled,
+    /// The port's meter does not answer, so nothing could be billed.
+    NoMeter,
+    /// No port is free.
+    NoPort,
+    /// Several sessions are running: press the button of the one to stop.
+    WhichPort,
+    /// Nobody tapped a card.
+    NoCard,
+    /// The pile's power budget is used up.
+    NoPower,
+    /// The landlord has set no tariff.
+    NoTariff,
+    /// The ledger is full: sessions must be settled and exported first.
+    LedgerFull,
+    /// The ledger cannot be written.
+    LedgerFailed,
+    /// There is no place for another card or account.
+    Full,
+    /// No such account, card, port, session or settlement.
+    NoSuchThing,
+    /// The account is closed.
+    AccountClosed,
+    /// There is nothing to settle.
+    NothingOwed,
+    /// The pile is too hot to start.
+    TooHot,
+    /// Power is flowing into the port although its relay is open.
+    StillFaulty,
+}
+
+impl Refusal {
+    /// The name used in scenario files: lower case with underscores.
+    pub const fn name(self) -> &'static str {
+        self.words().0
+    }
+
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotCommissioned => ("not_commissioned", "the pile has no landlord yet"),
+            Self::AlreadyCommissioned => {
+                ("already_commissioned", "the pile has a landlord already")
+            }
+            Self::UnknownCard => (
+                "unknown_card",
+                "the card is not authorised: ask the landlord",
+            ),
+            Self::RevokedCard => ("revoked_card", "the card was revoked: ask the landlord"),
+            Self::TooWeak => (
+                "too_weak",
+                "the landlord allows only cards that prove themselves",
+            ),
+            Self::AlreadyAuthorised => ("already_authorised", "the card is authorised already"),
+            Self::OneCard => ("one_card", "one card at a time, please"),
+            Self::Busy => ("busy", "the pile is busy: try again in a moment"),
+            Self::PortTaken => ("port_taken", "the port is in use"),
+            Self::PortFaulted => ("port_faulted", "the port has a fault: ask the landlord"),
+            Self::PortDisabled => ("port_disabled", "the port is out of service"),
+            Self::NoMeter => (
+                "no_meter",
+                "the port's meter does not answer: take another port",
+            ),
+            Self::NoPort => ("no_port", "no port is free"),
+            Self::WhichPort => ("which_port", "press the button of the port to stop"),
+            Self::NoCard => ("no_card", "tap your card first"),
+            Self::NoPower => ("no_power", "the pile's power is used up: try again later"),
+            Self::NoTariff => ("no_tariff", "the landlord has set no tariff yet"),
+            Self::LedgerFull => (
+                "ledger_full",
+                "the ledger is full: the landlord must settle and export",
+            ),
+            Self::LedgerFailed => (
+                "ledger_failed",
+                "the ledger cannot be written: call for service",
+            ),
+            Self::Full => ("full", "there is no place for another card or account"),
+            Self::NoSuchThing => (
+                "no_such_thing",
+                "there is no such account, card, port or settlement",
+            ),
+            Self::AccountClosed => ("account_closed", "the account is closed"),
+            Self::NothingOwed => ("nothing_owed", "there is nothing to settle"),
+            Self::TooHot => ("too_hot", "the pile is too hot to start"),
+            Self::StillFaulty => ("still_faulty", "power still flows into the open port"),
+        }
+    }
+}
+
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.words().1)
+    }
+}
+
+impl core::error::Error for Refusal {}

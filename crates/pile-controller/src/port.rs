@@ -1,0 +1,428 @@
+//! One port: its phase, its timers, and what its meter says.
+//!
+//! # Terms
+//! - **Stray** energy passes the meter outside any session, or in the first counter step of one:
+//!   a counter may be about to step when the relay closes, so the first step belongs to nobody
+//!   and what is billed is never more than what was delivered (I3).
+
+use billing_core::record::{Fault, StopReason};
+use billing_core::tariff::BandIndex;
+use metering::Sample;
+use pile_units::{
+    AccountId, Duration, Energy, Instant, Limits, Power, SessionId, TariffVersion, WallTime,
+};
+
+/// At most this much of a port's energy is unrecorded (I3).
+pub(crate) const RECORD_EVERY: Energy = Energy::from_watt_hours(1);
+/// A meter that is needed and says nothing for this long is lost.
+pub(crate) const METER_LOST_AFTER: Duration = Duration::from_seconds(5);
+/// As many silent answers in a row are a lost meter.
+const SILENT_LIMIT: u8 = 3;
+/// A reading this long after the relay opened is the session's last.
+const RELAY_OPENS_IN: Duration = Duration::from_millis(200);
+/// How long the end of a session waits for that reading.
+pub(crate) const LAST_READING_WITHIN: Duration = Duration::from_seconds(3);
+/// A bike's capacitors and the meter's averaging are quiet this long after the relay opened.
+const WELD_CHECK_AFTER: Duration = Duration::from_seconds(3);
+/// Readings of a powered, open port that make it welded.
+const WELD_HITS: u8 = 2;
+/// The pace of a port's readings while power can flow.
+const FAST: Duration = Duration::from_seconds(1);
+/// The pace of an idle port's readings.
+const SLOW: Duration = Duration::from_seconds(60);
+/// How long a port that opened is still read fast.
+const FAST_AFTER_OPENING: Duration = Duration::from_seconds(10);
+
+/// Where a port is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortState {
+    /// Ready for a bike.
+    Idle,
+    /// As idle; the last bike may still stand there.
+    Finished,
+    /// The session's record is on its way to the flash; the relay is open.
+    Opening,
+    /// The relay is closed, no load yet.
+    Starting,
+    /// The bike charges.
+    Charging,
+    /// The bike draws next to nothing.
+    Full,
+    /// The relay is open; the last reading and the bill are on their way to the flash.
+    Stopping,
+    /// Out of service.
+    Disabled,
+    /// A fault is latched.
+    Faulted(Fault),
+}
+
+impl PortState {
+    /// The name used in files: lower case with underscores.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Finished => "finished",
+            Self::Opening => "opening",
+            Self::Starting => "starting",
+            Self::Charging => "charging",
+            Self::Full => "full",
+            Self::Stopping => "stopping",
+            Self::Disabled => "disabled",
+            Self::Faulted(_) => "faulted",
+        }
+    }
+}
+
+/// A port as anyone may see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortView {
+    /// Where it is.
+    pub state: PortState,
+    /// The session on it.
+    pub session: Option<SessionId>,
+    /// Whose session.
+    pub account: Option<AccountId>,
+    /// Power at the last reading.
+    pub power: Power,
+    /// What the session drew so far.
+    pub energy: Energy,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No session.
+    Free,
+    /// The record that opens the session is not durable.
+    Opening {
+        account: AccountId,
+        abort: Option<Stop>,
+    },
+    /// The relay is closed.
+    Delivering(Delivery),
+    /// The relay is open; the last reading is awaited until it is seen.
+    Finishing {
+        reason: StopReason,
+        since: Instant,
+        at: WallTime,
+        seen: bool,
+    },
+    /// The last segment is in the outbox or durable; the bill follows.
+    Closing {
+        reason: StopReason,
+        at: WallTime,
+        billed: bool,
+    },
+}
+
+/// Why a session is to end, and whether that keeps the port open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub reason: StopReason,
+    pub fault: Option<Fault>,
+}
+
+impl From<StopReason> for Stop {
+    fn from(reason: StopReason) -> Self {
+        Self {
+            reason,
+            fault: None,
+        }
+    }
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self {
+            reason: fault.stop_reason(),
+            fault: Some(fault),
+        }
+    }
+}
+
+/// The timers of a closed relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub since: Instant,
+    /// True once 10 W were seen.
+    pub loaded: bool,
+    below_unplugged: Option<Instant>,
+    below_full: Option<Instant>,
+    over: Option<Instant>,
+    /// What is left of the first counter step.
+    discard: Energy,
+    /// The price in force for the open segment.
+    pub price: (TariffVersion, BandIndex),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Port {
+    pub phase: Phase,
+    pub fault: Option<Fault>,
+    /// True once the fault's record is in the outbox.
+    pub fault_recorded: bool,
+    pub finished: bool,
+    pub power: Power,
+    /// Register of the port with everything in the outbox.
+    pub register: Energy,
+    /// Energy of the open segment, recorded or not.
+    pub segment: Energy,
+    /// Energy of the segments before.
+    pub before: Energy,
+    /// Not in the outbox yet: the session's, and nobody's.
+    pub unrecorded: Energy,
+    pub stray: Energy,
+    /// Records of this port's session in the outbox.
+    pub in_outbox: u8,
+    energy: Option<Energy>,
+    resolution: Energy,
+    heard: Instant,
+    silent: u8,
+    opened: Instant,
+    weld_hits: u8,
+}
+
+impl Port {
+    pub const fn new(now: Instant, register: Energy, fault: Option<Fault>) -> Self {
+        Self {
+            phase: Phase::Free,
+            fault,
+            fault_recorded: true,
+            finished: false,
+            power: Power::ZERO,
+            register,
+            segment: Energy::ZERO,
+            before: Energy::ZERO,
+            unrecorded: Energy::ZERO,
+            stray: Energy::ZERO,
+            in_outbox: 0,
+            energy: None,
+            resolution: Energy::ZERO,
+            heard: now,
+            silent: 0,
+            opened: now,
+            weld_hits: 0,
+        }
+    }
+
+    /// The state, given whether the landlord has the port in service.
+    pub fn state(&self, enabled: bool) -> PortState {
+        match (&self.phase, self.fault) {
+            (Phase::Opening { .. }, None) => PortState::Opening,
+            (Phase::Delivering(delivery), None) if !delivery.loaded => PortState::Starting,
+            (Phase::Delivering(delivery), None) if delivery.below_full.is_some() => PortState::Full,
+            (Phase::Delivering(_), None) => PortState::Charging,
+            (Phase::Finishing { .. } | Phase::Closing { .. }, None) => PortState::Stopping,
+            (_, Some(fault)) => PortState::Faulted(fault),
+            (Phase::Free, None) if !enabled => PortState::Disabled,
+            (Phase::Free, None) if self.finished => PortState::Finished,
+            (Phase::Free, None) => PortState::Idle,
+        }
+    }
+
+    /// True while the relay is closed.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Delivering(_))
+    }
+
+    /// True if the meter answers, so that energy can be billed.
+    pub const fn has_meter(&self) -> bool {
+        self.energy.is_some() && self.silent < SILENT_LIMIT
+    }
+
+    /// Power is flowing into the open port.
+    pub fn is_powered(&self) -> bool {
+        self.power >= Limits::NO_LOAD_POWER
+    }
+
+    /// How often the meter is to be read.
+    pub fn pace(&self, now: Instant) -> Duration {
+        let quiet = matches!(self.phase, Phase::Free)
+            && self.weld_hits == 0
+            && (self.silent == 0 || self.silent >= SILENT_LIMIT)
+            && now.since(self.opened) >= FAST_AFTER_OPENING;
+        if quiet { SLOW } else { FAST }
+    }
+
+    /// Everything the session drew.
+    pub const fn session_energy(&self) -> Energy {
+        self.before.saturating_add(self.segment)
+    }
+
+    /// The record that opens the session is durable and the relay closes.
+    pub fn deliver(&mut self, now: Instant, price: (TariffVersion, BandIndex)) {
+        self.heard = now;
+        self.phase = Phase::Delivering(Delivery {
+            since: now,
+            loaded: false,
+            below_unplugged: None,
+            below_full: None,
+            over: None,
+            discard: self.resolution,
+            price,
+        });
+    }
+
+    /// The relay opens and the last reading is awaited.
+    pub fn finish(&mut self, now: Instant, at: WallTime, reason: StopReason) {
+        // A meter that is lost will give no last reading.
+        let seen = reason == StopReason::MeterLost;
+        self.opened = now;
+        self.heard = now;
+        self.phase = Phase::Finishing {
+            reason,
+            since: now,
+            at,
+            seen,
+        };
+    }
+
+    /// The session's bill is durable.
+    pub fn free(&mut self) {
+        self.phase = Phase::Free;
+        self.finished = true;
+        self.segment = Energy::ZERO;
+        self.before = Energy::ZERO;
+    }
+
+    /// True when unrecorded energy must go to the ledger before the next reading.
+    pub fn must_record(&self) -> bool {
+        let power = if self.is_closed() {
+            self.power
+        } else {
+            Power::ZERO
+        };
+        // What a step not yet counted and a second and a half can hide: mW x 1.5 s / 3600.
+        let hidden = Energy::from_milliwatt_hours(u64::from(power.milliwatts()) / 2400);
+        let total = self.unrecorded.saturating_add(self.stray);
+        !total.is_zero()
+            && total.saturating_add(self.resolution).saturating_add(hidden) >= RECORD_EVERY
+    }
+
+    /// Takes a reading; says what must stop, if anything.
+    pub fn sample(&mut self, now: Instant, limits: &Limits, sample: &Sample) -> Option<Stop> {
+        let before = self.energy.replace(sample.energy).unwrap_or(sample.energy);
+        self.resolution = sample.resolution;
+        self.power = sample.power;
+        self.heard = now;
+        self.silent = 0;
+        self.attribute(sample.energy.saturating_sub(before));
+        if let Phase::Finishing { since, seen, .. } = &mut self.phase {
+            *seen |= now.since(*since) >= RELAY_OPENS_IN;
+        }
+        if sample
+            .temperature
+            .is_some_and(|it| it >= limits.cut_temperature())
+        {
+            return Some(Fault::OverTemperature.into());
+        }
+        match &mut self.phase {
+            Phase::Delivering(delivery) => delivery.judge(now, limits, sample.power),
+            _ => self.check_weld(now),
+        }
+    }
+
+    /// The meter gave no answer.
+    pub fn silence(&mut self) -> Option<Stop> {
+        self.silent = self.silent.saturating_add(1);
+        (self.silent >= SILENT_LIMIT && self.is_closed()).then_some(Fault::MeterLost.into())
+    }
+
+    /// What the passing of time alone stops.
+    pub fn tick(&mut self, now: Instant) -> Option<Stop> {
+        match &mut self.phase {
+            Phase::Delivering(_) if now.since(self.heard) >= METER_LOST_AFTER => {
+                self.silent = SILENT_LIMIT;
+                Some(Fault::MeterLost.into())
+            }
+            Phase::Finishing { since, seen, .. } => {
+                *seen |= now.since(*since) >= LAST_READING_WITHIN;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// When time alone changes something.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Delivering(_) => Some(self.heard.after(METER_LOST_AFTER)),
+            Phase::Finishing {
+                since, seen: false, ..
+            } => Some(since.after(LAST_READING_WITHIN)),
+            _ => None,
+        }
+    }
+
+    fn attribute(&mut self, delta: Energy) {
+        let billed = match &mut self.phase {
+            Phase::Delivering(delivery) => {
+                let stray = Energy::from_milliwatt_hours(
+                    delta
+                        .milliwatt_hours()
+                        .min(delivery.discard.milliwatt_hours()),
+                );
+                delivery.discard = delivery.discard.saturating_sub(stray);
+                delta.saturating_sub(stray)
+            }
+            Phase::Finishing { seen: false, .. } => delta,
+            _ => Energy::ZERO,
+        };
+        self.unrecorded = self.unrecorded.saturating_add(billed);
+        self.segment = self.segment.saturating_add(billed);
+        self.stray = self.stray.saturating_add(delta.saturating_sub(billed));
+    }
+
+    fn check_weld(&mut self, now: Instant) -> Option<Stop> {
+        let powered = self.is_powered() && now.since(self.opened) >= WELD_CHECK_AFTER;
+        self.weld_hits = if powered {
+            self.weld_hits.saturating_add(1)
+        } else {
+            0
+        };
+        (self.weld_hits >= WELD_HITS).then_some(Fault::RelayWelded.into())
+    }
+}
+
+impl Delivery {
+    fn judge(&mut self, now: Instant, limits: &Limits, power: Power) -> Option<Stop> {
+        let limit = limits.port_power();
+        self.loaded |= power >= Limits::NO_LOAD_POWER;
+        let lasted = |timer: &mut Option<Instant>, on: bool| {
+            if on {
+                Some(now.since(*timer.get_or_insert(now)))
+            } else {
+                *timer = None;
+                None
+            }
+        };
+        let over = lasted(
+            &mut self.over,
+            power > limit.percent(Limits::OVERLOAD_PERCENT),
+        );
+        // It may have begun just after the reading before.
+        let over = over.map(|lasted| lasted.saturating_add(FAST));
+        let full = lasted(
+            &mut self.below_full,
+            self.loaded && power < limits.full_power(),
+        );
+        let unplugged = lasted(
+            &mut self.below_unplugged,
+            self.loaded && power < limits.unplugged_power(),
+        );
+        if power > limit.percent(Limits::FAST_OVERLOAD_PERCENT)
+            || over.is_some_and(|lasted| lasted >= limits.overload_after())
+        {
+            Some(Fault::Overload.into())
+        } else if unplugged.is_some_and(|lasted| lasted >= limits.unplugged_after()) {
+            Some(StopReason::Unplugged.into())
+        } else if full.is_some_and(|lasted| lasted >= limits.full_after()) {
+            Some(StopReason::Full.into())
+        } else if !self.loaded && now.since(self.since) >= limits.no_load_after() {
+            Some(StopReason::NoLoad.into())
+        } else if now.since(self.since) >= limits.longest_session() {
+            Some(StopReason::TimeLimit.into())
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The async shell: the one loop that runs a [`Controller`] on real parts.
+//!
+//! [`run`] is generic over one [`Hardware`] trait, needs no executor, no allocator and no thread,
+//! and is the same code on a board and on the desk. It joins one task a part:
+//!
+//! | task | waits for | does |
+//! | --- | --- | --- |
+//! | meters | the next reading due | reads one chip, feeds the reading |
+//! | cards | the pace of the reader | looks for a card, feeds its alias; resets a silent reader |
+//! | buttons, lines, link | a press, a trip, a command | feeds it |
+//! | ledger | something in the outbox | appends it, compacts when it must, feeds `Persisted` |
+//! | time | the machine's deadline | feeds `Tick` |
+//!
+//! Feeding is synchronous: the machine handles the event and its relays have moved before the
+//! task awaits again. So a flash erase, a slow reader or a dead phone never delays a trip.
+
+mod hardware;
+mod tasks;
+
+pub use hardware::{
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
+};
+pub use tasks::run;

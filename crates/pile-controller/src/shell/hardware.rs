@@ -1,0 +1,164 @@
+//! What a pile is made of, one trait a capability.
+
+use crate::{Command, Indicator, Outcome, Signal};
+use billing_core::journal::Identity;
+use billing_core::record::Fault;
+use card_auth::{AliasKey, CardReader};
+use embedded_storage_async::nor_flash::NorFlash;
+use metering::EnergyMeter;
+use pile_units::{Instant, PileId, PortId, Temperature, WallTime};
+
+/// Monotonic time.
+#[expect(
+    async_fn_in_trait,
+    reason = "the shell joins its tasks itself and sends none away"
+)]
+pub trait Clock {
+    /// Milliseconds since some start; never goes back.
+    fn now(&self) -> Instant;
+
+    /// Waits until the moment has come.
+    async fn sleep_until(&self, moment: Instant);
+}
+
+/// The battery-backed clock, where there is one.
+pub trait Rtc {
+    /// The time, if it is known.
+    fn read(&mut self) -> Option<WallTime>;
+
+    /// Sets it.
+    fn set(&mut self, to: WallTime);
+}
+
+/// The relays. All are open when the supply comes.
+pub trait Relays {
+    /// Moves one.
+    fn set(&mut self, port: PortId, closed: bool);
+}
+
+/// Lights, a buzzer, a display: whatever the pile has to say with.
+pub trait Panel {
+    /// Shows a port's state.
+    fn indicate(&mut self, port: PortId, indicator: Indicator);
+
+    /// Says something to whoever stands there.
+    fn signal(&mut self, signal: Signal);
+}
+
+/// The ports' buttons, debounced.
+#[expect(
+    async_fn_in_trait,
+    reason = "the shell joins its tasks itself and sends none away"
+)]
+pub trait Buttons {
+    /// Waits for the next press.
+    async fn pressed(&mut self) -> PortId;
+}
+
+/// When to look for a card.
+#[expect(
+    async_fn_in_trait,
+    reason = "the shell joins its tasks itself and sends none away"
+)]
+pub trait CardPace {
+    /// Waits until it is worth looking: the next tenth of a second, or a reader's card-detect
+    /// line. Must come back at least once a minute, so that a hung reader is noticed.
+    async fn next(&mut self);
+}
+
+/// What the hardware notices by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// This port must open: residual current, fuse, fast over-current, thermostat.
+    Trip(PortId, Fault),
+    /// The temperature inside the pile, when it changed.
+    Temperature(Temperature),
+    /// The supply is failing: some milliseconds are left.
+    PowerFailing,
+}
+
+/// The lines that interrupt.
+#[expect(
+    async_fn_in_trait,
+    reason = "the shell joins its tasks itself and sends none away"
+)]
+pub trait Lines {
+    /// Waits for the next.
+    async fn next(&mut self) -> Line;
+}
+
+/// Where the landlord's commands come from and the answers go.
+#[expect(
+    async_fn_in_trait,
+    reason = "the shell joins its tasks itself and sends none away"
+)]
+pub trait Link {
+    /// Waits for the next command and the number to answer it by.
+    async fn next(&self) -> (u16, Command);
+
+    /// Sends an answer, or queues it.
+    fn answer(&self, id: u16, outcome: Outcome);
+}
+
+/// The parts of a pile, taken apart so that each task owns its own.
+pub struct Parts<H: Hardware + ?Sized> {
+    /// Outlets, 1..=`MAX_PORTS`.
+    pub ports: usize,
+    /// Random, kept by the hardware or made at first power-up.
+    pub pile: PileId,
+    /// Random; names the journal when the flash is blank.
+    pub identity: Identity,
+    /// The secret under which UIDs become aliases.
+    pub alias_key: AliasKey,
+    /// Monotonic time.
+    pub clock: H::Clock,
+    /// Wall time.
+    pub rtc: H::Rtc,
+    /// The relays.
+    pub relays: H::Relays,
+    /// Lights and sounds.
+    pub panel: H::Panel,
+    /// The meters, channel = port index.
+    pub meters: H::Meters,
+    /// The card reader.
+    pub cards: H::Cards,
+    /// When to look for a card.
+    pub card_pace: H::CardPace,
+    /// The buttons.
+    pub buttons: H::Buttons,
+    /// The lines.
+    pub lines: H::Lines,
+    /// The link.
+    pub link: H::Link,
+    /// The flash area of the ledger.
+    pub flash: H::Flash,
+}
+
+/// One pile's hardware: a board names its parts here and hands them over.
+pub trait Hardware {
+    /// Monotonic time.
+    type Clock: Clock;
+    /// Wall time.
+    type Rtc: Rtc;
+    /// The relays.
+    type Relays: Relays;
+    /// Lights and sounds.
+    type Panel: Panel;
+    /// The meters, channel = port index.
+    type Meters: EnergyMeter;
+    /// The card reader.
+    type Cards: CardReader;
+    /// When to look for a card.
+    type CardPace: CardPace;
+    /// The buttons.
+    type Buttons: Buttons;
+    /// The lines.
+    type Lines: Lines;
+    /// The link.
+    type Link: Link;
+    /// The flash area of the ledger.
+    type Flash: NorFlash;
+
+    /// Takes it apart.
+    fn into_parts(self) -> Parts<Self>;
+}

@@ -1,0 +1,272 @@
+//! The tasks of the shell.
+
+use super::{Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc};
+use crate::{Action, Actions, Config, Controller, Event};
+use billing_core::journal::MountError;
+use billing_core::ledger::{Ledger, OpenError};
+use card_auth::{AliasKey, CardEvent, CardWatch};
+use core::cell::RefCell;
+use embassy_futures::select::{Either, select, select4};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal as Wake;
+use embedded_storage_async::nor_flash::NorFlash;
+use metering::EnergyMeter;
+use pile_units::{Duration, Instant, MAX_PORTS, PortId};
+
+/// What the tasks share. No borrow lives across an await.
+struct Core<'a, H: Hardware> {
+    state: RefCell<State<H>>,
+    clock: &'a H::Clock,
+    link: &'a H::Link,
+    outbox: Wake<NoopRawMutex, ()>,
+    deadline: Wake<NoopRawMutex, ()>,
+    pace: Wake<NoopRawMutex, ()>,
+}
+
+struct State<H: Hardware> {
+    machine: Controller,
+    relays: H::Relays,
+    panel: H::Panel,
+    rtc: H::Rtc,
+}
+
+type FlashError<H> =
+    <<H as Hardware>::Flash as embedded_storage_async::nor_flash::ErrorType>::Error;
+
+/// Runs the pile. Comes back only if the ledger is refused: then every relay is open and stays
+/// open, and the board says so.
+///
+/// # Errors
+/// [`OpenError`]: why the flash is not taken for this pile's ledger. Nothing on it was changed.
+///
+/// # Power loss
+/// At any await. What was acknowledged is in the ledger; the next `run` closes the open sessions.
+pub async fn run<H: Hardware>(
+    hardware: H,
+) -> Result<core::convert::Infallible, OpenError<FlashError<H>>> {
+    let Parts {
+        ports,
+        pile,
+        identity,
+        alias_key,
+        clock,
+        mut rtc,
+        mut relays,
+        panel,
+        meters,
+        cards,
+        card_pace,
+        buttons,
+        lines,
+        link,
+        mut flash,
+    } = hardware.into_parts();
+    PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
+    let opened = match Ledger::mount(&mut flash).await {
+        Err(OpenError::Mount(MountError::Blank)) => None,
+        Err(error) => return Err(error),
+        Ok(opened) => Some(opened),
+    };
+    let (ledger, book) = match opened {
+        Some(opened) => opened,
+        None => Ledger::format(&mut flash, identity).await?,
+    };
+    let now = clock.now();
+    let headroom = ledger.headroom(&book);
+    let wall = rtc.read().unwrap_or_default();
+    let config = Config {
+        ports,
+        pile,
+        wall,
+        headroom,
+    };
+    let core: Core<'_, H> = Core {
+        state: RefCell::new(State {
+            machine: Controller::new(config, book, now),
+            relays,
+            panel,
+            rtc,
+        }),
+        clock: &clock,
+        link: &link,
+        outbox: Wake::new(),
+        deadline: Wake::new(),
+        pace: Wake::new(),
+    };
+    core.feed(Event::Tick);
+    let people = select(
+        cards_task(&core, cards, card_pace, &alias_key),
+        buttons_task(&core, buttons),
+    );
+    let lines = select(lines_task(&core, lines), link_task(&core));
+    let time = select(time_task(&core), meters_task(&core, meters));
+    match select4(ledger_task(&core, ledger), time, people, lines).await {
+        // No task ever ends.
+        embassy_futures::select::Either4::First(never) => match never {},
+        embassy_futures::select::Either4::Second(Either::First(never) | Either::Second(never))
+        | embassy_futures::select::Either4::Third(Either::First(never) | Either::Second(never))
+        | embassy_futures::select::Either4::Fourth(Either::First(never) | Either::Second(never)) => {
+            match never {}
+        }
+    }
+}
+
+type Never = core::convert::Infallible;
+
+impl<H: Hardware> Core<'_, H> {
+    /// The machine handles the event, and what it wants is done before this returns.
+    fn feed(&self, event: Event) {
+        let now = self.clock.now();
+        let mut state = self.state.borrow_mut();
+        let before = state.machine.deadline();
+        let actions = state.machine.handle(now, event);
+        if !actions.is_empty() {
+            self.act(&mut state, &actions);
+        }
+        if state.machine.deadline() != before {
+            self.deadline.signal(());
+        }
+    }
+
+    fn act(&self, state: &mut State<H>, actions: &Actions) {
+        for action in actions.iter() {
+            match action {
+                Action::OpenRelay(port) => {
+                    state.relays.set(port, false);
+                    self.pace.signal(());
+                }
+                Action::CloseRelay(port) => {
+                    state.relays.set(port, true);
+                    self.pace.signal(());
+                }
+                Action::Persist => self.outbox.signal(()),
+                Action::Indicate(port, indicator) => state.panel.indicate(port, indicator),
+                Action::Signal(signal) => state.panel.signal(signal),
+                Action::Answer(id, outcome) => self.link.answer(id, outcome),
+                Action::SetClock(to) => state.rtc.set(to),
+            }
+        }
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&Controller) -> T) -> T {
+        look(&self.state.borrow().machine)
+    }
+}
+
+async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: Ledger<F>) -> Never {
+    loop {
+        // The book changes only by what this task acknowledges, so it stands still during a
+        // snapshot.
+        while let Some(record) = core.with(|machine| machine.outbox().cloned()) {
+            let due = core.with(|machine| ledger.wants_compaction(machine.book()));
+            let piece = |n| core.with(|machine| machine.book().pieces().nth(n));
+            let mut written = if due {
+                ledger.compact(piece).await
+            } else {
+                Ok(())
+            };
+            core.with(|machine| ledger.reserve(machine.book()));
+            if written.is_ok() {
+                written = ledger.append(&record).await;
+            }
+            if written.is_err() {
+                core.feed(Event::LedgerFailed);
+                break;
+            }
+            let headroom = core.with(|machine| ledger.headroom(machine.book()));
+            core.feed(Event::Persisted(headroom));
+        }
+        core.outbox.wait().await;
+    }
+}
+
+async fn time_task<H: Hardware>(core: &Core<'_, H>) -> Never {
+    loop {
+        let Some(deadline) = core.with(Controller::deadline) else {
+            core.deadline.wait().await;
+            continue;
+        };
+        match select(core.clock.sleep_until(deadline), core.deadline.wait()).await {
+            Either::First(()) => core.feed(Event::Tick),
+            Either::Second(()) => {}
+        }
+    }
+}
+
+async fn meters_task<H: Hardware>(core: &Core<'_, H>, mut meters: H::Meters) -> Never {
+    let mut read = [None::<Instant>; MAX_PORTS];
+    let channels = meters.channels();
+    loop {
+        let now = core.clock.now();
+        let mut next = now.after(Duration::from_minutes(1));
+        let ports = core.with(Controller::ports).take(channels);
+        for (port, last) in ports.zip(&mut read) {
+            // Readings fall on whole multiples of their pace, so that busy ports are read, and
+            // recorded, together.
+            let due = last.map_or(now, |last| {
+                let pace = core.with(|machine| machine.pace(port, now)).millis().max(1);
+                Instant::from_millis((last.millis() / pace + 1).saturating_mul(pace))
+            });
+            if due > now {
+                next = next.min(due);
+                continue;
+            }
+            let moment = core.clock.now();
+            *last = Some(moment);
+            match meters.sample(port.index(), moment).await {
+                Ok(sample) => core.feed(Event::Sample(port, sample)),
+                Err(_) => core.feed(Event::MeterSilent(port)),
+            }
+            let pace = core.with(|machine| machine.pace(port, now)).millis().max(1);
+            next = next.min(Instant::from_millis(
+                (moment.millis() / pace + 1).saturating_mul(pace),
+            ));
+        }
+        let _ = select(core.clock.sleep_until(next), core.pace.wait()).await;
+    }
+}
+
+async fn cards_task<H: Hardware>(
+    core: &Core<'_, H>,
+    cards: H::Cards,
+    mut pace: H::CardPace,
+    key: &AliasKey,
+) -> Never {
+    let mut watch = CardWatch::new(cards);
+    loop {
+        match watch.poll().await {
+            Some(CardEvent::Presented(card)) => {
+                let (alias, strength) = (key.alias(&card.uid), card.strength);
+                core.feed(Event::Card { alias, strength });
+            }
+            Some(CardEvent::ReaderLost) => core.feed(Event::Reader(false)),
+            Some(CardEvent::ReaderBack) => core.feed(Event::Reader(true)),
+            Some(CardEvent::Removed) | None => {}
+        }
+        pace.next().await;
+    }
+}
+
+async fn buttons_task<H: Hardware>(core: &Core<'_, H>, mut buttons: H::Buttons) -> Never {
+    loop {
+        let port = buttons.pressed().await;
+        core.feed(Event::Button(port));
+    }
+}
+
+async fn lines_task<H: Hardware>(core: &Core<'_, H>, mut lines: H::Lines) -> Never {
+    loop {
+        core.feed(match lines.next().await {
+            Line::Trip(port, fault) => Event::Trip(port, fault),
+            Line::Temperature(degrees) => Event::Temperature(degrees),
+            Line::PowerFailing => Event::PowerFailing,
+        });
+    }
+}
+
+async fn link_task<H: Hardware>(core: &Core<'_, H>) -> Never {
+    loop {
+        let (id, command) = core.link.next().await;
+        core.feed(Event::Command(id, command));
+    }
+}
