@@ -98,17 +98,24 @@ fn tariff() -> impl Strategy<Value = Tariff> {
 
 #[test]
 fn the_bytes_of_the_record_are_these() {
+    let tariff = from(&[
+        span("day", "0.568", "08:30", "22:00"),
+        span("night", "0.288", "22:00", "08:30"),
+    ])
+    .unwrap();
     let mut expected = b"CNY\xc0\x07\x02".to_vec();
     expected.extend(b"\x03day\xc0\xd5\x22\xc0\x9a\x0c");
     expected.extend(b"\x05night\x80\xca\x11\xc0\x9a\x0c");
     expected.push(0);
     expected.extend([0x11; 8]);
-    expected.extend([0x00; 14]);
+    // 08:00 is night, 08:30 day: the earlier in the low half.
+    expected.push(0x01);
+    expected.extend([0x00; 13]);
     expected.extend([0x11; 2]);
     let mut buffer = [0; Tariff::MAX_ENCODED];
-    let bytes = postcard::to_slice(&day_and_night(), &mut buffer).unwrap();
+    let bytes = postcard::to_slice(&tariff, &mut buffer).unwrap();
     assert_eq!(bytes, expected);
-    assert_eq!(postcard::from_bytes(bytes), Ok(day_and_night()));
+    assert_eq!(postcard::from_bytes(bytes), Ok(tariff));
 }
 
 #[test]
