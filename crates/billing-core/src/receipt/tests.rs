@@ -213,6 +213,8 @@ fn doubts_are_flagged_on_their_reading() {
 
 #[test]
 fn a_clock_says_how_far_to_trust_it() {
+    use ClockQuality::{Informative, Relative, Synchronised, Unknown};
+
     let letters = |begin, end| {
         let mut data = data();
         data.begin.at.quality = begin;
@@ -225,7 +227,6 @@ fn a_clock_says_how_far_to_trust_it() {
             .map(letter)
             .collect::<String>()
     };
-    use ClockQuality::{Informative, Relative, Synchronised, Unknown};
     assert_eq!(letters(Unknown, Synchronised), "US");
     assert_eq!(letters(Informative, Informative), "II");
     assert_eq!(letters(Relative, Relative), "RR");
@@ -508,7 +509,8 @@ proptest! {
         let mut der = unhex(&record[start..record.len() - 2]);
         let bit = bit % (der.len() * 8);
         der[bit / 8] ^= 1 << (bit % 8);
-        let hex: String = der.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = String::new();
+        write_hex(&mut hex, &der).unwrap();
         let altered = format!("{}{hex}\"}}", &record[..start]);
         prop_assert!(verify(&altered, &key().public_key()).is_err());
     }

@@ -128,7 +128,8 @@ fn the_worst_tariff_fits_its_bound_and_no_less() {
             service: dearest,
         })
         .collect();
-    let slots = core::array::from_fn(|slot| BandIndex::new(slot as u8 % 8).unwrap());
+    let slots =
+        core::array::from_fn(|slot| BandIndex::new(u8::try_from(slot % 8).unwrap()).unwrap());
     let west = UtcOffset::from_minutes(-840).unwrap();
     let last = BandIndex::new(7).unwrap();
     let tariff = Tariff::new(Currency::CNY, west, &bands, slots, last).unwrap();
@@ -411,14 +412,13 @@ proptest! {
         tariff in tariff(), unix in 0u32..4_000_000_000, ahead in any::<prop::sample::Index>(),
     ) {
         let index = |unix| tariff.band_at(at(unix, ClockQuality::Synchronised)).0;
-        match tariff.seconds_to_next_change(UnixSeconds::new(unix)) {
-            Some(seconds) => {
-                prop_assert!((1..=86_400).contains(&seconds));
-                let within = u32::try_from(ahead.index(seconds as usize)).unwrap();
-                prop_assert_eq!(index(unix), index(unix + within));
-                prop_assert_ne!(index(unix), index(unix + seconds));
-            }
-            None => prop_assert_eq!(tariff.bands().len(), 1),
+        if let Some(seconds) = tariff.seconds_to_next_change(UnixSeconds::new(unix)) {
+            prop_assert!((1..=86_400).contains(&seconds));
+            let within = u32::try_from(ahead.index(seconds as usize)).unwrap();
+            prop_assert_eq!(index(unix), index(unix + within));
+            prop_assert_ne!(index(unix), index(unix + seconds));
+        } else {
+            prop_assert_eq!(tariff.bands().len(), 1);
         }
     }
 
