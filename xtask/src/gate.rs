@@ -8,6 +8,9 @@ use crate::runner::Outcome;
 /// The gate's manifest, from the workspace's root.
 pub const MANIFEST: &str = "xtask/gate/Cargo.toml";
 
+/// The gate's rooms, from the workspace's root.
+pub const SOURCE: &str = "xtask/gate/src";
+
 /// What a domain crate must not let in.
 #[derive(Debug, Clone, Copy)]
 pub enum Leak {

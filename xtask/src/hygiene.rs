@@ -23,9 +23,7 @@ pub fn check(workspace: &Workspace) -> Outcome {
 fn find(workspace: &Workspace) -> Result<Vec<String>, String> {
     let mut findings = Vec::new();
     for room in ["crates", "examples", "fuzz", "xtask"] {
-        let mut files = Vec::new();
-        rust_files(&workspace.path(room), &mut files)?;
-        for file in files {
+        for file in rust_files(&workspace.path(room))? {
             let below = file.strip_prefix(&workspace.root).unwrap_or(&file);
             let text = read(&file)?;
             findings.extend(in_file(below, &text));
@@ -44,10 +42,15 @@ fn find(workspace: &Workspace) -> Result<Vec<String>, String> {
     Ok(findings)
 }
 
-/// Collects the Rust files below a folder, in order; build folders and hidden ones are not ours.
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+/// Returns the Rust files below a folder, in order; build folders and hidden ones are not ours.
+///
+/// # Errors
+///
+/// Names the folder that cannot be read.
+pub fn rust_files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
     if !folder.is_dir() {
-        return Ok(());
+        return Ok(files);
     }
     let said = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut entries = fs::read_dir(folder)
@@ -60,16 +63,21 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() {
             if name != "target" && name != "node_modules" && !name.starts_with('.') {
-                rust_files(&path, files)?;
+                files.extend(rust_files(&path)?);
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
         }
     }
-    Ok(())
+    Ok(files)
 }
 
-fn read(file: &Path) -> Result<String, String> {
+/// Reads a file.
+///
+/// # Errors
+///
+/// Names the file that cannot be read.
+pub fn read(file: &Path) -> Result<String, String> {
     fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
 }
 
