@@ -68,6 +68,9 @@ fn sweep<const W: usize>() {
     for (after, length) in (0..).zip(&lengths) {
         for bytes in 0..=*length {
             for tear in [Tear::Prefix, Tear::Scattered] {
+                if tear == Tear::Scattered && bytes % 4 != 0 {
+                    continue;
+                }
                 let life = live::<W>(&[at(after, bytes, tear, bytes as u64)]);
                 assert_eq!(life.cuts, 1);
                 kept += life.unacknowledged_kept;
