@@ -240,6 +240,14 @@ fn other_card_counts_once_it_has_been_alone_for_three_looks() {
 }
 
 #[test]
+fn the_three_looks_of_another_card_are_in_a_row() {
+    for between in [Field::Many, Field::Empty, one(1)] {
+        let looks = vec![one(1), one(2), one(2), between, one(2), one(2)];
+        assert_eq!(edges(2, looks), [presented(1)]);
+    }
+}
+
+#[test]
 fn card_held_before_a_crowd_is_not_tapped_again_after_it() {
     let looks = vec![one(1), Field::Many, one(1), one(1), one(1), one(1)];
     assert_eq!(edges(2, looks), [presented(1)]);

@@ -296,6 +296,24 @@ fn too_hot_is_an_error_of_the_reader() {
 }
 
 #[test]
+fn chip_that_falls_off_the_bus_in_the_middle_of_a_frame_does_not_respond() {
+    let status = |irq, error, level, control| {
+        let mut script = exchange(&[0x52], 7, 0x40, 0, &[]);
+        script.truncate(script.len() - 4);
+        script.extend(read(&[
+            (COM_IRQ, irq),
+            (ERROR, error),
+            (FIFO_LEVEL, level),
+            (CONTROL, control),
+        ]));
+        look(&[set_up(0x92), script])
+    };
+    assert_eq!(status(0xff, 0xff, 0xff, 0xff), Err(Error::NotResponding));
+    // More than the FIFO holds.
+    assert_eq!(status(0x60, 0x00, 65, 0x10), Err(Error::NotResponding));
+}
+
+#[test]
 fn reset_pulls_the_pin_low_then_high_and_sets_the_chip_up() {
     let mut spi = Spi::new(&set_up(0x92));
     let mut pin = Pin::new(&[
