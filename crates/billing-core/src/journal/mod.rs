@@ -3,6 +3,7 @@
 #![doc = include_str!("FORMAT.md")]
 
 mod cursor;
+mod entry;
 mod error;
 mod frame;
 mod header;
@@ -13,146 +14,25 @@ mod snapshot;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub use entry::{Appended, Entry, Head, Identity, Kind, Mended};
 pub use error::{
     AppendError, CarryError, Corruption, Damage, FormatError, Geometry, MountError, ScanError,
 };
 pub use layout::{Packing, Room};
 pub use snapshot::Snapshot;
 
-use core::fmt;
-
 use embedded_storage_async::nor_flash::NorFlash;
 
 use cursor::{Cursor, Fault, Window};
-use frame::{Chain, FRAME_MAX, Mark};
-use header::{HEADER_MAX, Header};
+use frame::{Chain, Mark};
 use layout::Layout;
 
 /// The longest payload of a record, where the page is long enough to hold its frame.
 pub const MAX_PAYLOAD: usize = 240;
 /// The version of the flash format that this code writes and reads.
 pub const VERSION: u8 = 1;
-
-/// The 16 bytes that tell one journal from every other, given when it is formatted: from the
-/// pile's random source, or its serial number. They start the hash chain, so a record never
-/// verifies in another pile's journal. Not a secret.
-///
-/// ```
-/// use billing_core::journal::Identity;
-/// assert_eq!(Identity::new(*b"pile 0042 ......").bytes()[..4], *b"pile");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Identity([u8; 16]);
-
-impl Identity {
-    /// Makes an identity.
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// Returns the bytes.
-    pub const fn bytes(self) -> [u8; 16] {
-        self.0
-    }
-}
-
-/// The head of the hash chain: a SHA-256 that commits to every record of the journal up to a
-/// sequence number, in their order.
-///
-/// ```
-/// # use billing_core::journal::{Identity, Journal, testing::RamFlash};
-/// # embassy_futures::block_on(async {
-/// # let flash = RamFlash::<4, 1024, 8192>::new();
-/// let mut journal = Journal::<_>::format(flash, Identity::new([7; 16])).await.unwrap();
-/// let before = journal.head();
-/// journal.append(b"opened").await.unwrap();
-/// assert_ne!(journal.head(), before);
-/// println!("{}", journal.head()); // 64 hexadecimal digits
-/// # });
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Head([u8; 32]);
-
-impl Head {
-    /// Returns the hash.
-    pub const fn bytes(self) -> [u8; 32] {
-        self.0
-    }
-}
-
-impl fmt::Display for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Head({self})")
-    }
-}
-
-/// What an [`Entry`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Written by [`Snapshot::append_snapshot`] or [`Snapshot::carry`]: a part of the state from
-    /// which the records that follow go on.
-    Snapshot,
-    /// Written by [`Journal::append`].
-    Record,
-}
-
-/// One verified entry of the journal, as given to the visitor of [`Journal::mount`] and
-/// [`Journal::scan`]: first all entries of the newest committed snapshot, then all records since.
-///
-/// ```
-/// use billing_core::journal::{Entry, Kind};
-///
-/// fn longest(longest: &mut usize, entry: Entry<'_>) {
-///     if entry.kind == Kind::Record {
-///         *longest = entry.payload.len().max(*longest);
-///     }
-/// }
-/// # let mut l = 0;
-/// # longest(&mut l, Entry { seq: 1, kind: Kind::Record, payload: b"123" });
-/// # assert_eq!(l, 3);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The sequence number: 1 for the journal's first record, then rising by at least one (the
-    /// end of a snapshot takes a number, too).
-    pub seq: u64,
-    /// Snapshot entry or record.
-    pub kind: Kind,
-    /// The 1 to [`MAX_PAYLOAD`] bytes that were appended.
-    pub payload: &'a [u8],
-}
-
-/// What an append did, once the record is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Appended {
-    /// The record's sequence number.
-    pub seq: u64,
-    /// Bytes programmed: the frame, and the page header where a page was opened.
-    pub bytes: u32,
-    /// Flash operations: 1, or with a new page 3 (erase, header, frame; 2 if the page was known
-    /// to be erased).
-    pub operations: u32,
-}
-
-/// What the last mount had to mend, all of it without loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Mended {
-    /// Frames that were read in spite of one wrong bit. They stay as they are on the flash until
-    /// a compaction leaves them behind; a second wrong bit in one would be `Corrupt`.
-    pub bits: u32,
-    /// The log ended in a torn write, which was never acknowledged: the rest of its page is given
-    /// up.
-    pub torn: bool,
-    /// Pages of an uncommitted snapshot that were erased.
-    pub pages_erased: u32,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -467,105 +347,5 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let (layout, identity, base) = (self.layout, self.identity, self.base);
         let goal = Some(tail.chain);
         Cursor::open(&mut self.flash, layout, identity, base, tail.counter, goal).await
-    }
-
-    /// Writes a frame, on a new page where it does not fit.
-    async fn write(
-        &mut self,
-        mark: Mark,
-        payload: &[u8],
-        base: u32,
-        begun: Option<u32>,
-    ) -> Result<Appended, F::Error> {
-        let mut done = Appended {
-            seq: self.tail.chain.seq,
-            bytes: 0,
-            operations: 0,
-        };
-        if !self.fits(payload.len()) {
-            let opened = self.open_page(base, begun).await?;
-            done.bytes += opened.bytes;
-            done.operations += opened.operations;
-        }
-        let mut bytes = [0xff; FRAME_MAX];
-        let length = self.layout.frame(payload.len());
-        let offset = self.tail.offset.unwrap_or(self.layout.header);
-        let next = frame::emit(&self.tail.chain, mark, payload, &mut bytes);
-        let frame = usize::try_from(length)
-            .ok()
-            .and_then(|length| bytes.get(..length));
-        if let (Some(chain), Some(frame)) = (next, frame) {
-            let start = self.layout.start(self.tail.counter);
-            self.flash.write(start + offset, frame).await?;
-            self.tail.offset = Some(offset + length);
-            self.tail.chain = chain;
-            done.bytes += length;
-            done.operations += 1;
-        }
-        Ok(done)
-    }
-
-    /// Makes the next page the page being written.
-    async fn open_page(&mut self, base: u32, begun: Option<u32>) -> Result<Appended, F::Error> {
-        let counter = self.tail.counter.saturating_add(1);
-        let recovery = self.tail.offset.is_none();
-        let mut operations = 1;
-        if self.clean == 0 {
-            self.erase(counter).await?;
-            operations += 1;
-        } else {
-            self.clean -= 1;
-        }
-        self.write_header(counter, base, begun, recovery).await?;
-        self.tail.counter = counter;
-        self.tail.offset = Some(self.layout.header);
-        Ok(Appended {
-            seq: self.tail.chain.seq,
-            bytes: self.layout.header,
-            operations,
-        })
-    }
-
-    async fn erase(&mut self, counter: u32) -> Result<(), F::Error> {
-        let start = self.layout.start(counter);
-        self.flash.erase(start, start + self.layout.page).await
-    }
-
-    async fn write_header(
-        &mut self,
-        counter: u32,
-        base: u32,
-        begun: Option<u32>,
-        recovery: bool,
-    ) -> Result<(), F::Error> {
-        let header = Header {
-            recovery,
-            counter,
-            base,
-            begun,
-            first: self.tail.chain,
-            identity: self.identity,
-            page_size: self.layout.page_units(),
-            pages: self.layout.page_count(),
-            write_size: self.layout.write_size(),
-        };
-        let mut bytes = [0xff; HEADER_MAX];
-        header.emit(&mut bytes);
-        let length = usize::try_from(self.layout.header).unwrap_or(HEADER_MAX);
-        let bytes = bytes.get(..length).unwrap_or_default();
-        self.flash.write(self.layout.start(counter), bytes).await
-    }
-
-    /// Erases the pages after `tail`, the newest first, and makes it the end of the log again.
-    async fn roll_back(&mut self, tail: Tail) -> Result<u32, F::Error> {
-        let mut erased = 0;
-        while self.tail.counter > tail.counter {
-            self.erase(self.tail.counter).await?;
-            self.tail.counter -= 1;
-            erased += 1;
-        }
-        self.tail = tail;
-        self.clean = erased;
-        Ok(erased)
     }
 }

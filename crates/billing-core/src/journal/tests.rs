@@ -9,6 +9,8 @@ use embassy_futures::{block_on, poll_once};
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
 use proptest::prelude::*;
 
+use super::frame::FRAME_MAX;
+use super::header::{HEADER_MAX, Header};
 use super::testing::{RamFlash, RamFlashError};
 use super::*;
 

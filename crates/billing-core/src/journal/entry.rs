@@ -1,0 +1,126 @@
+//! What goes in and what comes out: records, entries, the chain's head.
+
+use core::fmt;
+
+#[cfg(doc)]
+use super::{Journal, MAX_PAYLOAD, Snapshot};
+
+/// The 16 bytes that tell one journal from every other, given when it is formatted: from the
+/// pile's random source, or its serial number. They start the hash chain, so a record never
+/// verifies in another pile's journal. Not a secret.
+///
+/// ```
+/// use billing_core::journal::Identity;
+/// assert_eq!(Identity::new(*b"pile 0042 ......").bytes()[..4], *b"pile");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity(pub(super) [u8; 16]);
+
+impl Identity {
+    /// Makes an identity.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+}
+
+/// The head of the hash chain: a SHA-256 that commits to every record of the journal up to a
+/// sequence number, in their order.
+///
+/// ```
+/// # use billing_core::journal::{Identity, Journal, testing::RamFlash};
+/// # embassy_futures::block_on(async {
+/// # let flash = RamFlash::<4, 1024, 8192>::new();
+/// let mut journal = Journal::<_>::format(flash, Identity::new([7; 16])).await.unwrap();
+/// let before = journal.head();
+/// journal.append(b"opened").await.unwrap();
+/// assert_ne!(journal.head(), before);
+/// println!("{}", journal.head()); // 64 hexadecimal digits
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Head(pub(super) [u8; 32]);
+
+impl Head {
+    /// Returns the hash.
+    pub const fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Head({self})")
+    }
+}
+
+/// What an [`Entry`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Written by [`Snapshot::append_snapshot`] or [`Snapshot::carry`]: a part of the state from
+    /// which the records that follow go on.
+    Snapshot,
+    /// Written by [`Journal::append`].
+    Record,
+}
+
+/// One verified entry of the journal, as given to the visitor of [`Journal::mount`] and
+/// [`Journal::scan`]: first all entries of the newest committed snapshot, then all records since.
+///
+/// ```
+/// use billing_core::journal::{Entry, Kind};
+///
+/// fn longest(longest: &mut usize, entry: Entry<'_>) {
+///     if entry.kind == Kind::Record {
+///         *longest = entry.payload.len().max(*longest);
+///     }
+/// }
+/// # let mut l = 0;
+/// # longest(&mut l, Entry { seq: 1, kind: Kind::Record, payload: b"123" });
+/// # assert_eq!(l, 3);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The sequence number: 1 for the journal's first record, then rising by at least one (the
+    /// end of a snapshot takes a number, too).
+    pub seq: u64,
+    /// Snapshot entry or record.
+    pub kind: Kind,
+    /// The 1 to [`MAX_PAYLOAD`] bytes that were appended.
+    pub payload: &'a [u8],
+}
+
+/// What an append did, once the record is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The record's sequence number.
+    pub seq: u64,
+    /// Bytes programmed: the frame, and the page header where a page was opened.
+    pub bytes: u32,
+    /// Flash operations: 1, or with a new page 3 (erase, header, frame; 2 if the page was known
+    /// to be erased).
+    pub operations: u32,
+}
+
+/// What the last mount had to mend, all of it without loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mended {
+    /// Frames that were read in spite of one wrong bit. They stay as they are on the flash until
+    /// a compaction leaves them behind; a second wrong bit in one would be `Corrupt`.
+    pub bits: u32,
+    /// The log ended in a torn write, which was never acknowledged: the rest of its page is given
+    /// up.
+    pub torn: bool,
+    /// Pages of an uncommitted snapshot that were erased.
+    pub pages_erased: u32,
+}
