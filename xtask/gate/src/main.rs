@@ -16,6 +16,7 @@ mod billing;
 mod cards;
 mod meters;
 mod parts;
+mod pile;
 mod units;
 
 // The C library's start-up code and `memcpy`; a board has both in its runtime crate.
@@ -39,7 +40,13 @@ extern "C" fn rust_eh_personality() {}
 /// Calls into every domain crate; returns the number of wrong answers.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> core::ffi::c_int {
-    let rooms: &[fn() -> bool] = &[units::holds, billing::holds, cards::holds, meters::holds];
+    let rooms: &[fn() -> bool] = &[
+        units::holds,
+        billing::holds,
+        cards::holds,
+        meters::holds,
+        pile::holds,
+    ];
     rooms
         .iter()
         .map(|holds| core::ffi::c_int::from(!holds()))
