@@ -309,6 +309,8 @@ fn chip_that_falls_off_the_bus_in_the_middle_of_a_frame_does_not_respond() {
         look(&[set_up(0x92), script])
     };
     assert_eq!(status(0xff, 0xff, 0xff, 0xff), Err(Error::NotResponding));
+    // A bit that always reads as zero.
+    assert_eq!(status(0xe0, 0x00, 2, 0x10), Err(Error::NotResponding));
     // More than the FIFO holds.
     assert_eq!(status(0x60, 0x00, 65, 0x10), Err(Error::NotResponding));
 }
