@@ -19,7 +19,7 @@ pub struct Options {
     arguments: Vec<OsString>,
 }
 
-/// Builds the virtual pile in release, runs its demo, and says where the report is.
+/// Builds the virtual pile in release and runs its demo, whose last line says where the report is.
 ///
 /// # Errors
 ///
@@ -55,6 +55,5 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<(), String> {
             report.display()
         ));
     }
-    println!("\nThe report: {}", report.display());
     Ok(())
 }

@@ -116,7 +116,7 @@ impl Clock for Still {
     }
 
     async fn sleep_until(&self, _: Instant) {
-        core::future::pending().await;
+        core::future::pending::<()>().await;
     }
 }
 
@@ -134,7 +134,7 @@ impl Relays for Still {
 
 impl CardPace for Still {
     async fn next(&mut self) {
-        core::future::pending().await;
+        core::future::pending::<()>().await;
     }
 }
 
