@@ -5,3 +5,4 @@ pub mod bl0942;
 pub mod cards;
 pub mod flash;
 pub mod mfrc522;
+pub mod world;

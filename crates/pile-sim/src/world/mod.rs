@@ -1,0 +1,461 @@
+//! A deterministic world: the real shell on virtual parts, in virtual time.
+//!
+//! Nothing here knows the wall clock, a thread or a random number that was not seeded: the same
+//! calls give the same bytes on every machine. Time stands still while anything can run and jumps
+//! to the next moment that anybody waits for, so a quiet month takes no time at all.
+//!
+//! The supply can be cut at any moment, flash operations included ([`World::cut_in_flash`]): the
+//! shell is dropped where it stands, relays fall open, chips forget, the flash keeps what it has
+//! and the battery-backed clock runs on.
+
+mod mains;
+mod parts;
+mod time;
+
+pub use mains::{Bike, Delivery, Stretch};
+pub use parts::{Look, PileFlash};
+pub use time::VirtualTime;
+
+use crate::bl0942::{VirtualBus, VirtualChip};
+use crate::cards::{CardHandle, RfField, VirtualCard};
+use crate::flash::{CutPlan, OnCut};
+use crate::mfrc522::VirtualMfrc522;
+use billing_core::book::Book;
+use billing_core::journal::Identity;
+use billing_core::ledger::{Ledger, OpenError};
+use billing_core::record::Record;
+use card_auth::AliasKey;
+use card_auth::mfrc522::Mfrc522;
+use mains::{BUSES, Mains, SharedMains};
+use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
+use parts::{BatteryClock, Front, ReaderPace, SharedFront, VirtualHardware};
+use pile_controller::shell::{self, Line};
+use pile_controller::{Command, Indicator, Outcome, Signal};
+use pile_units::{PileId, PortId};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// How a world is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    /// Outlets, 1..=16.
+    pub ports: usize,
+    /// For the pile's identity and secrets, and everything left to chance.
+    pub seed: u64,
+    /// Bytes of flash, whole sectors of 4 KiB.
+    pub flash_bytes: usize,
+    /// When the reader looks for cards.
+    pub look: Look,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            ports: 10,
+            seed: 1,
+            flash_bytes: 1 << 20,
+            look: Look::Always,
+        }
+    }
+}
+
+type Shell = Pin<Box<dyn Future<Output = String>>>;
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A pile on a wall, its tenants' bikes and cards, and time.
+///
+/// ```
+/// use pile_sim::cards::VirtualCard;
+/// use pile_sim::world::{Setup, World};
+/// use pile_controller::Signal;
+/// let mut world = World::new(Setup::default());
+/// world.power_up();
+/// let privilege = VirtualCard::numbered(1);
+/// world.tap(&privilege); // claims the blank pile
+/// assert_eq!(world.signals().last().map(|(_, signal)| *signal), Some(Signal::Commissioned));
+/// ```
+pub struct World {
+    setup: Setup,
+    time: VirtualTime,
+    mains: SharedMains,
+    buses: [VirtualBus; BUSES],
+    front: SharedFront,
+    field: RfField,
+    reader: VirtualMfrc522,
+    rtc: BatteryClock,
+    flash: PileFlash,
+    pile: PileId,
+    identity: Identity,
+    alias_key: [u8; 32],
+    shell: Option<Shell>,
+    refused: Option<String>,
+    woken: Arc<Woken>,
+    waker: Waker,
+    next_command: u16,
+    cuts: Vec<u64>,
+}
+
+impl World {
+    /// A pile without supply on a blank flash.
+    pub fn new(setup: Setup) -> Self {
+        let flash = PileFlash::new(setup.flash_bytes, crate::flash::Words::ClearBits);
+        Self::with_flash(setup, flash)
+    }
+
+    /// A pile without supply on a flash that holds something.
+    pub fn with_flash(setup: Setup, flash: PileFlash) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(setup.seed);
+        let (mut pile, mut identity, mut alias_key) = ([0; 8], [0; 16], [0; 32]);
+        random.fill_bytes(&mut pile);
+        random.fill_bytes(&mut identity);
+        random.fill_bytes(&mut alias_key);
+        let time = VirtualTime::default();
+        let (mains, buses) = Mains::new(time.cell());
+        let field = RfField::default();
+        flash.set_on_cut(OnCut::Hang);
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        Self {
+            setup,
+            mains: Rc::new(RefCell::new(mains)),
+            buses,
+            front: SharedFront::default(),
+            reader: VirtualMfrc522::new(field.clone()),
+            field,
+            rtc: BatteryClock {
+                time: time.clone(),
+                base: Rc::default(),
+            },
+            time,
+            flash,
+            pile: PileId::new(pile),
+            identity: Identity::new(identity),
+            alias_key,
+            shell: None,
+            refused: None,
+            waker: Waker::from(Arc::clone(&woken)),
+            woken,
+            next_command: 0,
+            cuts: Vec::new(),
+        }
+    }
+
+    /// Gives the supply and lets the pile start.
+    pub fn power_up(&mut self) {
+        if self.shell.is_some() {
+            return;
+        }
+        self.flash.power_up();
+        self.reader.brown_out();
+        *self.front.borrow_mut() = Front {
+            signals: std::mem::take(&mut self.front.borrow_mut().signals),
+            answers: std::mem::take(&mut self.front.borrow_mut().answers),
+            ..Front::default()
+        };
+        self.mains.borrow_mut().set_supply(true);
+        let calibration = Circuit::REFERENCE.calibration().unwrap_or_else(|_| {
+            // The reference circuit is in range: metering's own tests hold it.
+            std::process::abort()
+        });
+        let meters = self.buses.each_ref().map(|bus| {
+            let config = Config::default();
+            Bl0942::new(
+                bus.uart(),
+                self.time.clone(),
+                [calibration; MAX_CHIPS],
+                config,
+            )
+        });
+        let pin = self.reader.reset_pin();
+        let hardware = VirtualHardware {
+            ports: self.setup.ports,
+            pile: self.pile,
+            identity: self.identity,
+            alias_key: AliasKey::new(self.alias_key),
+            time: self.time.clone(),
+            rtc: self.rtc.clone(),
+            mains: Rc::clone(&self.mains),
+            front: Rc::clone(&self.front),
+            meters,
+            reader: Mfrc522::new(self.reader.clone(), pin, self.time.clone()),
+            pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
+            flash: self.flash.clone(),
+        };
+        self.refused = None;
+        self.shell = Some(Box::pin(async {
+            match shell::run(hardware).await {
+                Ok(never) => match never {},
+                Err(error) => error.to_string(),
+            }
+        }));
+        self.settle();
+    }
+
+    /// Cuts the supply, now.
+    pub fn power_cut(&mut self) {
+        if self.shell.take().is_some() || self.refused.is_some() {
+            self.cuts.push(self.time.millis());
+        }
+        self.flash.power_off();
+        self.mains.borrow_mut().set_supply(false);
+        let mut front = self.front.borrow_mut();
+        front.indicators = Default::default();
+        front.presses.clear();
+        front.lines.clear();
+        front.commands.clear();
+    }
+
+    /// Arms a cut in the next flash operation after so many more; the seed says how far that
+    /// operation gets.
+    pub fn cut_in_flash(&mut self, after_operations: u64, seed: u64) {
+        self.flash.arm_cut(CutPlan::random(after_operations, seed));
+    }
+
+    /// True while the pile has its supply.
+    pub const fn is_powered(&self) -> bool {
+        self.shell.is_some()
+    }
+
+    /// Why the pile refused to start, if it did.
+    pub fn refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// Milliseconds since the world began.
+    pub fn now(&self) -> u64 {
+        self.time.millis()
+    }
+
+    /// Lets the world run until this moment, in milliseconds since it began. Comes back early if
+    /// an armed cut takes the supply.
+    pub fn run_until(&mut self, moment: u64) {
+        loop {
+            let powered = self.is_powered();
+            self.settle();
+            if powered && !self.is_powered() {
+                return;
+            }
+            let change = self.mains.borrow().next_change();
+            let sleeper = if self.is_powered() {
+                self.time.earliest()
+            } else {
+                u64::MAX
+            };
+            let next = change.min(sleeper).min(moment).max(self.time.millis());
+            self.time.advance_to(next);
+            if change <= next {
+                self.mains.borrow_mut().refresh();
+            }
+            if next == moment {
+                self.settle();
+                return;
+            }
+        }
+    }
+
+    /// Lets the world run for so many milliseconds.
+    pub fn run_for(&mut self, millis: u64) {
+        self.run_until(self.now().saturating_add(millis));
+    }
+
+    /// Holds a card to the reader for half a second, and takes it away for one.
+    pub fn tap(&mut self, card: &VirtualCard) {
+        let handle = self.lay_card(card);
+        self.run_for(500);
+        self.take_card(handle);
+        self.run_for(1_000);
+    }
+
+    /// Lays a card on the reader.
+    pub fn lay_card(&mut self, card: &VirtualCard) -> CardHandle {
+        self.field.put(card.clone())
+    }
+
+    /// Takes a card away.
+    pub fn take_card(&mut self, handle: CardHandle) {
+        self.field.take(handle);
+    }
+
+    /// Presses a port's button.
+    pub fn press(&mut self, port: PortId) {
+        if self.is_powered() {
+            self.front.borrow_mut().presses.push_back(port);
+            self.settle();
+        }
+    }
+
+    /// Raises a line of the hardware.
+    pub fn raise(&mut self, line: Line) {
+        if self.is_powered() {
+            self.front.borrow_mut().lines.push_back(line);
+            self.settle();
+        }
+    }
+
+    /// Sends the landlord's command and waits up to ten seconds for its answer.
+    pub fn command(&mut self, command: Command) -> Option<Outcome> {
+        let id = self.next_command;
+        self.next_command = id.wrapping_add(1);
+        self.front.borrow_mut().commands.push_back((id, command));
+        for _ in 0..100 {
+            self.settle();
+            let answer = self
+                .front
+                .borrow()
+                .answers
+                .iter()
+                .find(|it| it.0 == id)
+                .map(|it| it.1);
+            if answer.is_some() || !self.is_powered() {
+                return answer;
+            }
+            self.run_for(100);
+        }
+        None
+    }
+
+    /// Plugs a bike in.
+    pub fn plug(&mut self, port: PortId, bike: Bike) {
+        self.mains.borrow_mut().plug(port, Some(bike));
+    }
+
+    /// Pulls it.
+    pub fn unplug(&mut self, port: PortId) {
+        self.mains.borrow_mut().plug(port, None);
+    }
+
+    /// True if a bike is plugged in.
+    pub fn is_plugged(&self, port: PortId) -> bool {
+        self.mains.borrow().bike(port).is_some()
+    }
+
+    /// Welds a port's relay, or mends it.
+    pub fn weld(&mut self, port: PortId, welded: bool) {
+        self.mains.borrow_mut().weld(port, welded);
+    }
+
+    /// True if the port's relay is closed by the pile.
+    pub fn relay(&self, port: PortId) -> bool {
+        self.mains.borrow().relay(port)
+    }
+
+    /// The port's meter chip, to harm it.
+    pub fn chip(&self, port: PortId) -> Option<VirtualChip> {
+        self.mains.borrow().chip(port).cloned()
+    }
+
+    /// The card reader's chip, to harm it.
+    pub const fn reader(&self) -> &VirtualMfrc522 {
+        &self.reader
+    }
+
+    /// What a port's indicator shows; `None` without supply.
+    pub fn indicator(&self, port: PortId) -> Option<Indicator> {
+        self.front
+            .borrow()
+            .indicators
+            .get(port.index())
+            .copied()
+            .flatten()
+    }
+
+    /// Everything the pile has said: (milliseconds, signal).
+    pub fn signals(&self) -> Vec<(u64, Signal)> {
+        self.front.borrow().signals.clone()
+    }
+
+    /// What went through each relay, in the order in which they opened.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.mains.borrow().deliveries.clone()
+    }
+
+    /// What the pile drew: (milliseconds, milliwatts) at every change.
+    pub fn load(&self) -> Vec<(u64, u64)> {
+        self.mains.borrow().load.clone()
+    }
+
+    /// When the supply was cut, in milliseconds.
+    pub fn cuts(&self) -> &[u64] {
+        &self.cuts
+    }
+
+    /// Everything that ever went through the ports' meters, in microjoules.
+    pub fn delivered_microjoules(&self) -> u64 {
+        let mains = self.mains.borrow();
+        let chips = PortId::first(self.setup.ports).filter_map(|port| mains.chip(port));
+        chips.map(VirtualChip::delivered_microjoules).sum()
+    }
+
+    /// The flash.
+    pub const fn flash(&self) -> &PileFlash {
+        &self.flash
+    }
+
+    /// What the ledger says: mounts a copy of the flash and reads every record that stands.
+    ///
+    /// # Errors
+    /// Why the ledger is refused.
+    pub fn read_ledger(&self) -> Result<(Book, Vec<(u64, Record)>), String> {
+        let copy = PileFlash::from_image(&self.flash.image(), crate::flash::Words::ClearBits);
+        let reading = async {
+            let (mut ledger, book) = match Ledger::mount(copy).await {
+                Ok(opened) => opened,
+                Err(error @ OpenError::Mount(_)) => return Err(error.to_string()),
+                Err(error) => return Err(error.to_string()),
+            };
+            let mut records = Vec::new();
+            let read = ledger
+                .visit(|seq, record| records.push((seq, record)))
+                .await;
+            read.map_err(|error| format!("{error:?}"))?;
+            Ok((book, records))
+        };
+        let mut reading = std::pin::pin!(reading);
+        let mut context = Context::from_waker(Waker::noop());
+        match reading.as_mut().poll(&mut context) {
+            Poll::Ready(read) => read,
+            Poll::Pending => Err("the copy of the flash never waits".to_owned()),
+        }
+    }
+
+    /// Lets the shell run until it waits for time.
+    fn settle(&mut self) {
+        let mut context = Context::from_waker(&self.waker);
+        loop {
+            let Some(shell) = &mut self.shell else { return };
+            self.woken.0.store(false, Ordering::Relaxed);
+            self.time.forget();
+            let polled = shell.as_mut().poll(&mut context);
+            if self.flash.cut_happened() {
+                self.power_cut();
+                return;
+            }
+            match polled {
+                Poll::Ready(why) => {
+                    self.shell = None;
+                    self.refused = Some(why);
+                    return;
+                }
+                Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}
+                Poll::Pending => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The hardware that the shell is given: real drivers on virtual chips, and the plain parts.
+
+use super::mains::{BUSES, SharedMains};
+use super::time::VirtualTime;
+use crate::bl0942::VirtualUart;
+use crate::cards::RfField;
+use crate::flash::VirtualNor;
+use crate::mfrc522::{ResetPin, VirtualMfrc522};
+use billing_core::journal::Identity;
+use card_auth::AliasKey;
+use card_auth::mfrc522::Mfrc522;
+use metering::bl0942::{Bl0942, MAX_CHIPS};
+use pile_controller::shell::{
+    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
+};
+use pile_controller::{Command, Indicator, Outcome, Signal};
+use pile_units::{ClockQuality, MAX_PORTS, PileId, PortId, UnixSeconds, WallTime};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// The flash of the virtual pile: byte-programmable NOR with 4 KiB sectors, as a W25Q80 has.
+pub type PileFlash = VirtualNor<1, 4096>;
+
+pub(super) type Meter = Bl0942<VirtualUart, VirtualTime, MAX_CHIPS>;
+pub(super) type Reader = Mfrc522<VirtualMfrc522, ResetPin, VirtualTime>;
+
+/// Whatever a person, a phone or a sensor brings to the pile, and what the pile shows.
+#[derive(Debug, Default)]
+pub(super) struct Front {
+    pub presses: VecDeque<PortId>,
+    pub lines: VecDeque<Line>,
+    pub commands: VecDeque<(u16, Command)>,
+    pub answers: Vec<(u16, Outcome)>,
+    pub indicators: [Option<Indicator>; MAX_PORTS],
+    /// (milliseconds, what was said).
+    pub signals: Vec<(u64, Signal)>,
+}
+
+pub(super) type SharedFront = Rc<RefCell<Front>>;
+
+/// The battery-backed clock: it runs on through power cuts.
+#[derive(Debug, Clone)]
+pub(super) struct BatteryClock {
+    pub time: VirtualTime,
+    /// Unix seconds at the world's beginning, once it was set.
+    pub base: Rc<RefCell<Option<i64>>>,
+}
+
+impl Rtc for BatteryClock {
+    fn read(&mut self) -> Option<WallTime> {
+        let seconds = i64::try_from(self.time.millis() / 1000).ok()?;
+        let unix = u32::try_from((*self.base.borrow())? + seconds).ok()?;
+        Some(WallTime {
+            unix: UnixSeconds::new(unix),
+            quality: ClockQuality::Informative,
+        })
+    }
+
+    fn set(&mut self, to: WallTime) {
+        let seconds = i64::try_from(self.time.millis() / 1000).unwrap_or(i64::MAX);
+        *self.base.borrow_mut() = Some(i64::from(to.unix.get()) - seconds);
+    }
+}
+
+pub(super) struct RelayBoard(pub SharedMains);
+
+impl Relays for RelayBoard {
+    fn set(&mut self, port: PortId, closed: bool) {
+        self.0.borrow_mut().set_relay(port, closed);
+    }
+}
+
+pub(super) struct FrontPanel(pub SharedFront, pub VirtualTime);
+
+impl Panel for FrontPanel {
+    fn indicate(&mut self, port: PortId, indicator: Indicator) {
+        if let Some(shown) = self.0.borrow_mut().indicators.get_mut(port.index()) {
+            *shown = Some(indicator);
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.0.borrow_mut().signals.push((self.1.millis(), signal));
+    }
+}
+
+async fn next_of<T>(front: &SharedFront, queue: impl Fn(&mut Front) -> &mut VecDeque<T>) -> T {
+    poll_fn(|_| match queue(&mut front.borrow_mut()).pop_front() {
+        Some(item) => Poll::Ready(item),
+        None => Poll::Pending,
+    })
+    .await
+}
+
+pub(super) struct FrontButtons(pub SharedFront);
+
+impl Buttons for FrontButtons {
+    async fn pressed(&mut self) -> PortId {
+        next_of(&self.0, |front| &mut front.presses).await
+    }
+}
+
+pub(super) struct FrontLines(pub SharedFront);
+
+impl Lines for FrontLines {
+    async fn next(&mut self) -> Line {
+        next_of(&self.0, |front| &mut front.lines).await
+    }
+}
+
+pub(super) struct FrontLink(pub SharedFront);
+
+impl Link for FrontLink {
+    async fn next(&self) -> (u16, Command) {
+        next_of(&self.0, |front| &mut front.commands).await
+    }
+
+    fn answer(&self, id: u16, outcome: Outcome) {
+        self.0.borrow_mut().answers.push((id, outcome));
+    }
+}
+
+/// When the virtual pile looks for a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Ten times a second, always: a plain MFRC522.
+    Always,
+    /// Ten times a second while something moves before the reader and for two seconds after, once
+    /// a minute otherwise: a reader with a card-detect line. Simulates a quiet month in no time.
+    WhenNear,
+}
+
+pub(super) struct ReaderPace {
+    pub look: Look,
+    pub time: VirtualTime,
+    pub field: RfField,
+    seen: u64,
+    moved: u64,
+}
+
+const LOOK_EVERY_MS: u64 = 100;
+const MOVING_MS: u64 = 2_000;
+const HEALTH_MS: u64 = 60_000;
+
+impl ReaderPace {
+    pub const fn new(look: Look, time: VirtualTime, field: RfField) -> Self {
+        Self {
+            look,
+            time,
+            field,
+            seen: 0,
+            moved: 0,
+        }
+    }
+}
+
+impl CardPace for ReaderPace {
+    async fn next(&mut self) {
+        let begun = self.time.millis();
+        let due = self.time.until(begun + HEALTH_MS);
+        let mut due = std::pin::pin!(due);
+        poll_fn(|context| {
+            let (now, revision) = (self.time.millis(), self.field.revision());
+            if revision != self.seen {
+                self.seen = revision;
+                self.moved = now;
+            }
+            let moving = self.look == Look::Always || now < self.moved + MOVING_MS;
+            if moving && now >= begun + LOOK_EVERY_MS {
+                return Poll::Ready(());
+            }
+            if moving {
+                let next = self.time.until(begun + LOOK_EVERY_MS);
+                let _ = std::pin::pin!(next).poll(context);
+            }
+            due.as_mut().poll(context)
+        })
+        .await;
+    }
+}
+
+use std::future::Future;
+
+/// The virtual pile, handed to the shell at every power-up.
+pub(super) struct VirtualHardware {
+    pub ports: usize,
+    pub pile: PileId,
+    pub identity: Identity,
+    pub alias_key: AliasKey,
+    pub time: VirtualTime,
+    pub rtc: BatteryClock,
+    pub mains: SharedMains,
+    pub front: SharedFront,
+    pub meters: [Meter; BUSES],
+    pub reader: Reader,
+    pub pace: ReaderPace,
+    pub flash: PileFlash,
+}
+
+impl Hardware for VirtualHardware {
+    type Clock = VirtualTime;
+    type Rtc = BatteryClock;
+    type Relays = RelayBoard;
+    type Panel = FrontPanel;
+    type Meters = [Meter; BUSES];
+    type Cards = Reader;
+    type CardPace = ReaderPace;
+    type Buttons = FrontButtons;
+    type Lines = FrontLines;
+    type Link = FrontLink;
+    type Flash = PileFlash;
+
+    fn into_parts(self) -> Parts<Self> {
+        Parts {
+            ports: self.ports,
+            pile: self.pile,
+            identity: self.identity,
+            alias_key: self.alias_key,
+            clock: self.time.clone(),
+            rtc: self.rtc,
+            relays: RelayBoard(self.mains),
+            panel: FrontPanel(Rc::clone(&self.front), self.time),
+            meters: self.meters,
+            cards: self.reader,
+            card_pace: self.pace,
+            buttons: FrontButtons(Rc::clone(&self.front)),
+            lines: FrontLines(Rc::clone(&self.front)),
+            link: FrontLink(self.front),
+            flash: self.flash,
+        }
+    }
+}
