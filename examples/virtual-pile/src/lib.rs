@@ -11,6 +11,7 @@ pub mod plan;
 pub mod progress;
 pub mod refusal;
 pub mod report;
+pub mod scenario;
 pub mod target;
 pub mod wall;
 
