@@ -23,9 +23,13 @@
 //! line has not: `MODE` with its reserved bits, under a check sum.
 
 mod circuit;
+mod config;
+mod error;
 mod frame;
 
 pub use circuit::Circuit;
+pub use config::{Baud, Config, Mains};
+pub use error::{Error, Identity, Incidents};
 pub use frame::{
     CREEP_DEFAULT, FRAME_BYTES, Frame, FrameError, MODE_60_HZ, MODE_DEFAULT, Register, UNLOCK,
 };
@@ -37,7 +41,7 @@ use embassy_futures::select::{Either, select};
 use embedded_hal_async::delay::DelayNs;
 use embedded_io_async::{Read, Write};
 use frame::{Address, burst_command, read_command, register_value, write_command};
-use pile_units::{Instant, Power};
+use pile_units::Instant;
 
 /// The most chips on one bus.
 pub const MAX_CHIPS: usize = 4;
@@ -47,226 +51,6 @@ pub const MAX_CHIPS: usize = 4;
 const QUIET_MS: u32 = 20;
 /// Bytes after which a drain gives up on a line that never falls silent.
 const DRAIN_BYTES: usize = 256;
-/// Time beyond the bytes themselves, milliseconds: the chip's turn-around, the UART's latency.
-const TURN_AROUND_MS: u32 = 20;
-
-/// The line's speed, as the chip's pin `SCLK_BPS` is strapped. The chip's faster rates are set by
-/// register, so a chip that resets falls out of step with the UART: they are not offered.
-///
-/// ```
-/// use metering::bl0942::Baud;
-/// assert_eq!(Baud::B9600.answer_within_ms(), 47);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Baud {
-    /// 4800 8N1.
-    B4800,
-    /// 9600 8N1.
-    B9600,
-}
-
-impl Baud {
-    /// Bits a second.
-    pub const fn bits_per_second(self) -> u32 {
-        match self {
-            Self::B4800 => 4_800,
-            Self::B9600 => 9_600,
-        }
-    }
-
-    /// Milliseconds within which a command and its burst are through.
-    pub const fn answer_within_ms(self) -> u32 {
-        // 2 bytes there, 23 back, ten bits each.
-        (25 * 10_000_u32).div_ceil(self.bits_per_second()) + TURN_AROUND_MS
-    }
-}
-
-/// The mains.
-///
-/// ```
-/// use metering::bl0942::{Config, Mains};
-/// let config = Config { mains: Mains::Hz60, ..Config::default() };
-/// assert_ne!(config, Config::default());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mains {
-    /// 50 Hz.
-    Hz50,
-    /// 60 Hz.
-    Hz60,
-}
-
-/// What the driver sets and assumes.
-///
-/// ```
-/// use metering::bl0942::Config;
-/// use pile_units::Power;
-/// // A 10 A socket.
-/// let config = Config { max_power: Power::from_watts(2_530), ..Config::default() };
-/// assert!(config.creep < config.max_power);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Config {
-    /// The line's speed.
-    pub baud: Baud,
-    /// The mains.
-    pub mains: Mains,
-    /// What the wire can carry: a counter faster than this is refused. Default 4 kW: 16 A at 253 V.
-    pub max_power: Power,
-    /// Active power below this counts nothing and reads as zero, against noise without a load. Up
-    /// to 5 W in the reference circuit; default 0.5 W. It lies below every threshold of a port.
-    pub creep: Power,
-}
-
-impl Config {
-    /// `WA_CREEP` for the threshold: `WATT` x 256 / 3125 (datasheet, anti-creep). Never the value
-    /// after a reset, which is how the driver sees that a chip was reset.
-    fn creep_register(&self, calibration: &Calibration) -> u8 {
-        // The largest register whose threshold is not above the one asked for.
-        let threshold = |register: u8| calibration.power.apply(u32::from(register) * 3125 / 256);
-        let register = (0..=u8::MAX)
-            .rev()
-            .find(|register| threshold(*register) <= self.creep.milliwatts())
-            .unwrap_or(0);
-        if register == CREEP_DEFAULT {
-            register - 1
-        } else {
-            register
-        }
-    }
-
-    const fn mode(&self) -> u32 {
-        match self.mains {
-            Mains::Hz50 => MODE_DEFAULT,
-            Mains::Hz60 => MODE_DEFAULT | MODE_60_HZ,
-        }
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            baud: Baud::B9600,
-            mains: Mains::Hz50,
-            max_power: Power::from_watts(4_000),
-            creep: Power::from_milliwatts(500),
-        }
-    }
-}
-
-/// Error returned by the operations of [`Bl0942`]; `E` is the UART's own.
-///
-/// ```
-/// use metering::bl0942::Error;
-/// let error: Error<core::convert::Infallible> = Error::Timeout;
-/// assert_eq!(error.to_string(), "the chip does not answer");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Error<E> {
-    /// The UART failed.
-    Uart(E),
-    /// The UART's other end is closed.
-    Closed,
-    /// No byte came in time: no such chip, or a dead one.
-    Timeout,
-    /// Fewer bytes came than an answer has.
-    Truncated,
-    /// An answer's first byte is wrong.
-    Header,
-    /// An answer's check sum is wrong.
-    Checksum,
-    /// The line never falls silent.
-    Babble,
-    /// A register does not hold what was written.
-    NotAccepted(Register),
-    /// The bus has no such channel.
-    NoSuchChannel,
-}
-
-impl<E> Error<E> {
-    /// True where another try can help: something is there, but it was not understood.
-    const fn is_garble(&self) -> bool {
-        matches!(
-            self,
-            Self::Uart(_) | Self::Truncated | Self::Header | Self::Checksum
-        )
-    }
-}
-
-impl<E> From<FrameError> for Error<E> {
-    fn from(error: FrameError) -> Self {
-        match error {
-            FrameError::Header => Self::Header,
-            FrameError::Checksum => Self::Checksum,
-        }
-    }
-}
-
-impl<E: core::fmt::Display> core::fmt::Display for Error<E> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Uart(error) => write!(f, "the UART failed: {error}"),
-            Self::Closed => f.write_str("the UART is closed"),
-            Self::Timeout => f.write_str("the chip does not answer"),
-            Self::Truncated => f.write_str("the chip's answer is too short"),
-            Self::Header => f.write_str("the chip's answer does not start with 55"),
-            Self::Checksum => f.write_str("the check sum of the chip's answer is wrong"),
-            Self::Babble => f.write_str("the line to the chip never falls silent"),
-            Self::NotAccepted(register) => {
-                write!(f, "the chip did not take what was written to {register:?}")
-            }
-            Self::NoSuchChannel => f.write_str("the bus has no such channel"),
-        }
-    }
-}
-
-impl<E: core::fmt::Debug + core::fmt::Display> core::error::Error for Error<E> {}
-
-/// What a chip shows of itself: see the [module](self) on identity.
-///
-/// ```
-/// use metering::bl0942::Identity;
-/// let fresh = Identity { mode: 0x87, creep: 0x0B };
-/// assert!(fresh.is_plausible() && fresh.is_factory_fresh());
-/// assert!(!Identity { mode: 0, creep: 0 }.is_plausible());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    /// `MODE`.
-    pub mode: u32,
-    /// `WA_CREEP`.
-    pub creep: u8,
-}
-
-impl Identity {
-    /// True if the chip counts energy and its reserved bits are as a BL0942 has them.
-    pub const fn is_plausible(&self) -> bool {
-        self.mode & 0b111 == 0b111
-    }
-
-    /// True if nothing was written since the chip's reset.
-    pub const fn is_factory_fresh(&self) -> bool {
-        self.mode == MODE_DEFAULT && self.creep == CREEP_DEFAULT
-    }
-}
-
-/// How often a channel's chip was in trouble since the driver was made; each stops at its maximum.
-///
-/// ```
-/// use metering::bl0942::Incidents;
-/// assert_eq!(Incidents::default().restarts, 0);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Incidents {
-    /// Samples that ended in an error.
-    pub failures: u32,
-    /// Counter wraps.
-    pub wraps: u32,
-    /// Chip restarts seen while running.
-    pub restarts: u32,
-    /// Counts refused.
-    pub refusals: u32,
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Chip {

@@ -1,74 +1,17 @@
 //! The bus as the datasheet has it: which bytes go out, which come back.
 
+mod uart;
+
 use super::*;
 use embassy_futures::block_on;
 use embedded_hal_mock::eh1::delay::NoopDelay;
-use embedded_io_async::{ErrorKind, ErrorType};
-use pile_units::Energy;
+use embedded_io_async::ErrorKind;
+use pile_units::{Energy, Power};
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::vec;
 use std::vec::Vec;
-
-#[derive(Debug, Clone, PartialEq)]
-enum Bus {
-    /// The driver must send these bytes.
-    Sends(Vec<u8>),
-    /// The chip answers, in reads of any size.
-    Answers(Vec<u8>),
-    /// The UART reports an error.
-    Fails(ErrorKind),
-    /// The driver must have stopped reading: nothing comes, and the timeout decides.
-    Silence,
-}
-
-/// A UART that follows a script and refuses every departure from it.
-#[derive(Debug)]
-struct Script(VecDeque<Bus>);
-
-impl ErrorType for Script {
-    type Error = ErrorKind;
-}
-
-impl Write for Script {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
-        match self.0.pop_front() {
-            Some(Bus::Sends(expected)) => assert_eq!(bytes, expected, "sent | expected"),
-            other => panic!("sent {bytes:02X?} where {other:02X?} was due"),
-        }
-        Ok(bytes.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), ErrorKind> {
-        Ok(())
-    }
-}
-
-impl Read for Script {
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
-        match self.0.front_mut() {
-            Some(Bus::Answers(bytes)) => {
-                let take = bytes.len().min(buffer.len());
-                buffer[..take].copy_from_slice(&bytes[..take]);
-                bytes.drain(..take);
-                if bytes.is_empty() {
-                    self.0.pop_front();
-                }
-                Ok(take)
-            }
-            Some(Bus::Fails(kind)) => {
-                let kind = *kind;
-                self.0.pop_front();
-                Err(kind)
-            }
-            Some(Bus::Silence) => {
-                self.0.pop_front();
-                core::future::pending().await
-            }
-            other => panic!("a read where {other:02X?} was due"),
-        }
-    }
-}
+use uart::{Bus, Noise, Script};
 
 type Driver = Bl0942<Script, NoopDelay, 2>;
 
@@ -540,37 +483,6 @@ fn sixty_hertz_is_set_in_the_mode_register() {
         ..Config::default()
     };
     assert_eq!(config.mode(), 0xA7);
-}
-
-/// A UART that gives any bytes and then none.
-struct Noise(VecDeque<u8>);
-
-impl ErrorType for Noise {
-    type Error = ErrorKind;
-}
-
-impl Write for Noise {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
-        Ok(bytes.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), ErrorKind> {
-        Ok(())
-    }
-}
-
-impl Read for Noise {
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ErrorKind> {
-        let take = buffer.len().min(self.0.len());
-        if take == 0 {
-            return core::future::pending().await;
-        }
-        buffer
-            .iter_mut()
-            .zip(self.0.drain(..take))
-            .for_each(|(to, from)| *to = from);
-        Ok(take)
-    }
 }
 
 proptest! {
