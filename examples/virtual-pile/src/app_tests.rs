@@ -3,6 +3,7 @@ use std::fs;
 use super::*;
 use crate::sample;
 
+#[expect(clippy::unnecessary_wraps, reason = "an engine's signature")]
 fn engine(job: &Job, progress: &mut Progress) -> Result<Ran, String> {
     assert_eq!(job.sessions.rows.len(), 2_237);
     progress.reach(1);

@@ -1,9 +1,15 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "pages and tables are short, and read better as they are written"
+)]
 
 pub mod app;
 pub mod bills;
 pub mod cli;
+pub mod engine;
 pub mod figures;
 pub mod input;
 pub mod output;

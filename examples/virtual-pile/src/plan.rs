@@ -204,12 +204,11 @@ fn rise(charger_mw: u32, energy: u64) -> Option<Vec<Piece>> {
 /// `energy` microjoules over exactly `duration_ms`: two powers one milliwatt apart, so that the
 /// sum is exact.
 fn spread(energy: u64, duration_ms: u64) -> Vec<Piece> {
-    let (low, high_ms) = match (
+    let (Some(low), Some(high_ms)) = (
         energy.checked_div(duration_ms),
         energy.checked_rem(duration_ms),
-    ) {
-        (Some(low), Some(rest)) => (low, rest),
-        _ => return Vec::new(),
+    ) else {
+        return Vec::new();
     };
     let Ok(low) = u32::try_from(low) else {
         return Vec::new();

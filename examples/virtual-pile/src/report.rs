@@ -189,8 +189,8 @@ fn months(data: &ReportData<'_>) -> Result<String, PlotError> {
     let mut sessions: Vec<_> = data.sessions.iter().collect();
     sessions.sort_by_key(|session| session.started);
     for session in sessions {
-        let date = wall::local(session.started, data.utc_offset).date();
-        let month = (date.year(), u8::from(date.month()));
+        let begun = wall::local(session.started, data.utc_offset);
+        let month = (begun.year(), u8::from(begun.month()));
         while columns.last().is_none_or(|(last, _)| *last != month) {
             let next = match columns.last() {
                 Some((last, _)) => following(*last),

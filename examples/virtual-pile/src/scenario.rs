@@ -5,6 +5,8 @@
 //! can play, in the order of time.
 
 mod raw;
+mod setup;
+mod steps;
 mod words;
 
 use std::collections::BTreeMap;
@@ -272,7 +274,7 @@ pub fn read(path: &Path) -> Result<Scenario, Refusal> {
 /// # Errors
 /// As [`read`].
 pub fn parse(file: &str, text: &str, folder: &Path) -> Result<Scenario, Refusal> {
-    raw::parse(file, text, folder)
+    setup::parse(file, text, folder)
 }
 
 #[cfg(test)]

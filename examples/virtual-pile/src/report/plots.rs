@@ -390,10 +390,8 @@ mod tests {
 
     #[test]
     fn an_axis_ends_at_a_round_number_above_the_highest_value() {
-        assert_eq!(
-            [0.0, 0.03, 97.0, 99.0, 290.0].map(nice_top),
-            [1.0, 0.04, 100.0, 150.0, 300.0]
-        );
+        let tops = [0.0, 0.03, 97.0, 99.0, 290.0].map(nice_top).map(short);
+        assert_eq!(tops, ["1", "0.04", "100", "150", "300"]);
     }
 
     #[test]

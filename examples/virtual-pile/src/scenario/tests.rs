@@ -218,6 +218,7 @@ fn steps_are_in_the_order_of_time_and_events_come_before_expectations() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of mistakes")]
 fn mistakes_are_refused_with_their_line_and_a_remedy() {
     let first = START.lines().count() as u64 + 1;
     for (rest, line, what) in [

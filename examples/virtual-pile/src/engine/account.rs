@@ -1,0 +1,273 @@
+//! After the run: what the ledger says, joined with what the wires gave.
+
+use super::{Cut, Engine, ocmf_end, script};
+use crate::app::Ran;
+use crate::output::{AccountRow, SegmentRow, SessionRow, Summary};
+use crate::report::PowerCut;
+use crate::report::load::LoadSeries;
+use billing_core::book::Book;
+use billing_core::receipt::{
+    Doubt, Reading, ReceiptData, ReceiptHash, SoftwareKey, write_receipt,
+};
+use billing_core::record::{ClosedSession, Record, Segment, StopReason};
+use pile_sim::world::Delivery;
+use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+
+const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
+const MICROJOULES_PER_MWH: u64 = 3_600_000;
+
+/// Everything the ledger holds of sessions.
+struct Kept {
+    book: Book,
+    closed: Vec<ClosedSession>,
+    segments: BTreeMap<SessionId, Vec<Segment>>,
+}
+
+/// Makes the files' contents.
+pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
+    let kept = read(engine)?;
+    let deliveries = engine.world.deliveries();
+    let mut sessions = Vec::new();
+    let mut segments = Vec::new();
+    let names: BTreeMap<AccountId, &str> =
+        engine.cards.iter().map(|(name, (id, _))| (*id, *name)).collect();
+    let mut claimed = vec![false; kept.closed.len()];
+    let mut lost_at: BTreeMap<u64, Energy> = BTreeMap::new();
+    let mut most_lost = Energy::ZERO;
+    for row in &engine.job.sessions.rows {
+        let fits = |closed: &ClosedSession| {
+            closed.port == row.port
+                && (row.plug_in..=row.plug_out).contains(&closed.opened.unix)
+                && names.get(&closed.account).copied() == Some(row.account.as_str())
+        };
+        let found = kept.closed.iter().zip(&mut claimed).find(|(it, taken)| !**taken && fits(it));
+        let Some((closed, taken)) = found else {
+            if engine.job.power_cuts == 0 {
+                return Err(format!("line {}: the ledger has no session for it", row.line));
+            }
+            continue;
+        };
+        *taken = true;
+        let delivered = delivered(engine, closed, &deliveries);
+        if closed.energy > delivered {
+            return Err(format!("session {}: billed more than was delivered", row.session));
+        }
+        if closed.reason == StopReason::PowerLost {
+            let lost = delivered.saturating_sub(closed.energy);
+            most_lost = most_lost.max(lost);
+            if let Some(cut) = cut_after(&engine.cuts, script::millis(engine.base, closed.closed.unix)) {
+                let sum = lost_at.entry(cut.at).or_default();
+                *sum = sum.saturating_add(lost);
+            }
+        }
+        sessions.push(SessionRow {
+            session: row.session,
+            account: row.account.clone(),
+            port: closed.port,
+            started: closed.opened.unix,
+            ended: closed.closed.unix,
+            stop_reason: closed.reason.name().to_owned(),
+            energy: closed.energy,
+            energy_fee: closed.bill.energy_fee,
+            service_fee: closed.bill.service_fee,
+            total: closed.bill.total,
+            delivered,
+        });
+        for segment in kept.segments.get(&closed.session).into_iter().flatten() {
+            segments.push(SegmentRow {
+                session: row.session,
+                segment: u32::from(segment.index) + 1,
+                from: segment.from.unix,
+                to: segment.to.unix,
+                band: segment.band.to_string(),
+                energy: segment.energy,
+                energy_price: segment.energy_price,
+                service_price: segment.service_price,
+                energy_fee: segment.energy_micro,
+                service_fee: segment.service_micro,
+            });
+        }
+    }
+    if let Some((closed, _)) = kept.closed.iter().zip(&claimed).find(|(it, taken)| {
+        !**taken && !it.energy.is_zero()
+    }) {
+        return Err(format!("session {} in the ledger belongs to no row", closed.session));
+    }
+    let (receipts, public_key_pem) = receipts(engine, &kept)?;
+    let summary = summary(engine, &kept, sessions.len(), most_lost);
+    let charging = |cut: &Cut| PowerCut {
+        at: wall(engine, cut.at),
+        charging: cut.charging,
+        in_flash_operation: cut.in_flash,
+        lost: lost_at.get(&cut.at).copied().unwrap_or_default(),
+    };
+    Ok(Ran {
+        accounts: accounts(&kept.book, &names),
+        sessions,
+        segments,
+        summary,
+        receipts,
+        public_key_pem,
+        ledger: engine.world.flash().image(),
+        load: load(engine),
+        cuts: engine.cuts.iter().map(charging).collect(),
+    })
+}
+
+fn read(engine: &Engine<'_>) -> Result<Kept, String> {
+    let (book, records) = engine.world.read_ledger()?;
+    let mut closed = Vec::new();
+    let mut segments: BTreeMap<SessionId, Vec<Segment>> = BTreeMap::new();
+    for (_, record) in records {
+        match record {
+            Record::SessionClosed(session) => closed.push(session),
+            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
+                segments.entry(segment.session).or_default().push(segment);
+            }
+            _ => {}
+        }
+    }
+    closed.sort_by_key(|session| session.session);
+    let balance = book.balance();
+    if balance.metered != balance.accounted() {
+        return Err("the accounts and the meters do not agree (I2)".to_owned());
+    }
+    Ok(Kept { book, closed, segments })
+}
+
+/// What the wire gave while a session was open: its relay closed within it.
+fn delivered(engine: &Engine<'_>, closed: &ClosedSession, deliveries: &[Delivery]) -> Energy {
+    let from = script::millis(engine.base, closed.opened.unix);
+    // A session that the supply took ends, by the ledger, at its last record.
+    let within = |delivery: &&Delivery| {
+        delivery.port == closed.port
+            && delivery.closed >= from
+            && delivery.closed < from + 30_000
+    };
+    let microjoules: u64 = deliveries.iter().filter(within).map(|it| it.microjoules).sum();
+    Energy::from_milliwatt_hours(microjoules / MICROJOULES_PER_MWH)
+}
+
+fn cut_after(cuts: &[Cut], millis: u64) -> Option<&Cut> {
+    cuts.iter().find(|cut| cut.at + 1000 > millis)
+}
+
+fn wall(engine: &Engine<'_>, millis: u64) -> UnixSeconds {
+    engine.base.plus(u32::try_from(millis / 1000).unwrap_or(u32::MAX))
+}
+
+fn accounts(book: &Book, names: &BTreeMap<AccountId, &str>) -> Vec<AccountRow> {
+    let mut rows: Vec<_> = book
+        .accounts()
+        .iter()
+        .filter_map(|account| {
+            Some(AccountRow {
+                account: (*names.get(&account.id)?).to_owned(),
+                sessions: account.sessions,
+                energy: account.energy,
+                energy_fee: account.energy_fee,
+                service_fee: account.service_fee,
+                total: account.total(),
+            })
+        })
+        .collect();
+    rows.sort_by(|a, b| crate::figures::natural_order(&a.account, &b.account));
+    rows
+}
+
+fn summary(engine: &Engine<'_>, kept: &Kept, sessions: usize, most_lost: Energy) -> Summary {
+    let balance = kept.book.balance();
+    let delivered = engine.world.delivered_microjoules() / MICROJOULES_PER_MWH;
+    let delivered = Energy::from_milliwatt_hours(delivered);
+    let flash = engine.world.flash().statistics();
+    Summary {
+        sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+        delivered,
+        billed: balance.accounts,
+        unattributed: balance.unattributed,
+        lost: delivered.saturating_sub(balance.accounted()),
+        max_lost_per_port_per_cut: most_lost,
+        power_cuts: u32::try_from(engine.cuts.len()).unwrap_or(u32::MAX),
+        flash_bytes_programmed: flash.bytes_programmed,
+        max_page_erases: flash.max_page_erases(),
+        simulated_seconds: engine.world.now() / 1000,
+        wall_seconds: 0,
+    }
+}
+
+/// Spreads the changes of the load over the series' buckets, a minute at a time.
+fn load(engine: &Engine<'_>) -> LoadSeries {
+    const STEP_MS: u64 = 60_000;
+    let mut series = LoadSeries::new(engine.base, engine.job.sessions.utc_offset);
+    let changes = engine.world.load();
+    let ends = changes.iter().skip(1).map(|(at, _)| *at);
+    for ((from, milliwatts), to) in changes.iter().zip(ends.chain([engine.world.now()])) {
+        let mut at = *from;
+        while *milliwatts > 0 && at < to {
+            let step = STEP_MS.min(to - at);
+            series.add(wall(engine, at), milliwatts * step / 1000);
+            at += step;
+        }
+    }
+    series
+}
+
+fn receipts(engine: &Engine<'_>, kept: &Kept) -> Result<(Vec<String>, String), String> {
+    let mut seed = [0; 32];
+    ChaCha8Rng::seed_from_u64(engine.job.seed ^ 0x6b65_7900).fill_bytes(&mut seed);
+    let key = SoftwareKey::from_bytes(&seed).map_err(|error| error.to_string())?;
+    let mut pem = String::new();
+    key.public_key().write_pem(&mut pem).map_err(|error| error.to_string())?;
+    let pile = kept.book.pile().ok_or("the pile is not commissioned")?;
+    let mut previous: Option<ReceiptHash> = None;
+    let mut receipts = Vec::new();
+    let mut pages: Vec<_> = kept.closed.iter().collect();
+    pages.sort_by_key(|session| session.page);
+    for closed in pages {
+        let alias = kept.book.credentials().iter().find(|it| it.id == closed.credential);
+        let alias = alias.ok_or("a session of an unknown card")?.alias;
+        let text = tariff_text(closed, kept);
+        let reading = |at, register| Reading { at, register, doubt: Doubt::default() };
+        let data = ReceiptData {
+            pile,
+            firmware: FIRMWARE,
+            page: closed.page,
+            port: closed.port,
+            alias,
+            strength: closed.strength,
+            session: closed.session,
+            account: closed.account,
+            utc_offset: engine.job.sessions.utc_offset,
+            begin: reading(closed.opened, closed.reading.saturating_sub(closed.energy)),
+            changes: &[],
+            end: reading(closed.closed, closed.reading),
+            ended: ocmf_end(closed.reason),
+            tariff_text: &text,
+            currency: closed.currency,
+            bill: closed.bill,
+            previous,
+        };
+        let mut record = String::new();
+        let hash = write_receipt(&data, &key, &mut record).map_err(|error| error.to_string())?;
+        previous = Some(hash);
+        receipts.push(record);
+    }
+    Ok((receipts, pem))
+}
+
+/// The prices of a session in words, at most 250 characters.
+fn tariff_text(closed: &ClosedSession, kept: &Kept) -> String {
+    let mut bands: Vec<String> = Vec::new();
+    for segment in kept.segments.get(&closed.session).into_iter().flatten() {
+        let band = format!("{} {}+{}", segment.band, segment.energy_price, segment.service_price);
+        if !bands.contains(&band) {
+            bands.push(band);
+        }
+    }
+    let mut text = format!("{}/kWh electricity+service: {}", closed.currency, bands.join(", "));
+    text.truncate(250);
+    text
+}
