@@ -12,7 +12,7 @@
 
 use crate::cost::SessionCost;
 use crate::record::Fault;
-use crate::tariff::{Band, BandIndex, BandName, Tariff};
+use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
     AccountId, Credential, CredentialId, Currency, Energy, Limits, MAX_PORTS, Money, PileId,
     PortId, Price, SessionId, Strength, TariffVersion, WallTime,
@@ -20,9 +20,13 @@ use pile_units::{
 use serde::{Deserialize, Serialize};
 
 mod apply;
+mod check;
 mod pieces;
+pub mod testing;
+#[cfg(test)]
+mod tests;
 
-pub use apply::FoldError;
+pub use check::FoldError;
 
 /// The most cards a pile knows, revoked ones included: a number is never given twice.
 pub const MAX_CREDENTIALS: usize = 256;
@@ -90,6 +94,17 @@ impl Account {
 }
 
 /// A frozen reading of an account: what the landlord asks to be paid.
+///
+/// ```
+/// use billing_core::book::{Book, Settlement};
+/// use pile_units::{AccountId, Currency, WallTime};
+/// /// What is asked of an account now, in words.
+/// fn due(book: &Book, account: AccountId, at: WallTime) -> Option<String> {
+///     let settlement: Settlement = book.settlement(account, at)?;
+///     Some(book.currency().amount(settlement.amount).to_string())
+/// }
+/// assert_eq!(due(&Book::new(), AccountId::new(1), WallTime::default()), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// Its number.
@@ -109,6 +124,16 @@ pub struct Settlement {
 }
 
 /// A session whose end is not in the ledger yet.
+///
+/// ```
+/// use billing_core::book::{Book, OpenSession};
+/// use pile_units::Energy;
+/// /// What all running sessions have drawn so far.
+/// fn running(book: &Book) -> Energy {
+///     book.open_sessions().map(OpenSession::energy).sum()
+/// }
+/// assert_eq!(running(&Book::new()), Energy::ZERO);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenSession {
     /// Its number.
@@ -141,7 +166,19 @@ impl OpenSession {
 }
 
 /// The stretch of a session under the price in force, which it carries itself (I9).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use billing_core::book::{Book, OpenSegment};
+/// use pile_units::PortId;
+/// /// The band that a port charges by now.
+/// fn band(book: &Book, port: PortId) -> Option<&str> {
+///     let segment: &OpenSegment = &book.session(port)?.segment;
+///     Some(segment.band.as_str())
+/// }
+/// assert_eq!(band(&Book::new(), PortId::from_number(1)?), None);
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenSegment {
     /// 0, 1, 2, ... within the session.
     pub index: u8,
@@ -159,27 +196,6 @@ pub struct OpenSegment {
     pub from: WallTime,
     /// Recorded energy.
     pub energy: Energy,
-}
-
-impl OpenSegment {
-    fn new(
-        index: u8,
-        tariff: TariffVersion,
-        place: BandIndex,
-        band: &Band,
-        from: WallTime,
-    ) -> Self {
-        Self {
-            index,
-            tariff,
-            band: band.name.clone(),
-            band_index: place,
-            energy_price: band.energy,
-            service_price: band.service,
-            from,
-            energy: Energy::ZERO,
-        }
-    }
 }
 
 /// What the ledger knows of a port.
@@ -320,6 +336,13 @@ impl Book {
     pub fn currency(&self) -> Currency {
         self.tariff()
             .map_or(Currency::CNY, |(_, tariff)| tariff.currency())
+    }
+
+    /// The only currency that a tariff may have: there is one as soon as a session was opened,
+    /// since the accounts' registers of money cannot be converted.
+    pub fn fixed_currency(&self) -> Option<Currency> {
+        let opened = self.next_session > SessionId::new(1);
+        opened.then(|| self.currency())
     }
 
     /// All cards, in the order of their enrolment.

@@ -10,90 +10,23 @@
 //!
 //! # Invariants
 //! - I4: what [`Ledger::append`] acknowledged is there after any power cut, unaltered, in order.
+//! - While [`Ledger::reserve`] is called before each append and [`Ledger::compact`] whenever
+//!   [`Ledger::wants_compaction`] says so, a compaction never lacks room, each one frees at least a
+//!   page, and no append answers `Full` before [`Headroom`] is used up.
 //! - A flash that cannot be read is refused ([`OpenError`]), never silently started at zero.
 
+mod capacity;
+mod error;
+#[cfg(test)]
+mod tests;
+
+pub use error::{LedgerError, OpenError};
+
 use crate::book::{Book, FoldError};
-use crate::journal::{
-    AppendError, CarryError, Entry, FormatError, Head, Identity, Journal, Kind, MAX_PAYLOAD,
-    MountError, Room, ScanError,
-};
+use crate::journal::{AppendError, Entry, Head, Identity, Journal, Kind, Room, ScanError};
 use crate::record::{Piece, Record};
+use capacity::Capacity;
 use embedded_storage_async::nor_flash::NorFlash;
-
-/// Bytes on the flash that one session's segment can take at most, framed.
-const SEGMENT_BYTES: u32 = 88;
-/// Bytes on the flash that a closed session can take at most, framed.
-const CLOSED_BYTES: u32 = 112;
-/// Bytes on the flash that another fact that is kept can take at most, framed.
-const FACT_BYTES: u32 = 64;
-/// The part of a page that frames can fail to fill, since none crosses a page.
-const PAGE_WASTE: u32 = 256;
-/// Pages left free beside a snapshot: the one the commit opens, one abandoned by a power cut
-/// while recovering, one in hand.
-const SPARE_PAGES: u32 = 3;
-
-/// Error returned by [`Ledger::mount`] and [`Ledger::format`]: why the flash is not taken for a ledger.
-#[derive(Debug, Clone, PartialEq)]
-pub enum OpenError<E> {
-    /// The journal does not verify, or its geometry is another.
-    Mount(MountError<E>),
-    /// A blank flash could not be formatted.
-    Format(FormatError<E>),
-    /// This record verifies but says nothing this version understands.
-    Unreadable {
-        /// Its sequence number.
-        seq: u64,
-    },
-    /// This record verifies but contradicts those before it.
-    Contradiction {
-        /// Its sequence number.
-        seq: u64,
-        /// How.
-        why: FoldError,
-    },
-}
-
-impl<E: core::fmt::Debug> core::fmt::Display for OpenError<E> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Mount(error) => write!(f, "the journal is refused: {error:?}"),
-            Self::Format(error) => write!(f, "the flash cannot be formatted: {error:?}"),
-            Self::Unreadable { seq } => write!(f, "record {seq} cannot be read by this version"),
-            Self::Contradiction { seq, why } => write!(f, "record {seq} is refused: {why}"),
-        }
-    }
-}
-
-impl<E: core::fmt::Debug> core::error::Error for OpenError<E> {}
-
-/// Error returned by [`Ledger::append`] and [`Ledger::compact`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum LedgerError<E> {
-    /// The journal refused.
-    Append(AppendError<E>),
-    /// What was to be carried into a snapshot no longer verifies.
-    Carry(CarryError<E>),
-    /// The record does not fit a frame. Nothing was written.
-    TooLong,
-}
-
-impl<E: core::fmt::Debug> core::fmt::Display for LedgerError<E> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Append(error) => write!(f, "the journal refuses the record: {error:?}"),
-            Self::Carry(error) => write!(f, "the snapshot cannot be written: {error:?}"),
-            Self::TooLong => f.write_str("the record does not fit a frame"),
-        }
-    }
-}
-
-impl<E: core::fmt::Debug> core::error::Error for LedgerError<E> {}
-
-impl<E> From<AppendError<E>> for LedgerError<E> {
-    fn from(error: AppendError<E>) -> Self {
-        Self::Append(error)
-    }
-}
 
 /// What can still be written without losing the place for a compaction.
 ///
@@ -130,7 +63,8 @@ pub struct Headroom {
 ///     },
 ///     at: WallTime::default(),
 /// };
-/// ledger.append(&record, &book).await.unwrap(); // durable from here
+/// ledger.reserve(&book);
+/// ledger.append(&record).await.unwrap(); // durable from here
 /// book.apply(&record).unwrap();
 /// let (_, again) = Ledger::mount(ledger.release()).await.unwrap();
 /// assert_eq!(again, book);
@@ -138,8 +72,11 @@ pub struct Headroom {
 /// ```
 pub struct Ledger<F> {
     journal: Journal<F>,
+    capacity: Capacity,
     /// Bytes of the kept records, framed.
     kept: u32,
+    /// Pages that an append must leave free.
+    reserve: u32,
 }
 
 impl<F: NorFlash> Ledger<F> {
@@ -152,13 +89,14 @@ impl<F: NorFlash> Ledger<F> {
     /// # Power loss
     /// As for [`Journal::mount`].
     pub async fn mount(flash: F) -> Result<(Self, Book), OpenError<F::Error>> {
+        let frame = Capacity::of::<F>(0);
         let mut book = Book::new();
         let mut kept = 0u32;
         let mut refused = None;
         let journal = Journal::mount(flash, &mut |entry| {
             if refused.is_none() {
                 match fold(&mut book, &entry) {
-                    Ok(true) => kept = kept.saturating_add(frame_bound::<F>(entry.payload.len())),
+                    Ok(true) => kept = kept.saturating_add(frame.frame(entry.payload.len())),
                     Ok(false) => {}
                     Err(why) => refused = Some((entry.seq, why)),
                 }
@@ -166,8 +104,13 @@ impl<F: NorFlash> Ledger<F> {
         })
         .await
         .map_err(OpenError::Mount)?;
+        let balance = book.balance();
+        if refused.is_none() && balance.metered != balance.accounted() {
+            let last = journal.next_seq().saturating_sub(1);
+            refused = Some((last, Some(FoldError::Sum)));
+        }
         match refused {
-            None => Ok((Self { journal, kept }, book)),
+            None => Ok((Self::new(journal, kept, &book), book)),
             Some((seq, None)) => Err(OpenError::Unreadable { seq }),
             Some((seq, Some(why))) => Err(OpenError::Contradiction { seq, why }),
         }
@@ -184,11 +127,29 @@ impl<F: NorFlash> Ledger<F> {
         let journal = Journal::format(flash, identity)
             .await
             .map_err(OpenError::Format)?;
-        Ok((Self { journal, kept: 0 }, Book::new()))
+        let book = Book::new();
+        Ok((Self::new(journal, 0, &book), book))
     }
 
-    /// Appends a record; when this returns, it is durable. `book` is the fold of the records
-    /// before it; the caller applies the record to it afterwards.
+    fn new(journal: Journal<F>, kept: u32, book: &Book) -> Self {
+        let capacity = Capacity::of::<F>(journal.room().pages);
+        Self {
+            journal,
+            capacity,
+            kept,
+            reserve: capacity.needed(book, kept),
+        }
+    }
+
+    /// Sets the pages aside that a compaction of `book` needs, out of reach of
+    /// [`Self::append`]. Call it before every append.
+    pub fn reserve(&mut self, book: &Book) {
+        self.reserve = self.capacity.needed(book, self.kept);
+    }
+
+    /// Appends a record; when this returns, it is durable, and the caller applies it to the book.
+    /// The ledger does not know the book: ask [`Book::check`] first, since a ledger that holds a
+    /// contradiction cannot be mounted.
     ///
     /// # Errors
     /// [`LedgerError`]; the record is then not acknowledged.
@@ -198,30 +159,28 @@ impl<F: NorFlash> Ledger<F> {
     ///
     /// # Power loss
     /// After a cut the record is there whole or not at all.
-    pub async fn append(
-        &mut self,
-        record: &Record,
-        book: &Book,
-    ) -> Result<(), LedgerError<F::Error>> {
-        // The last pages are for a compaction alone.
-        self.journal
-            .set_reserve(self.snapshot_pages(book).saturating_add(1));
-        let mut buffer = [0; MAX_PAYLOAD];
-        let payload = encode(record, &mut buffer).ok_or(LedgerError::TooLong)?;
+    pub async fn append(&mut self, record: &Record) -> Result<(), LedgerError<F::Error>> {
+        let mut buffer = Record::buffer();
+        let payload = record.encode(&mut buffer);
+        let frame = self.capacity.frame(payload.len());
+        let room = self.journal.room();
+        let opens = u32::from(frame > room.bytes_left_in_page);
+        if room.pages_free < self.reserve.saturating_add(opens) {
+            return Err(LedgerError::Append(AppendError::Full));
+        }
         self.journal.append(payload).await?;
         if record.is_kept() {
-            self.kept = self.kept.saturating_add(frame_bound::<F>(payload.len()));
+            self.kept = self.kept.saturating_add(frame);
         }
         Ok(())
     }
 
-    /// True when it is time for [`Self::compact`]: the free pages are about to be too few to hold
-    /// a snapshot, and a snapshot would free some.
+    /// True when it is time for [`Self::compact`]: no further page may be opened, and a snapshot
+    /// would give some back.
     pub fn wants_compaction(&self, book: &Book) -> bool {
-        let snapshot = self.snapshot_pages(book);
         let room = self.journal.room();
-        room.pages_free <= snapshot.saturating_add(SPARE_PAGES)
-            && room.pages_live > snapshot.saturating_add(1)
+        room.pages_free <= self.capacity.needed(book, self.kept)
+            && room.pages_live > self.capacity.snapshot(book, self.kept)
     }
 
     /// Writes a snapshot of the book and the kept records, and gives the pages before it back.
@@ -239,29 +198,28 @@ impl<F: NorFlash> Ledger<F> {
         &mut self,
         mut piece: impl FnMut(usize) -> Option<Piece>,
     ) -> Result<(), LedgerError<F::Error>> {
-        let mut buffer = [0; MAX_PAYLOAD];
+        let mut buffer = Record::buffer();
         let mut snapshot = self.journal.begin_snapshot().await?;
         let mut kept = 0u32;
         let mut written = Ok(());
         for n in 0.. {
             let Some(piece) = piece(n) else { break };
-            written = match encode(&Record::Snapshot(piece), &mut buffer) {
-                Some(payload) => snapshot
-                    .append_snapshot(payload)
-                    .await
-                    .map(drop)
-                    .map_err(LedgerError::Append),
-                None => Err(LedgerError::TooLong),
-            };
+            let payload = Record::Snapshot(piece).encode(&mut buffer);
+            written = snapshot
+                .append_snapshot(payload)
+                .await
+                .map(drop)
+                .map_err(LedgerError::Append);
             if written.is_err() {
                 break;
             }
         }
         if written.is_ok() {
             let mut filter = |entry: Entry<'_>| {
-                let keep = decode(entry.payload).is_some_and(|record| record.is_kept());
+                // What cannot be read is never thrown away.
+                let keep = Record::decode(entry.payload).is_none_or(|record| record.is_kept());
                 if keep {
-                    kept = kept.saturating_add(frame_bound::<F>(entry.payload.len()));
+                    kept = kept.saturating_add(self.capacity.frame(entry.payload.len()));
                 }
                 keep
             };
@@ -271,46 +229,23 @@ impl<F: NorFlash> Ledger<F> {
                 .map(drop)
                 .map_err(LedgerError::Carry);
         }
-        match written {
-            Ok(()) => {
-                snapshot.commit().await?;
-                self.kept = kept;
-                Ok(())
-            }
-            Err(error) => {
-                snapshot.abort().await?;
-                Err(error)
-            }
+        if let Err(error) = written {
+            // Where this fails too, the journal stays poisoned until it is mounted again.
+            let _ = snapshot.abort().await;
+            return Err(error);
         }
+        snapshot.commit().await?;
+        self.kept = kept;
+        Ok(())
     }
 
     /// What can still be written.
     pub fn headroom(&self, book: &Book) -> Headroom {
-        let room = self.journal.room();
-        // Old log and new snapshot side by side, and the spare pages.
-        let half = room.pages.saturating_sub(SPARE_PAGES) / 2;
-        let capacity = half.saturating_mul(self.page_capacity());
-        let spans = book
-            .tariff()
-            .map_or(1, |(_, tariff)| tariff.spans().count());
-        let segments = u32::try_from(spans).unwrap_or(u32::MAX).saturating_add(2);
-        let session = segments
-            .saturating_mul(SEGMENT_BYTES)
-            .saturating_add(CLOSED_BYTES);
-        let open = u32::try_from(book.open_sessions().count()).unwrap_or(u32::MAX);
-        let free = capacity
-            .saturating_sub(self.snapshot_bytes(book))
-            .saturating_sub(open.saturating_mul(session));
-        // A tenth stays for settlements and payments when sessions are refused.
-        let for_sessions = free.saturating_sub(capacity / 10);
-        Headroom {
-            sessions: for_sessions / session,
-            facts: free / FACT_BYTES,
-        }
+        self.capacity.headroom(book, self.kept)
     }
 
-    /// Reads all records that stand, oldest first, verifying the chain again: first the kept ones
-    /// and the pieces of the snapshot, then everything since.
+    /// Reads all records that stand, oldest first, verifying the chain again: first the pieces of
+    /// the snapshot and the kept records, then everything since.
     ///
     /// # Errors
     /// [`ScanError`] if the flash no longer holds what was written.
@@ -320,7 +255,8 @@ impl<F: NorFlash> Ledger<F> {
     ) -> Result<(), ScanError<F::Error>> {
         self.journal
             .scan(&mut |entry| {
-                if let Some(record) = decode(entry.payload) {
+                // Mounted, so it can be read.
+                if let Some(record) = Record::decode(entry.payload) {
                     each(entry.seq, record);
                 }
             })
@@ -346,34 +282,12 @@ impl<F: NorFlash> Ledger<F> {
     pub fn release(self) -> F {
         self.journal.release()
     }
-
-    fn page_capacity(&self) -> u32 {
-        let page = u32::try_from(F::ERASE_SIZE).unwrap_or(u32::MAX);
-        // A page of 512 bytes or less wastes at most half of itself.
-        page.saturating_sub(PAGE_WASTE.min(page / 4))
-            .saturating_sub(128)
-    }
-
-    fn snapshot_bytes(&self, book: &Book) -> u32 {
-        self.kept.saturating_add(book.snapshot_bound())
-    }
-
-    fn snapshot_pages(&self, book: &Book) -> u32 {
-        self.snapshot_bytes(book)
-            .div_ceil(self.page_capacity().max(1))
-    }
-}
-
-/// The bytes a payload takes on the flash at most.
-fn frame_bound<F: NorFlash>(payload: usize) -> u32 {
-    const OVERHEAD: usize = 10;
-    u32::try_from((payload + OVERHEAD).next_multiple_of(F::WRITE_SIZE)).unwrap_or(u32::MAX)
 }
 
 /// Folds one entry; true if a compaction must keep it, `None` inside the error if it cannot be
 /// read at all.
 fn fold(book: &mut Book, entry: &Entry<'_>) -> Result<bool, Option<FoldError>> {
-    let record = decode(entry.payload).ok_or(None)?;
+    let record = Record::decode(entry.payload).ok_or(None)?;
     match (entry.kind, &record) {
         (Kind::Snapshot, Record::Snapshot(piece)) => book.restore(piece).map_err(Some)?,
         (Kind::Snapshot, record) if record.is_kept() => {}
@@ -381,19 +295,4 @@ fn fold(book: &mut Book, entry: &Entry<'_>) -> Result<bool, Option<FoldError>> {
         (Kind::Record, record) => book.apply(record).map_err(Some)?,
     }
     Ok(record.is_kept())
-}
-
-/// The payload of a record.
-fn encode<'a>(record: &Record, buffer: &'a mut [u8; MAX_PAYLOAD]) -> Option<&'a [u8]> {
-    postcard::to_slice(record, buffer)
-        .ok()
-        .map(|payload| &*payload)
-}
-
-/// The record of a payload: all of it, or nothing.
-fn decode(payload: &[u8]) -> Option<Record> {
-    match postcard::take_from_bytes(payload) {
-        Ok((record, [])) => Some(record),
-        _ => None,
-    }
 }

@@ -4,248 +4,59 @@
 //! encoding of a [`Record`], whose variant numbers are the published format (a new fact is added at
 //! the end, an old one is never renumbered). Golden bytes hold them still.
 //!
-//! Two kinds of record outlive a compaction as they are ([`Record::is_kept`]): what a tenant or a
-//! landlord can be asked about later. The others live on in the snapshot's [`Piece`]s.
+//! Some records outlive a compaction as they are ([`Record::is_kept`]): what a tenant or a landlord
+//! can be asked about later. The others live on in the snapshot's [`Piece`]s.
+//!
+//! A `Record` cannot hold an illegal number, but it can contradict what is known: whether it does is
+//! for [`Book::check`](crate::book::Book::check) to say. Any `Record` fits one frame of the journal.
+
+mod advance;
+mod reason;
+mod reference;
+pub(crate) mod size;
+#[cfg(test)]
+mod tests;
+
+pub use advance::{Advance, Advances};
+pub use reason::{Fault, Revocation, StopReason};
+pub use reference::{MAX_REFERENCE, Reference};
 
 use crate::cost::Bill;
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Currency, Energy, Limits, MAX_PORTS, Money, PileId,
-    PortId, Price, SessionId, Strength, TariffVersion, WallTime,
+    AccountId, Credential, CredentialId, Currency, Energy, Limits, Money, PileId, PortId, Price,
+    SessionId, Strength, TariffVersion, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::book::{Account, OpenSession, Settlement};
-
-/// Why a session ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum StopReason {
-    /// The battery drew less than the full threshold for long enough.
-    Full,
-    /// The bike was pulled: next to no power.
-    Unplugged,
-    /// The tenant tapped again.
-    ByCard,
-    /// The tenant's phone asked.
-    ByPhone,
-    /// The landlord asked.
-    ByLandlord,
-    /// The longest session was reached.
-    TimeLimit,
-    /// The energy the tenant asked for was reached.
-    EnergyLimit,
-    /// The cost the tenant asked for was reached.
-    CostLimit,
-    /// The port drew more than it may.
-    Overload,
-    /// The port or the pile was too hot.
-    OverTemperature,
-    /// The residual-current device tripped.
-    Leakage,
-    /// Nothing drew power after the start.
-    NoLoad,
-    /// The meter stopped answering.
-    MeterLost,
-    /// The supply failed during the session.
-    PowerLost,
-    /// The credential was revoked.
-    Revoked,
-    /// The firmware could not go on.
-    Firmware,
-    /// The pile as a whole drew more than it may.
-    PowerBudget,
-    /// The port's fuse blew.
-    FuseBlown,
-}
-
-impl StopReason {
-    /// The name used in files: lower case with underscores.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Unplugged => "unplugged",
-            Self::ByCard => "by_card",
-            Self::ByPhone => "by_phone",
-            Self::ByLandlord => "by_landlord",
-            Self::TimeLimit => "time_limit",
-            Self::EnergyLimit => "energy_limit",
-            Self::CostLimit => "cost_limit",
-            Self::Overload => "overload",
-            Self::OverTemperature => "over_temperature",
-            Self::Leakage => "leakage",
-            Self::NoLoad => "no_load",
-            Self::MeterLost => "meter_lost",
-            Self::PowerLost => "power_lost",
-            Self::Revoked => "revoked",
-            Self::Firmware => "firmware",
-            Self::PowerBudget => "power_budget",
-            Self::FuseBlown => "fuse_blown",
-        }
-    }
-}
-
-impl core::fmt::Display for StopReason {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What keeps a port's relay open until the landlord clears it (invariant I6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Fault {
-    /// Drew more than it may.
-    Overload,
-    /// Too hot.
-    OverTemperature,
-    /// The residual-current device tripped.
-    Leakage,
-    /// The fuse blew.
-    FuseBlown,
-    /// Power flows although the relay is open.
-    RelayWelded,
-    /// The meter does not answer, so nothing could be billed.
-    MeterLost,
-}
-
-impl Fault {
-    /// The reason with which a session on the port ends.
-    pub const fn stop_reason(self) -> StopReason {
-        match self {
-            Self::Overload => StopReason::Overload,
-            Self::OverTemperature => StopReason::OverTemperature,
-            Self::Leakage => StopReason::Leakage,
-            Self::FuseBlown => StopReason::FuseBlown,
-            Self::RelayWelded => StopReason::Firmware,
-            Self::MeterLost => StopReason::MeterLost,
-        }
-    }
-
-    /// The name used in files: lower case with underscores.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Overload => "overload",
-            Self::OverTemperature => "over_temperature",
-            Self::Leakage => "leakage",
-            Self::FuseBlown => "fuse_blown",
-            Self::RelayWelded => "relay_welded",
-            Self::MeterLost => "meter_lost",
-        }
-    }
-}
-
-impl core::fmt::Display for Fault {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Why a credential opens nothing any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Revocation {
-    /// Reported lost; the account goes on with another card.
-    Lost,
-    /// Its account was closed.
-    Deregistered,
-    /// Withdrawn by the landlord.
-    Withdrawn,
-}
-
-/// Where measured energy belongs: to the session open on a port, or to nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Advance {
-    channel: u8,
-    energy: Energy,
-}
-
-const UNATTRIBUTED: u8 = 0x80;
-
-impl Advance {
-    /// Energy that the session open on `port` drew.
-    pub fn of_session(port: PortId, energy: Energy) -> Self {
-        Self {
-            channel: port.number() - 1,
-            energy,
-        }
-    }
-
-    /// Energy that passed the meter of `port` outside any session, or in its first counter step.
-    pub fn unattributed(port: PortId, energy: Energy) -> Self {
-        Self {
-            channel: (port.number() - 1) | UNATTRIBUTED,
-            energy,
-        }
-    }
-
-    /// The port, or `None` where the bytes named one that cannot be.
-    pub fn port(self) -> Option<PortId> {
-        PortId::from_index(usize::from(self.channel & !UNATTRIBUTED)).ok()
-    }
-
-    /// True if the energy belongs to the session open on the port.
-    pub const fn is_session(self) -> bool {
-        self.channel & UNATTRIBUTED == 0
-    }
-
-    /// The energy.
-    pub const fn energy(self) -> Energy {
-        self.energy
-    }
-}
-
-/// The advances of all ports since the last progress record: at most two a port.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Advances(heapless::Vec<Advance, { 2 * MAX_PORTS }>);
-
-impl Advances {
-    /// Adds one; false if there is no room, which cannot happen with two a port.
-    #[must_use]
-    pub fn push(&mut self, advance: Advance) -> bool {
-        self.0.push(advance).is_ok()
-    }
-
-    /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Advance> + '_ {
-        self.0.iter().copied()
-    }
-
-    /// True without any.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// A payment's reference as the landlord wrote it: up to 24 bytes of UTF-8.
-///
-/// ```
-/// use billing_core::record::Reference;
-/// let reference: Reference = "cash 12 March".parse()?;
-/// assert_eq!(reference.as_str(), "cash 12 March");
-/// # Ok::<(), pile_units::OutOfRange>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Reference(heapless::String<24>);
-
-impl Reference {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl core::str::FromStr for Reference {
-    type Err = pile_units::OutOfRange;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        heapless::String::try_from(text)
-            .map(Self)
-            .map_err(|_| pile_units::OutOfRange)
-    }
-}
+use crate::journal::MAX_PAYLOAD;
 
 /// A stretch of a session under one price. It carries its prices, so nothing can re-price it (I9).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use billing_core::cost::SessionCost;
+/// use billing_core::record::Segment;
+/// use pile_units::*;
+/// let (energy, price, free) = (Energy::from_watt_hours(500), "0.568".parse()?, Price::ZERO);
+/// let fee = SessionCost::default().close_segment(energy, price, free);
+/// let segment = Segment {
+///     session: SessionId::new(1),
+///     index: 0,
+///     tariff: TariffVersion::new(1),
+///     band: "day".parse()?,
+///     from: WallTime::default(),
+///     to: WallTime::default(),
+///     energy,
+///     energy_price: price,
+///     service_price: free,
+///     energy_micro: fee.energy_micro,
+///     service_micro: fee.service_micro,
+/// };
+/// assert_eq!(segment.energy_micro.micros(), 284_000);
+/// # Ok::<(), OutOfRange>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// The session it is part of.
     pub session: SessionId,
@@ -272,6 +83,15 @@ pub struct Segment {
 }
 
 /// A session as it is billed.
+///
+/// ```
+/// use billing_core::record::ClosedSession;
+/// use pile_units::Energy;
+/// /// What the meter showed when the session began: with `reading`, what a receipt states.
+/// fn reading_at_start(session: &ClosedSession) -> Energy {
+///     session.reading.saturating_sub(session.energy)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedSession {
     /// Its number.
@@ -305,7 +125,26 @@ pub struct ClosedSession {
 }
 
 /// One fact.
+///
+/// ```
+/// use billing_core::record::Record;
+/// use pile_units::{CredentialId, WallTime};
+/// use billing_core::record::Revocation;
+/// let record = Record::Revoked {
+///     credential: CredentialId::new(2),
+///     why: Revocation::Lost,
+///     at: WallTime::default(),
+/// };
+/// let mut buffer = Record::buffer();
+/// let payload = record.encode(&mut buffer);
+/// assert_eq!(payload, [2, 2, 0, 0, 0]);
+/// assert_eq!(Record::decode(payload), Some(record));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is no heap to box a tariff on, and few records are alive at a time"
+)]
 pub enum Record {
     /// A blank pile was claimed with this privilege card.
     Commissioned {
@@ -455,15 +294,43 @@ impl Record {
                 | Self::Paid { .. }
         )
     }
+
+    /// A buffer that holds any record's bytes.
+    pub const fn buffer() -> [u8; MAX_PAYLOAD] {
+        [0; MAX_PAYLOAD]
+    }
+
+    /// The record's bytes, at the start of `buffer`.
+    pub fn encode<'a>(&self, buffer: &'a mut [u8; MAX_PAYLOAD]) -> &'a [u8] {
+        // No record is longer: `every_record_fits_a_frame`. An empty payload is refused.
+        postcard::to_slice(self, buffer)
+            .map(|payload| &*payload)
+            .unwrap_or_default()
+    }
+
+    /// The record of these bytes: of all of them, or `None`.
+    pub fn decode(payload: &[u8]) -> Option<Self> {
+        match postcard::take_from_bytes(payload) {
+            Ok((record, [])) => Some(record),
+            _ => None,
+        }
+    }
 }
 
-/// A piece of a snapshot.
+/// A piece of a snapshot, from [`Book::pieces`](crate::book::Book::pieces).
+///
+/// ```
+/// use billing_core::book::Book;
+/// use billing_core::record::Piece;
+/// // Even a blank pile has one: the time its clock was set to is worth keeping.
+/// assert!(matches!(Book::new().pieces().next(), Some(Piece::Pile { pile: None, .. })));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// Whatever there is one of.
     Pile {
-        /// The pile's identity.
-        pile: PileId,
+        /// The pile's identity, once it is commissioned.
+        pile: Option<PileId>,
         /// The policy.
         uid_only: bool,
         /// The limits.

@@ -1,15 +1,15 @@
 //! A book as the pieces of a snapshot, and back.
 
-use super::{Account, Book, FoldError, Port};
-use crate::record::Piece;
+use super::check::ensure;
+use super::{Book, FoldError, Port};
+use crate::record::{Piece, size};
 use pile_units::PortId;
 
 impl Book {
-    /// The pieces from which [`Book::restore`] makes this book again, in order. A blank pile has
-    /// none.
+    /// The pieces from which [`Book::restore`] makes this book again, in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
-        let pile = self.pile.map(|pile| Piece::Pile {
-            pile,
+        let pile = core::iter::once_with(|| Piece::Pile {
+            pile: self.pile,
             uid_only: self.uid_only,
             limits: self.limits,
             next_session: self.next_session,
@@ -32,39 +32,44 @@ impl Book {
                 fault: port.fault,
                 enabled: port.enabled,
             });
-        pile.into_iter()
-            .chain(tariff)
-            .chain(self.credentials.iter().map(|it| Piece::Credential(*it)))
+        pile.chain(tariff)
             .chain(self.accounts.iter().map(|it| Piece::Account(*it)))
+            .chain(self.credentials.iter().map(|it| Piece::Credential(*it)))
             .chain(used)
             .chain(self.open_sessions().map(|it| Piece::Session(it.clone())))
             .chain(self.settlements.iter().map(|it| Piece::Settlement(*it)))
     }
 
-    /// Bytes that the pieces take on the flash at most, framed and padded to a word of up to 32.
-    pub fn snapshot_bound(&self) -> u32 {
-        const PILE_AND_TARIFF: usize = 512;
-        const CREDENTIAL: usize = 64;
-        const ACCOUNT: usize = 96;
-        const PORT: usize = 64;
-        const SESSION: usize = 160;
-        const SETTLEMENT: usize = 96;
-        let bytes = PILE_AND_TARIFF
-            + self.credentials.len() * CREDENTIAL
-            + self.accounts.len() * ACCOUNT
-            + self.ports.len() * (PORT + SESSION)
-            + self.settlements.len() * SETTLEMENT;
-        u32::try_from(bytes).unwrap_or(u32::MAX)
+    /// Bytes that the pieces take on the flash at most, where `frame` says what one takes.
+    ///
+    /// The tariff and all ports are counted always, so that only an enrolment, a session and a
+    /// settlement make it more.
+    pub(crate) fn snapshot_bound(&self, frame: impl Fn(usize) -> u32) -> u32 {
+        let many = |number: usize, payload| {
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            number.saturating_mul(frame(payload))
+        };
+        [
+            many(1, size::PILE),
+            many(1, size::TARIFF),
+            many(self.ports.len(), size::PORT),
+            many(self.accounts.len(), size::ACCOUNT),
+            many(self.credentials.len(), size::CREDENTIAL),
+            many(self.open_sessions().count(), size::SESSION),
+            many(self.settlements.len(), size::SETTLEMENT),
+        ]
+        .into_iter()
+        .fold(0, u32::saturating_add)
     }
 
     /// Puts one piece of a snapshot back.
     ///
     /// # Errors
-    /// [`FoldError`] where the piece contradicts the pieces before it.
+    /// [`FoldError`] where the piece contradicts the pieces before it; nothing has changed then.
     pub fn restore(&mut self, piece: &Piece) -> Result<(), FoldError> {
-        if self.pile.is_none() != matches!(piece, Piece::Pile { .. }) {
-            return Err(FoldError::Snapshot);
-        }
+        // The pile comes first, and once; everything else belongs to a pile that was claimed.
+        let first = matches!(piece, Piece::Pile { .. });
+        ensure(self.pile.is_none() == first, FoldError::Snapshot)?;
         match piece {
             Piece::Pile {
                 pile,
@@ -76,7 +81,7 @@ impl Book {
                 next_settlement,
                 last,
             } => {
-                self.pile = Some(*pile);
+                self.pile = *pile;
                 self.uid_only = *uid_only;
                 self.limits = *limits;
                 self.next_session = *next_session;
@@ -84,27 +89,29 @@ impl Book {
                 self.next_account = *next_account;
                 self.next_settlement = *next_settlement;
                 self.last = *last;
+                Ok(())
             }
-            Piece::Tariff { version, tariff } => self.tariff = Some((*version, tariff.clone())),
-            Piece::Credential(credential) => {
-                if Some(credential.id) != self.next_credential() {
-                    return Err(FoldError::Credential);
-                }
-                self.credentials
-                    .push(*credential)
-                    .map_err(|_| FoldError::Capacity)?;
+            Piece::Tariff { version, tariff } => {
+                ensure(self.tariff.is_none(), FoldError::Tariff)?;
+                self.tariff = Some((*version, tariff.clone()));
+                Ok(())
             }
             Piece::Account(account) => {
-                let after = self
-                    .accounts
-                    .last()
-                    .is_none_or(|last: &Account| last.id < account.id);
-                if !after || account.id >= self.next_account {
-                    return Err(FoldError::Account);
-                }
-                self.accounts
-                    .push(*account)
-                    .map_err(|_| FoldError::Capacity)?;
+                let last = self.accounts.last();
+                let rising = last.is_none_or(|last| last.id < account.id);
+                let known = rising && account.id < self.next_account;
+                ensure(known, FoldError::Account)?;
+                let pushed = self.accounts.push(*account);
+                pushed.map_err(|_| FoldError::Capacity)
+            }
+            Piece::Credential(credential) => {
+                let next = Some(credential.id) == self.next_credential();
+                let owned = credential
+                    .account()
+                    .is_none_or(|account| self.account(account).is_some());
+                ensure(next && owned, FoldError::Credential)?;
+                let pushed = self.credentials.push(*credential);
+                pushed.map_err(|_| FoldError::Capacity)
             }
             Piece::Port {
                 port,
@@ -114,6 +121,7 @@ impl Book {
                 enabled,
             } => {
                 let place = self.port_mut(*port).ok_or(FoldError::Capacity)?;
+                ensure(*place == Port::NEW, FoldError::Snapshot)?;
                 *place = Port {
                     register: *register,
                     unattributed: *unattributed,
@@ -121,26 +129,26 @@ impl Book {
                     enabled: *enabled,
                     session: None,
                 };
+                Ok(())
             }
             Piece::Session(session) => {
-                if session.id >= self.next_session || self.account(session.account).is_none() {
-                    return Err(FoldError::Session);
-                }
+                let owned = self.account(session.account).is_some();
+                let known = session.id < self.next_session && owned;
+                let free = self.session(session.port).is_none();
+                ensure(known && free, FoldError::Session)?;
                 let place = self.port_mut(session.port).ok_or(FoldError::Capacity)?;
-                if place.session.is_some() {
-                    return Err(FoldError::Session);
-                }
                 place.session = Some(session.clone());
+                Ok(())
             }
             Piece::Settlement(settlement) => {
-                if settlement.id >= self.next_settlement {
-                    return Err(FoldError::Settlement);
-                }
-                self.settlements
-                    .push(*settlement)
-                    .map_err(|_| FoldError::Capacity)?;
+                let last = self.settlements.last();
+                let rising = last.is_none_or(|last| last.id < settlement.id);
+                let owned = self.account(settlement.account).is_some();
+                let known = rising && owned && settlement.id < self.next_settlement;
+                ensure(known, FoldError::Settlement)?;
+                let pushed = self.settlements.push(*settlement);
+                pushed.map_err(|_| FoldError::Capacity)
             }
         }
-        Ok(())
     }
 }
