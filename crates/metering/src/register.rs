@@ -244,7 +244,7 @@ impl EnergyRegister {
         }
 
         // Two counts in a row that agree on a start from zero.
-        let restart = continuity == Continuity::Unknown && went_back && reading.count <= allowed;
+        let restart = continuity == Continuity::Unknown && reading.count <= allowed;
         if restart
             && self
                 .suspect

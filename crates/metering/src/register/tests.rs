@@ -157,6 +157,21 @@ fn a_spike_in_any_direction_adds_nothing_and_loses_nothing() {
 }
 
 #[test]
+fn a_spike_is_forgotten_and_confirms_no_later_one() {
+    let mut register = register_at(5_000);
+    assert!(matches!(
+        register.advance(90_000, second(1), Continuity::SameRun),
+        Step::Refused(_)
+    ));
+    let _ = register.advance(5_001, second(2), Continuity::SameRun);
+    assert!(matches!(
+        register.advance(90_003, second(3), Continuity::SameRun),
+        Step::Refused(_)
+    ));
+    assert_eq!(register.total(), energy_of(1));
+}
+
+#[test]
 fn two_different_spikes_in_a_row_add_nothing() {
     let mut register = register_at(5_000);
     assert!(matches!(
