@@ -72,9 +72,14 @@ pub enum Action {
 ///
 /// ```
 /// use pile_controller::{Action, Actions, Controller, Config, Event};
-/// use billing_core::book::Book;
+/// use billing_core::{book::Book, ledger::Headroom};
 /// use pile_units::{Instant, PileId, WallTime};
-/// let config = Config { ports: 2, pile: PileId::new([1; 8]), wall: WallTime::default() };
+/// let config = Config {
+///     ports: 2,
+///     pile: PileId::new([1; 8]),
+///     wall: WallTime::default(),
+///     headroom: Headroom { sessions: 10, facts: 10 },
+/// };
 /// let mut pile = Controller::new(config, Book::new(), Instant::START);
 /// let actions: Actions = pile.handle(Instant::START, Event::Tick);
 /// assert!(actions.iter().all(|action| !matches!(action, Action::CloseRelay(_))));

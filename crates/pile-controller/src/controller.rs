@@ -20,6 +20,9 @@ use pile_units::{
 };
 use wishes::Job;
 
+/// How long a warning of the supply holds: by then it is gone, or the warning was a dip.
+const FAILING_FOR: Duration = Duration::from_seconds(5);
+
 /// What a pile is built with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
@@ -72,6 +75,8 @@ pub struct Controller {
     job: Option<Job>,
     over_budget: Option<Instant>,
     hot: bool,
+    /// When the supply was last said to fail.
+    failing: Option<Instant>,
     failed: bool,
     reader: bool,
     shown: [Option<Indicator>; MAX_PORTS],
@@ -120,6 +125,7 @@ impl Controller {
             job: None,
             over_budget: None,
             hot: false,
+            failing: None,
             failed: false,
             reader: true,
             shown: [None; MAX_PORTS],
@@ -142,14 +148,18 @@ impl Controller {
             Event::TwoCards => out.refuse(Refusal::OneCard),
             Event::Button(port) => self.button(now, port, &mut out),
             Event::Reader(answers) => self.reader = answers,
-            Event::PowerFailing => self.progress(now, &mut out),
+            Event::PowerFailing => self.failing = Some(now),
             Event::Persisted(headroom) => self.persisted(now, headroom, &mut out),
             Event::LedgerFailed => self.fail(now, &mut out),
             Event::Command(id, command) => self.command(now, id, command, &mut out),
             Event::Tick => self.tick(now, &mut out),
         }
         self.write_down(now, &mut out);
-        self.work(now, &mut out);
+        // One answer an event: what a waiting job has to say comes with the next.
+        if out.answer.is_none() {
+            self.work(now, &mut out);
+        }
+        self.vet(now, &mut out);
         self.show(&mut out);
         out
     }
@@ -158,7 +168,8 @@ impl Controller {
     pub fn deadline(&self) -> Option<Instant> {
         let choice = self.choice.as_ref().map(|choice| choice.until);
         let window = self.window.as_ref().map(|window| window.until);
-        let ports = self.in_use().filter_map(|(_, port)| port.deadline());
+        let limits = self.book.limits();
+        let ports = self.in_use().filter_map(|(_, port)| port.deadline(limits));
         ports.chain(choice).chain(window).min()
     }
 
@@ -198,6 +209,12 @@ impl Controller {
     /// True if the card reader answers.
     pub const fn reader_answers(&self) -> bool {
         self.reader
+    }
+
+    /// True while every reading is recorded at once, since the supply may not see the next.
+    fn is_failing(&self, now: Instant) -> bool {
+        self.failing
+            .is_some_and(|since| now.since(since) < FAILING_FOR)
     }
 
     /// Wall time at a moment.

@@ -100,6 +100,8 @@ pub enum Refusal {
     TooHot,
     /// Power is flowing into the port although its relay is open.
     StillFaulty,
+    /// There are bills in another currency, and they cannot be added to those of this tariff.
+    OtherCurrency,
 }
 
 impl Refusal {
@@ -155,6 +157,10 @@ impl Refusal {
             Self::NothingOwed => ("nothing_owed", "there is nothing to settle"),
             Self::TooHot => ("too_hot", "the pile is too hot to start"),
             Self::StillFaulty => ("still_faulty", "power still flows into the open port"),
+            Self::OtherCurrency => (
+                "other_currency",
+                "the bills so far are in another currency: keep it",
+            ),
         }
     }
 }

@@ -27,9 +27,13 @@ const WELD_CHECK_AFTER: Duration = Duration::from_seconds(3);
 /// Readings of a powered, open port that make it welded.
 const WELD_HITS: u8 = 2;
 /// The pace of a port's readings while power can flow.
-const FAST: Duration = Duration::from_seconds(1);
+pub(crate) const FAST: Duration = Duration::from_seconds(1);
 /// The pace of an idle port's readings.
 const SLOW: Duration = Duration::from_seconds(60);
+/// A reading is as good as one made now for this long.
+const FRESH: Duration = Duration::from_millis(1500);
+/// Readings come this much early or late.
+const JITTER: Duration = Duration::from_millis(250);
 /// How long a port that opened is still read fast.
 const FAST_AFTER_OPENING: Duration = Duration::from_seconds(10);
 
@@ -92,10 +96,12 @@ pub struct PortView {
 pub(crate) enum Phase {
     /// No session.
     Free,
-    /// The record that opens the session is not durable.
+    /// The relay is open. It closes once the record is durable and a fresh reading shows that no
+    /// power flows: what leaked before belongs to nobody.
     Opening {
         account: AccountId,
         abort: Option<Stop>,
+        durable: Option<Instant>,
     },
     /// The relay is closed.
     Delivering(Delivery),
@@ -147,11 +153,20 @@ pub(crate) struct Delivery {
     pub loaded: bool,
     below_unplugged: Option<Instant>,
     below_full: Option<Instant>,
-    over: Option<Instant>,
+    over: Option<Over>,
     /// What is left of the first counter step.
     discard: Energy,
     /// The price in force for the open segment.
     pub price: (TariffVersion, BandIndex),
+}
+
+/// An overload that has not lasted too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Over {
+    /// The last reading without it: it began later.
+    after: Instant,
+    /// The first reading with it: it began before.
+    seen: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +175,10 @@ pub(crate) struct Port {
     pub fault: Option<Fault>,
     /// True once the fault's record is in the outbox.
     pub fault_recorded: bool,
+    /// True while the record that clears the fault is in the outbox.
+    pub clearing: bool,
+    /// A fault that came meanwhile: it is latched again at once (I6).
+    again: Option<Fault>,
     pub finished: bool,
     pub power: Power,
     /// Register of the port with everything in the outbox.
@@ -175,7 +194,11 @@ pub(crate) struct Port {
     pub in_outbox: u8,
     energy: Option<Energy>,
     resolution: Energy,
+    /// The most that may flow.
+    most: Power,
     heard: Instant,
+    /// The last reading since the start of the machine.
+    read: Option<Instant>,
     silent: u8,
     opened: Instant,
     weld_hits: u8,
@@ -187,6 +210,8 @@ impl Port {
             phase: Phase::Free,
             fault,
             fault_recorded: true,
+            clearing: false,
+            again: None,
             finished: false,
             power: Power::ZERO,
             register,
@@ -197,7 +222,9 @@ impl Port {
             in_outbox: 0,
             energy: None,
             resolution: Energy::ZERO,
+            most: Power::ZERO,
             heard: now,
+            read: None,
             silent: 0,
             opened: now,
             weld_hits: 0,
@@ -227,6 +254,17 @@ impl Port {
     /// True if the meter answers, so that energy can be billed.
     pub const fn has_meter(&self) -> bool {
         self.energy.is_some() && self.silent < SILENT_LIMIT
+    }
+
+    /// A reading just now says that the open port is dead.
+    pub fn is_fresh(&self, now: Instant) -> bool {
+        let fresh = self.read.is_some_and(|read| now.since(read) < FRESH);
+        fresh && !self.is_powered()
+    }
+
+    /// True while nothing is right without a meter.
+    const fn needs_meter(&self) -> bool {
+        matches!(self.phase, Phase::Opening { .. } | Phase::Delivering(_))
     }
 
     /// Power is flowing into the open port.
@@ -276,6 +314,33 @@ impl Port {
         };
     }
 
+    /// The relay never closed, so nothing of the session is to come.
+    pub fn abort(&mut self, now: Instant, at: WallTime, reason: StopReason) {
+        self.phase = Phase::Finishing {
+            reason,
+            since: now,
+            at,
+            seen: true,
+        };
+    }
+
+    /// Latches a fault. The first is kept until it is cleared.
+    pub fn latch(&mut self, fault: Fault) {
+        if self.fault.is_none() {
+            self.fault = Some(fault);
+            self.fault_recorded = false;
+        } else if self.clearing {
+            self.again = Some(fault);
+        }
+    }
+
+    /// The record that clears the fault is durable.
+    pub fn fault_cleared(&mut self) {
+        self.clearing = false;
+        self.fault = self.again.take();
+        self.fault_recorded = self.fault.is_none();
+    }
+
     /// The session's bill is durable.
     pub fn free(&mut self) {
         self.phase = Phase::Free;
@@ -284,26 +349,32 @@ impl Port {
         self.before = Energy::ZERO;
     }
 
-    /// True when unrecorded energy must go to the ledger before the next reading.
+    /// True when unrecorded energy must go to the ledger before the next reading (I3).
     pub fn must_record(&self) -> bool {
-        let power = if self.is_closed() {
-            self.power
+        // What flows until the next reading is durable, in 1.1 s: mW x 1.1 s / 3600.
+        let flows =
+            |power: Power| Energy::from_milliwatt_hours(u64::from(power.milliwatts()) / 3270);
+        // The step not yet counted, and the first one, which was drawn and is not billed.
+        let steps = self.resolution.saturating_add(self.resolution);
+        let hidden = if self.is_closed() {
+            let steady = steps.saturating_add(flows(self.power));
+            // A charger may start in full just after this reading.
+            steady.max(self.resolution.saturating_add(flows(self.most)))
         } else {
-            Power::ZERO
+            steps
         };
-        // What a step not yet counted and a second and a half can hide: mW x 1.5 s / 3600.
-        let hidden = Energy::from_milliwatt_hours(u64::from(power.milliwatts()) / 2400);
-        let total = self.unrecorded.saturating_add(self.stray);
-        !total.is_zero()
-            && total.saturating_add(self.resolution).saturating_add(hidden) >= RECORD_EVERY
+        let measured = self.unrecorded.saturating_add(self.stray);
+        !measured.is_zero() && measured.saturating_add(hidden) >= RECORD_EVERY
     }
 
     /// Takes a reading; says what must stop, if anything.
     pub fn sample(&mut self, now: Instant, limits: &Limits, sample: &Sample) -> Option<Stop> {
         let before = self.energy.replace(sample.energy).unwrap_or(sample.energy);
+        let heard = core::mem::replace(&mut self.heard, now);
+        self.read = Some(now);
         self.resolution = sample.resolution;
         self.power = sample.power;
-        self.heard = now;
+        self.most = limits.port_power().percent(Limits::OVERLOAD_PERCENT);
         self.silent = 0;
         self.attribute(sample.energy.saturating_sub(before));
         if let Phase::Finishing { since, seen, .. } = &mut self.phase {
@@ -316,7 +387,7 @@ impl Port {
             return Some(Fault::OverTemperature.into());
         }
         match &mut self.phase {
-            Phase::Delivering(delivery) => delivery.judge(now, limits, sample.power),
+            Phase::Delivering(delivery) => delivery.judge(now, heard, limits, sample.power),
             _ => self.check_weld(now),
         }
     }
@@ -324,13 +395,25 @@ impl Port {
     /// The meter gave no answer.
     pub fn silence(&mut self) -> Option<Stop> {
         self.silent = self.silent.saturating_add(1);
-        (self.silent >= SILENT_LIMIT && self.is_closed()).then_some(Fault::MeterLost.into())
+        (self.silent >= SILENT_LIMIT && self.needs_meter()).then_some(Fault::MeterLost.into())
     }
 
     /// What the passing of time alone stops.
-    pub fn tick(&mut self, now: Instant) -> Option<Stop> {
+    pub fn tick(&mut self, now: Instant, limits: &Limits) -> Option<Stop> {
         match &mut self.phase {
+            Phase::Delivering(delivery)
+                if delivery.overload_due(limits).is_some_and(|due| due <= now) =>
+            {
+                Some(Fault::Overload.into())
+            }
             Phase::Delivering(_) if now.since(self.heard) >= METER_LOST_AFTER => {
+                self.silent = SILENT_LIMIT;
+                Some(Fault::MeterLost.into())
+            }
+            Phase::Opening {
+                durable: Some(since),
+                ..
+            } if now.since(*since) >= METER_LOST_AFTER => {
                 self.silent = SILENT_LIMIT;
                 Some(Fault::MeterLost.into())
             }
@@ -343,9 +426,20 @@ impl Port {
     }
 
     /// When time alone changes something.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self, limits: &Limits) -> Option<Instant> {
         match &self.phase {
-            Phase::Delivering(_) => Some(self.heard.after(METER_LOST_AFTER)),
+            Phase::Delivering(delivery) => {
+                let lost = self.heard.after(METER_LOST_AFTER);
+                Some(
+                    delivery
+                        .overload_due(limits)
+                        .map_or(lost, |due| due.min(lost)),
+                )
+            }
+            Phase::Opening {
+                durable: Some(since),
+                ..
+            } => Some(since.after(METER_LOST_AFTER)),
             Phase::Finishing {
                 since, seen: false, ..
             } => Some(since.after(LAST_READING_WITHIN)),
@@ -384,7 +478,42 @@ impl Port {
 }
 
 impl Delivery {
-    fn judge(&mut self, now: Instant, limits: &Limits, power: Power) -> Option<Stop> {
+    /// When an overload is cut although the reading that would say so does not come.
+    fn overload_due(&self, limits: &Limits) -> Option<Instant> {
+        let late = limits.overload_after().saturating_add(JITTER);
+        self.over.map(|over| over.after.after(late))
+    }
+
+    /// True if the overload would last too long until the next reading.
+    fn is_overloaded(
+        &mut self,
+        now: Instant,
+        heard: Instant,
+        limits: &Limits,
+        power: Power,
+    ) -> bool {
+        if power <= limits.port_power().percent(Limits::OVERLOAD_PERCENT) {
+            self.over = None;
+            return false;
+        }
+        let over = *self.over.get_or_insert(Over {
+            after: heard,
+            seen: now,
+        });
+        // It may have begun just after the reading before the first that saw it.
+        let lasted = now.since(over.seen).saturating_add(FAST);
+        lasted.saturating_add(JITTER) >= limits.overload_after()
+            || now.since(over.after) >= limits.overload_after()
+    }
+
+    /// Judges a reading; the one before it was `heard` then.
+    fn judge(
+        &mut self,
+        now: Instant,
+        heard: Instant,
+        limits: &Limits,
+        power: Power,
+    ) -> Option<Stop> {
         let limit = limits.port_power();
         self.loaded |= power >= Limits::NO_LOAD_POWER;
         let lasted = |timer: &mut Option<Instant>, on: bool| {
@@ -395,12 +524,6 @@ impl Delivery {
                 None
             }
         };
-        let over = lasted(
-            &mut self.over,
-            power > limit.percent(Limits::OVERLOAD_PERCENT),
-        );
-        // It may have begun just after the reading before.
-        let over = over.map(|lasted| lasted.saturating_add(FAST));
         let full = lasted(
             &mut self.below_full,
             self.loaded && power < limits.full_power(),
@@ -410,7 +533,7 @@ impl Delivery {
             self.loaded && power < limits.unplugged_power(),
         );
         if power > limit.percent(Limits::FAST_OVERLOAD_PERCENT)
-            || over.is_some_and(|lasted| lasted >= limits.overload_after())
+            || self.is_overloaded(now, heard, limits, power)
         {
             Some(Fault::Overload.into())
         } else if unplugged.is_some_and(|lasted| lasted >= limits.unplugged_after()) {

@@ -162,7 +162,7 @@ impl Controller {
         if self.job.is_some() {
             return out.refuse(Refusal::Busy);
         }
-        if let Err(why) = self.headroom_for_fact() {
+        if let Err(why) = self.headroom_for_fact(true) {
             return out.refuse(why);
         }
         if self.record(
@@ -259,6 +259,8 @@ impl Controller {
             Err(Refusal::PortDisabled)
         } else if !place.has_meter() {
             Err(Refusal::NoMeter)
+        } else if place.is_powered() {
+            Err(Refusal::StillFaulty)
         } else {
             Ok(())
         }
@@ -315,10 +317,13 @@ impl Controller {
             place.phase = Phase::Opening {
                 account: choice.account,
                 abort: None,
+                durable: None,
             };
             place.in_outbox = 1;
             place.finished = false;
         }
+        // It is open; the order has the meter read at once.
+        out.open.insert(port);
         out.signal = Some(Signal::Started(port));
         Ok(())
     }

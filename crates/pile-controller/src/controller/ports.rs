@@ -2,7 +2,7 @@
 
 use super::{Controller, Signal};
 use crate::Actions;
-use crate::port::{Phase, Stop};
+use crate::port::{FAST, Phase, Stop};
 use billing_core::record::{Fault, StopReason};
 use metering::Sample;
 use pile_units::{Instant, PortId, Power, Temperature};
@@ -24,8 +24,9 @@ impl Controller {
     }
 
     pub(super) fn tick(&mut self, now: Instant, out: &mut Actions) {
+        let limits = *self.book.limits();
         for port in PortId::first(self.count) {
-            let stop = self.at_mut(port).and_then(|place| place.tick(now));
+            let stop = self.at_mut(port).and_then(|place| place.tick(now, &limits));
             self.stop_if(now, port, stop, out);
         }
     }
@@ -72,9 +73,8 @@ impl Controller {
         let Some(place) = self.at_mut(port) else {
             return;
         };
-        if let (Some(fault), None) = (fault, place.fault) {
-            place.fault = Some(fault);
-            place.fault_recorded = false;
+        if let Some(fault) = fault {
+            place.latch(fault);
         }
         match &mut place.phase {
             Phase::Delivering(_) => {
@@ -114,7 +114,8 @@ impl Controller {
             return;
         }
         let since = *self.over_budget.get_or_insert(now);
-        if now.since(since) >= limits.overload_after() {
+        // It may have begun just after the readings before.
+        if now.since(since).saturating_add(FAST) >= limits.overload_after() {
             self.over_budget = None;
             let newest = self.in_use().filter_map(|(id, port)| match &port.phase {
                 Phase::Delivering(delivery) => Some((delivery.since, id)),

@@ -1,6 +1,6 @@
 //! What goes to the ledger, and what follows once it is durable.
 
-use super::Controller;
+use super::{Controller, Signal};
 use crate::Actions;
 use crate::event::Refusal;
 use crate::port::{Phase, RECORD_EVERY, Stop};
@@ -38,7 +38,7 @@ impl Controller {
             return;
         }
         match &record {
-            Record::SessionOpened { port, .. } => self.opened(now, *port, out),
+            Record::SessionOpened { port, .. } => self.opened(now, *port),
             Record::SegmentClosed { segment, .. } => {
                 if let Some(port) = self.port_of(segment) {
                     self.next_segment(port);
@@ -65,8 +65,7 @@ impl Controller {
             }
             Record::FaultCleared { port, .. } => {
                 if let Some(place) = self.at_mut(*port) {
-                    place.fault = None;
-                    place.fault_recorded = true;
+                    place.fault_cleared();
                 }
             }
             Record::PortSwitched {
@@ -74,13 +73,7 @@ impl Controller {
                 enabled: false,
                 ..
             } => {
-                let closed = self.at(*port).is_closed();
-                self.stop_if(
-                    now,
-                    *port,
-                    closed.then_some(StopReason::ByLandlord.into()),
-                    out,
-                );
+                self.stop_if(now, *port, Some(StopReason::ByLandlord.into()), out);
             }
             _ => {}
         }
@@ -89,11 +82,22 @@ impl Controller {
         out.persist |= self.outbox.front().is_some();
     }
 
+    /// Asks the book before a record is written: a ledger that holds a contradiction would be
+    /// refused at the next start. The machine makes no such record (that is tested); if it did,
+    /// it must not go on.
+    pub(super) fn vet(&mut self, now: Instant, out: &mut Actions) {
+        let front = self.outbox.front();
+        if out.persist && front.is_some_and(|record| self.book.check(record).is_err()) {
+            self.fail(now, out);
+        }
+    }
+
     /// Writes down whatever has become true and is not in the outbox yet.
     pub(super) fn write_down(&mut self, now: Instant, out: &mut Actions) {
         let mut due = false;
         for port in PortId::first(self.count) {
             due |= self.at(port).must_record();
+            self.settle_opening(now, port, out);
             self.write_fault(now, port, out);
             match self.at(port).phase {
                 Phase::Delivering(delivery) => self.write_segment(now, port, delivery.price, out),
@@ -115,11 +119,8 @@ impl Controller {
                 _ => {}
             }
         }
-        if due
-            && !self
-                .outbox
-                .any(|record| matches!(record, Record::Progress { .. }))
-        {
+        let waiting = |record: &Record| matches!(record, Record::Progress { .. });
+        if self.is_failing(now) || (due && !self.outbox.any(waiting)) {
             self.progress(now, out);
         }
     }
@@ -143,7 +144,7 @@ impl Controller {
             return;
         }
         for advance in advances.iter() {
-            let Some(place) = advance.port().and_then(|port| self.at_mut(port)) else {
+            let Some(place) = self.at_mut(advance.port()) else {
                 continue;
             };
             place.register = place.register.saturating_add(advance.energy());
@@ -189,8 +190,19 @@ impl Controller {
             .map(|open| open.port)
     }
 
-    /// The session's record is durable: the relay may close (I1).
-    fn opened(&mut self, now: Instant, port: PortId, out: &mut Actions) {
+    /// The session's record is durable: from here on the relay may close (I1).
+    fn opened(&mut self, now: Instant, port: PortId) {
+        let Some(place) = self.at_mut(port) else {
+            return;
+        };
+        place.in_outbox = place.in_outbox.saturating_sub(1);
+        if let Phase::Opening { durable, .. } = &mut place.phase {
+            *durable = Some(now);
+        }
+    }
+
+    /// Closes the relay of a session whose record is durable, or ends it unused.
+    fn settle_opening(&mut self, now: Instant, port: PortId, out: &mut Actions) {
         let at = self.wall(now);
         let price = self
             .book
@@ -200,19 +212,28 @@ impl Controller {
         let Some(place) = self.at_mut(port) else {
             return;
         };
-        place.in_outbox = place.in_outbox.saturating_sub(1);
-        let Phase::Opening { abort, .. } = place.phase else {
+        let Phase::Opening {
+            abort,
+            durable: Some(_),
+            ..
+        } = place.phase
+        else {
             return;
         };
-        let abort = abort.or((!enabled).then_some(StopReason::ByLandlord.into()));
+        let abort = abort
+            .or(place.fault.map(Stop::from))
+            .or((!enabled).then_some(StopReason::ByLandlord.into()));
         match (abort, price) {
             (None, Some(price)) => {
-                place.deliver(now, price);
-                out.close.insert(port);
+                if place.is_fresh(now) {
+                    place.deliver(now, price);
+                    out.close.insert(port);
+                }
             }
             (abort, _) => {
                 let Stop { reason, .. } = abort.unwrap_or(StopReason::Firmware.into());
-                place.finish(now, at, reason);
+                place.abort(now, at, reason);
+                out.signal = Some(Signal::Stopped(port));
             }
         }
     }
@@ -267,6 +288,9 @@ impl Controller {
         let Some(segment) = self.segment(port, at) else {
             return;
         };
+        if segment.index >= MOST_SEGMENTS {
+            return self.stop_if(now, port, Some(StopReason::Firmware.into()), out);
+        }
         if self.record(
             Record::SegmentClosed {
                 segment,
@@ -362,7 +386,8 @@ impl Controller {
             closed: at,
             reason,
             energy: session.energy(),
-            reading: self.book.register(port),
+            // With what is in the outbox before it: strays go on being counted.
+            reading: self.at(port).register,
             segments: session.segment.index.saturating_add(1),
             currency,
             bill: session.cost.total(currency),
@@ -395,10 +420,12 @@ impl Controller {
         }
     }
 
-    pub(super) fn headroom_for_fact(&self) -> Result<(), Refusal> {
+    /// Room for a record of a job; `grows` if it stays in the ledger for good. What does not, a
+    /// full ledger takes as well: a lost card must be revoked at any time.
+    pub(super) fn headroom_for_fact(&self, grows: bool) -> Result<(), Refusal> {
         if self.failed {
             Err(Refusal::LedgerFailed)
-        } else if self.headroom.facts == 0 {
+        } else if grows && self.headroom.facts == 0 {
             Err(Refusal::LedgerFull)
         } else if !self.outbox.has_room(8) {
             Err(Refusal::Busy)
@@ -407,6 +434,10 @@ impl Controller {
         }
     }
 }
+
+/// A session that passed so many segments ends: the book counts them in a byte. Twelve hours hold
+/// 25 bands; the rest are new tariffs and clocks.
+const MOST_SEGMENTS: u8 = 250;
 
 const _: () = assert!(
     RECORD_EVERY.milliwatt_hours() == 1000,

@@ -4,9 +4,10 @@ use super::{Controller, Outcome, Signal};
 use crate::event::Refusal;
 use crate::port::Phase;
 use crate::{Actions, Command};
-use billing_core::book::MAX_SETTLEMENTS;
 use billing_core::record::{Record, Revocation, StopReason};
-use pile_units::{AccountId, CardAlias, Credential, CredentialId, Instant, PortId, Role, Strength};
+use pile_units::{
+    AccountId, CardAlias, Credential, CredentialId, Currency, Instant, PortId, Role, Strength,
+};
 
 /// What is being done, for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +96,10 @@ impl Controller {
                 Ok(())
             }
             Command::Stop(port) => {
-                if self.at_mut(port).is_none() || !self.at(port).is_closed() {
+                let phase = self.at_mut(port).map(|place| place.phase);
+                let Some(Phase::Opening { .. } | Phase::Delivering(_)) = phase else {
                     return Err(Refusal::NoSuchThing);
-                }
+                };
                 self.stop_if(now, port, Some(StopReason::ByLandlord.into()), out);
                 out.answer = Some((id, Outcome::Done));
                 Ok(())
@@ -137,6 +139,12 @@ impl Controller {
                 )
             }
             Command::SetTariff(tariff) => {
+                if self
+                    .currency_in_use()
+                    .is_some_and(|it| it != tariff.currency())
+                {
+                    return Err(Refusal::OtherCurrency);
+                }
                 let version = self.book.tariff().map_or(0, |(version, _)| version.get());
                 let version = version.checked_add(1).ok_or(Refusal::Full)?;
                 let version = pile_units::TariffVersion::new(version);
@@ -171,7 +179,11 @@ impl Controller {
         now: Instant,
         out: &mut Actions,
     ) -> Result<(), Refusal> {
-        self.headroom_for_fact()?;
+        let grows = matches!(
+            record,
+            Record::Paid { .. } | Record::TariffSet { .. } | Record::ClockSet { .. }
+        );
+        self.headroom_for_fact(grows)?;
         if self.job.is_some() {
             return Err(Refusal::Busy);
         }
@@ -195,7 +207,7 @@ impl Controller {
         task: Task,
         out: &mut Actions,
     ) -> Result<(), Refusal> {
-        self.headroom_for_fact()?;
+        self.headroom_for_fact(matches!(task, Task::Enrol { .. } | Task::Settle(_)))?;
         if self.job.is_some() {
             return Err(Refusal::Busy);
         }
@@ -227,6 +239,11 @@ impl Controller {
                 let at = self.wall(now);
                 job.waiting = self.record(record, at, out);
                 self.job = Some(job);
+                if let (Task::ClearFault(port), true) = (job.task, job.waiting)
+                    && let Some(place) = self.at_mut(port)
+                {
+                    place.clearing = true;
+                }
             }
             Step::Wait => {}
             Step::Done => self.finish_job(now, job, None, out),
@@ -371,9 +388,13 @@ impl Controller {
                 if self.is_charging(account) {
                     return Step::Wait;
                 }
-                match self.book.settlement(account, at).filter(|_| !settled) {
+                if settled || !self.owes(account) {
+                    return Step::Write(Record::AccountClosed { account, at });
+                }
+                match self.book.settlement(account, at) {
+                    Some(_) if self.headroom.facts == 0 => Step::Refuse(Refusal::LedgerFull),
                     Some(settlement) => Step::Write(Record::Settled(settlement)),
-                    None => Step::Write(Record::AccountClosed { account, at }),
+                    None => Step::Refuse(Refusal::Full),
                 }
             }
             Task::Settle(id) => {
@@ -386,9 +407,7 @@ impl Controller {
                 }
                 match self.book.settlement(id, at) {
                     Some(settlement) => Step::Write(Record::Settled(settlement)),
-                    None if self.book.settlements().len() == MAX_SETTLEMENTS => {
-                        Step::Refuse(Refusal::Full)
-                    }
+                    None if self.owes(id) => Step::Refuse(Refusal::Full),
                     None => Step::Refuse(Refusal::NothingOwed),
                 }
             }
@@ -399,9 +418,12 @@ impl Controller {
                     .map(|(_, place)| place);
                 match known {
                     Some(place) if place.fault.is_none() => Step::Refuse(Refusal::NoSuchThing),
-                    Some(place) if place.is_powered() => Step::Refuse(Refusal::StillFaulty),
+                    // Without readings nobody knows whether power flows.
+                    Some(place) if !place.has_meter() => Step::Refuse(Refusal::NoMeter),
                     Some(place) if !matches!(place.phase, Phase::Free) => Step::Wait,
                     Some(_) if self.book.fault(port).is_none() => Step::Wait,
+                    // The session is over, so this is a reading of the open port.
+                    Some(place) if place.is_powered() => Step::Refuse(Refusal::StillFaulty),
                     Some(_) => Step::Write(Record::FaultCleared { port, at }),
                     None => Step::Refuse(Refusal::NoSuchThing),
                 }
@@ -416,6 +438,20 @@ impl Controller {
             .filter(|it| !it.revoked && it.account() == Some(account))
             .map(|it| it.id)
             .next()
+    }
+
+    /// Sessions of the account are in no settlement.
+    fn owes(&self, account: AccountId) -> bool {
+        self.book
+            .account(account)
+            .is_some_and(|account| account.sessions > account.settled_sessions)
+    }
+
+    /// The currency of every bill of this pile: fixed by the first session, durable or not.
+    fn currency_in_use(&self) -> Option<Currency> {
+        let opening = |record: &Record| matches!(record, Record::SessionOpened { .. });
+        let opening = self.outbox.any(opening).then(|| self.book.currency());
+        self.book.fixed_currency().or(opening)
     }
 
     fn is_charging(&self, account: AccountId) -> bool {
