@@ -18,6 +18,7 @@ use embassy_futures::block_on;
 use journal_model::{IDENTITY, Life, Op, Seen, mount_image, script, seen};
 use pile_sim::flash::{CutPlan, FlashError, Progress, Tear, VirtualNor, Words};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 const PAGE: usize = 256;
 const PAGES: usize = 9;
@@ -250,6 +251,94 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc))
     })
+}
+
+#[test]
+fn a_header_rewritten_with_a_right_check_sum_breaks_the_chain() {
+    let finished = finished();
+    let newest = finished.newest_page().start;
+    // The chain head, the sequence number, the base, the begun snapshot.
+    for (at, kind) in [
+        (48, Damage::Chain),
+        (24, Damage::Frame),
+        (16, Damage::Header),
+        (20, Damage::Header),
+    ] {
+        let mut image = finished.image.clone();
+        image[newest + at] ^= 0x40;
+        let sum = crc32(&image[newest..newest + 80]);
+        image[newest + 80..newest + 84].copy_from_slice(&sum.to_le_bytes());
+        let refused = mount(&image);
+        assert!(
+            matches!(&refused, Err(MountError::Corrupt(what)) if what.kind == kind),
+            "{at}: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn an_end_frame_that_miscounts_its_snapshot_is_refused() {
+    let mut life = Life::<WRITE, PAGE>::new(PAGES);
+    life.apply(&Op::Compact {
+        fresh: 2,
+        keep_each: 1,
+    });
+    let image = life.flash.image();
+    // The first entry is left out, and the rest chained anew, as a writer gone wrong might do it.
+    let first = PAGE + HEADER;
+    let mut forged = Forger::new(&image[PAGE..PAGE + HEADER]);
+    let second = image[first + 16 + 2..first + 16 + 4].to_vec();
+    let end = image[first + 32 + 2..first + 32 + 6].to_vec();
+    forged.frame(1, &second);
+    forged.frame(2, &end);
+    let mut damaged = image.clone();
+    damaged[first..2 * PAGE].fill(0xff);
+    damaged[first..first + forged.frames.len()].copy_from_slice(&forged.frames);
+    let header = 2 * PAGE;
+    damaged[header + 24..header + 32].copy_from_slice(&forged.seq.to_le_bytes());
+    damaged[header + 48..header + 80].copy_from_slice(&forged.head);
+    let sum = crc32(&damaged[header..header + 80]);
+    damaged[header + 80..header + 84].copy_from_slice(&sum.to_le_bytes());
+    let expected = Corruption {
+        page: 1,
+        seq: 2,
+        kind: Damage::Misplaced,
+    };
+    assert_eq!(mount(&damaged), Err(MountError::Corrupt(expected)));
+}
+
+/// Writes frames that verify.
+struct Forger {
+    seq: u64,
+    head: [u8; 32],
+    frames: Vec<u8>,
+}
+
+impl Forger {
+    fn new(header: &[u8]) -> Self {
+        Self {
+            seq: u64::from_le_bytes(header[24..32].try_into().unwrap()),
+            head: header[48..80].try_into().unwrap(),
+            frames: Vec::new(),
+        }
+    }
+
+    fn frame(&mut self, mark: u8, payload: &[u8]) {
+        let length = u8::try_from(payload.len()).unwrap();
+        let mut hash = Sha256::new();
+        hash.update(self.head);
+        hash.update(self.seq.to_le_bytes());
+        hash.update([mark, length]);
+        hash.update(payload);
+        self.head = hash.finalize().into();
+        let mut frame = vec![length, mark << 6 | self.seq.to_le_bytes()[0] & 63];
+        frame.extend(payload);
+        frame.extend(&self.head[..4]);
+        frame.extend(crc32(&frame).to_le_bytes());
+        frame.resize(frame.len().next_multiple_of(WRITE), 0xff);
+        self.frames.extend(frame);
+        self.seq += 1;
+    }
 }
 
 #[test]

@@ -195,7 +195,7 @@ impl Cursor {
                 _ => {
                     let found = self.frame(flash, window).await.map_err(Fault::Flash)?;
                     return match (found, until) {
-                        (Some((frame, mended)), _) => self.pass(&frame, mended).map(Some),
+                        (Some((frame, mended)), _) => self.pass(&frame, mended, window).map(Some),
                         (None, Some(_)) => Err(self.damage(Damage::Frame)),
                         (None, None) => Ok(None),
                     };
@@ -228,19 +228,23 @@ impl Cursor {
         Ok(frame::repair(bytes, &self.chain).map(|frame| (frame, true)))
     }
 
-    fn pass<E>(&mut self, frame: &Frame, mended: bool) -> Result<Step, Fault<E>> {
-        self.phase = match (self.phase, frame.mark) {
-            (Phase::Snapshot(seen), Mark::Snapshot) => Phase::Snapshot(seen.saturating_add(1)),
-            (Phase::Snapshot(_), Mark::End) => Phase::Ended,
-            (Phase::Records, Mark::Record) => Phase::Records,
-            _ => return Err(self.damage(Damage::Misplaced)),
-        };
+    fn pass<E>(&mut self, frame: &Frame, mended: bool, window: &Window) -> Result<Step, Fault<E>> {
         let address = self.layout.start(self.counter) + self.offset;
         let step = Step {
             seq: self.chain.seq,
             mark: frame.mark,
             len: frame.len,
             address,
+        };
+        self.phase = match (self.phase, frame.mark) {
+            (Phase::Snapshot(seen), Mark::Snapshot) => Phase::Snapshot(seen.saturating_add(1)),
+            (Phase::Snapshot(seen), Mark::End)
+                if step.payload(window) == Some(&seen.to_le_bytes()) =>
+            {
+                Phase::Ended
+            }
+            (Phase::Records, Mark::Record) => Phase::Records,
+            _ => return Err(self.damage(Damage::Misplaced)),
         };
         self.offset = self.offset.saturating_add(self.layout.frame(frame.len));
         self.chain = frame.next;
