@@ -8,6 +8,12 @@ mod controller;
 mod event;
 mod port;
 pub mod shell;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+#[macro_use]
+extern crate std;
 
 pub use actions::{Action, Actions, Indicator, Signal};
 pub use command::{Command, Outcome};

@@ -154,8 +154,6 @@ pub(crate) struct Delivery {
     below_unplugged: Option<Instant>,
     below_full: Option<Instant>,
     over: Option<Over>,
-    /// What is left of the first counter step.
-    discard: Energy,
     /// The price in force for the open segment.
     pub price: (TariffVersion, BandIndex),
 }
@@ -194,6 +192,8 @@ pub(crate) struct Port {
     pub in_outbox: u8,
     energy: Option<Energy>,
     resolution: Energy,
+    /// What is left of the session's first counter step, which may end after the session.
+    discard: Energy,
     /// The most that may flow.
     most: Power,
     heard: Instant,
@@ -222,6 +222,7 @@ impl Port {
             in_outbox: 0,
             energy: None,
             resolution: Energy::ZERO,
+            discard: Energy::ZERO,
             most: Power::ZERO,
             heard: now,
             read: None,
@@ -289,13 +290,13 @@ impl Port {
     /// The record that opens the session is durable and the relay closes.
     pub fn deliver(&mut self, now: Instant, price: (TariffVersion, BandIndex)) {
         self.heard = now;
+        self.discard = self.resolution;
         self.phase = Phase::Delivering(Delivery {
             since: now,
             loaded: false,
             below_unplugged: None,
             below_full: None,
             over: None,
-            discard: self.resolution,
             price,
         });
     }
@@ -447,18 +448,14 @@ impl Port {
         }
     }
 
+    /// Says whose the energy is that a reading added.
     fn attribute(&mut self, delta: Energy) {
-        let billed = match &mut self.phase {
-            Phase::Delivering(delivery) => {
-                let stray = Energy::from_milliwatt_hours(
-                    delta
-                        .milliwatt_hours()
-                        .min(delivery.discard.milliwatt_hours()),
-                );
-                delivery.discard = delivery.discard.saturating_sub(stray);
-                delta.saturating_sub(stray)
+        let billed = match self.phase {
+            Phase::Delivering(_) | Phase::Finishing { seen: false, .. } => {
+                let billed = delta.saturating_sub(self.discard);
+                self.discard = self.discard.saturating_sub(delta);
+                billed
             }
-            Phase::Finishing { seen: false, .. } => delta,
             _ => Energy::ZERO,
         };
         self.unrecorded = self.unrecorded.saturating_add(billed);

@@ -1,0 +1,5 @@
+//! The machine on a bench.
+
+mod bench;
+mod ops;
+mod properties;

@@ -1,0 +1,286 @@
+//! What people, bikes and the mains do to a pile, as lists that proptest makes and shrinks.
+
+use super::bench::{Bench, LANDLORD, STEP, Seen, TRIPS, port, tariff};
+use crate::{Command, Event};
+use billing_core::record::Reference;
+use pile_units::{
+    AccountId, ClockQuality, CredentialId, Duration, Limits, Power, Temperature, UnixSeconds,
+    WallTime,
+};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use std::cell::RefCell;
+use std::vec::Vec;
+
+pub const PORTS: u8 = 3;
+const TENANTS: u8 = 4;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub enum Op {
+    Tap(u8),
+    Press(u8),
+    /// A tap, the button of a port, and a bike on it.
+    Start {
+        tenant: u8,
+        port: u8,
+        watts: u32,
+    },
+    /// The landlord's card, then this one.
+    Enrol(u8),
+    Plug {
+        port: u8,
+        watts: u32,
+    },
+    Wait {
+        millis: u32,
+    },
+    Cut {
+        warned: bool,
+        phase: u64,
+    },
+    Send(Command),
+    /// The landlord's card and the button of a port.
+    ClearByButton(u8),
+    /// The fault is cleared, and another comes before that is durable.
+    ClearAndTrip(u8),
+    Trip {
+        port: u8,
+        fault: usize,
+    },
+    Heat(i8),
+    Meter {
+        port: u8,
+        dead: bool,
+    },
+    Weld {
+        port: u8,
+    },
+    Flash {
+        millis: u32,
+    },
+}
+
+fn number() -> impl Strategy<Value = u8> {
+    1..=PORTS
+}
+
+fn tenant() -> impl Strategy<Value = u8> {
+    1..=TENANTS
+}
+
+fn account() -> impl Strategy<Value = AccountId> {
+    (1u16..=5).prop_map(AccountId::new)
+}
+
+/// No load, tails, chargers, and one that is too much.
+fn watts() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        2 => Just(0u32),
+        1 => Just(2),
+        1 => Just(8),
+        1 => Just(12),
+        7 => 40u32..=800,
+        1 => Just(1000),
+        1 => Just(1150),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        5 => (1u32..=9, 0u32..=3).prop_map(|(energy, service)| {
+            Command::SetTariff(tariff(energy * 100_007, service * 90_001))
+        }),
+        3 => account().prop_map(Command::Settle),
+        1 => account().prop_map(Command::Replace),
+        1 => account().prop_map(Command::ReportLost),
+        1 => account().prop_map(Command::Deregister),
+        1 => (0u16..=6).prop_map(|card| Command::Revoke(CredentialId::new(card))),
+        1 => (1u32..=4).prop_map(|it| Command::MarkPaid(it, Reference::default())),
+        3 => number().prop_map(|it| Command::ClearFault(port(it))),
+        2 => number().prop_map(|it| Command::Stop(port(it))),
+        2 => (number(), prop::bool::weighted(0.7))
+            .prop_map(|(it, on)| Command::Switch(port(it), on)),
+        1 => prop::bool::weighted(0.9).prop_map(Command::AllowUidOnly),
+        1 => Just(Command::Authorise),
+        4 => (0u32..400, 0u32..30, 0usize..4).prop_map(|(half_hour, before, quality)| {
+            // Just before a band ends, or where there is none.
+            let unix = UnixSeconds::new((944_444 + half_hour) * 1800 - before);
+            let quality = match quality {
+                0 => ClockQuality::Unknown,
+                1 => ClockQuality::Informative,
+                _ => ClockQuality::Synchronised,
+            };
+            Command::SetClock(WallTime { unix, quality })
+        }),
+    ]
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => tenant().prop_map(Op::Tap),
+        1 => number().prop_map(Op::Press),
+        10 => (tenant(), number(), watts())
+            .prop_map(|(tenant, port, watts)| Op::Start { tenant, port, watts }),
+        1 => (1..=TENANTS + 2).prop_map(Op::Enrol),
+        4 => (number(), watts()).prop_map(|(port, watts)| Op::Plug { port, watts }),
+        3 => (1u32..3_000).prop_map(|millis| Op::Wait { millis }),
+        8 => (3_000u32..40_000).prop_map(|millis| Op::Wait { millis }),
+        2 => (40_000u32..600_000).prop_map(|millis| Op::Wait { millis }),
+        2 => (any::<bool>(), 0..STEP).prop_map(|(warned, phase)| Op::Cut { warned, phase }),
+        5 => command().prop_map(Op::Send),
+        2 => number().prop_map(Op::ClearByButton),
+        1 => number().prop_map(Op::ClearAndTrip),
+        1 => (number(), 0..TRIPS.len()).prop_map(|(port, fault)| Op::Trip { port, fault }),
+        1 => prop_oneof![4 => 20i8..75, 1 => 75i8..90, 1 => Just(95)].prop_map(Op::Heat),
+        1 => (number(), prop::bool::weighted(0.3))
+            .prop_map(|(port, dead)| Op::Meter { port, dead }),
+        1 => number().prop_map(|port| Op::Weld { port }),
+        1 => prop_oneof![Just(0u32), Just(5), Just(50)].prop_map(|millis| Op::Flash { millis }),
+    ]
+}
+
+pub fn ops() -> impl Strategy<Value = Vec<Op>> {
+    prop::collection::vec(op(), 10..100)
+}
+
+/// A pile whose limits are as short as they may be, so that a run meets them.
+pub fn short_limits() -> Limits {
+    let limits = Limits::default().with_no_load_after(Duration::from_seconds(20));
+    let limits = limits.and_then(|it| it.with_unplugged_after(Duration::from_seconds(15)));
+    let limits = limits.and_then(|it| it.with_full_after(Duration::from_minutes(2)));
+    let limits = limits.and_then(|it| it.with_pile_power(Power::from_watts(2500)));
+    limits.unwrap()
+}
+
+pub fn bench() -> Bench {
+    let mut bench = Bench::commissioned(usize::from(PORTS), TENANTS);
+    bench.command(Command::SetLimits(short_limits()));
+    bench
+}
+
+/// Whatever happens to a bench.
+pub fn run(bench: &mut Bench, op: &Op) {
+    let at = |number: u8| usize::from(number) - 1;
+    match op {
+        Op::Tap(tenant) => bench.tap(*tenant),
+        Op::Press(number) => bench.press(*number),
+        Op::Start {
+            tenant,
+            port,
+            watts,
+        } => {
+            bench.tap(*tenant);
+            bench.press(*port);
+            plug(bench, *port, *watts);
+        }
+        Op::Enrol(card) => {
+            bench.tap(LANDLORD);
+            bench.tap(*card);
+        }
+        Op::Plug { port, watts } => plug(bench, *port, *watts),
+        Op::Wait { millis } => bench.advance(Duration::from_millis(u64::from(*millis))),
+        Op::Cut { warned, phase } => {
+            if *warned {
+                bench.feed(Event::PowerFailing);
+                bench.advance(Duration::from_millis(60));
+            }
+            bench.cut(*phase);
+        }
+        Op::Send(command) => {
+            bench.send(command.clone());
+        }
+        Op::ClearByButton(number) => {
+            bench.tap(LANDLORD);
+            bench.press(*number);
+        }
+        Op::ClearAndTrip(number) => {
+            bench.send(Command::ClearFault(port(*number)));
+            bench.feed(Event::Trip(port(*number), TRIPS[0]));
+        }
+        Op::Trip {
+            port: number,
+            fault,
+        } => bench.feed(Event::Trip(port(*number), TRIPS[*fault])),
+        Op::Heat(celsius) => bench.feed(Event::Temperature(pile_units::Temperature::from_celsius(
+            *celsius,
+        ))),
+        Op::Meter { port, dead } => bench.meters[at(*port)].dead = *dead,
+        // Contacts weld while current flows; they come loose at the next weld.
+        Op::Weld { port } => {
+            bench.welded[at(*port)] = bench.relays[at(*port)] && bench.loads[at(*port)] >= 100_000;
+        }
+        Op::Flash { millis } => {
+            bench.delay = Some(Duration::from_millis(u64::from(*millis)));
+        }
+    }
+}
+
+fn plug(bench: &mut Bench, number: u8, watts: u32) {
+    bench.plug(number, watts);
+    if bench.welded[usize::from(number) - 1] {
+        // The relay of a welded port closes on what the reading before has not seen, if it comes
+        // within that second. Give the reading its chance.
+        bench.wait(3);
+    }
+}
+
+/// Runs `check` on many lists, the same ones every time, and sums up what they met.
+pub fn for_many(
+    name: &str,
+    cases: u32,
+    check: impl Fn(&[Op], &mut Bench) -> Result<(), TestCaseError>,
+) -> Seen {
+    let mut seed = [0u8; 32];
+    for (place, byte) in seed.iter_mut().zip(name.bytes()) {
+        *place = byte;
+    }
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 400,
+        ..Config::default()
+    };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let total = RefCell::new(Seen::default());
+    let outcome = TestRunner::new_with_rng(config, rng).run(&ops(), |ops: Vec<Op>| {
+        let mut bench = bench();
+        check(&ops, &mut bench)?;
+        total.borrow_mut().add(&bench.seen);
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        panic!("{error}");
+    }
+    total.into_inner()
+}
+
+impl Seen {
+    fn add(&mut self, other: &Self) {
+        self.sessions += other.sessions;
+        self.with_energy += other.with_energy;
+        self.segments += other.segments;
+        self.faults += other.faults;
+        self.cleared += other.cleared;
+        self.revoked += other.revoked;
+        self.power_lost += other.power_lost;
+        self.settled += other.settled;
+        self.refused += other.refused;
+        self.tariffs += other.tariffs;
+        self.cuts += other.cuts;
+        self.deregistered += other.deregistered;
+    }
+
+    /// True if the runs met everything.
+    pub fn is_interesting(&self, cases: u32) -> bool {
+        self.with_energy >= cases
+            && self.segments >= cases / 2
+            && self.faults >= cases / 2
+            && self.cleared >= cases / 8
+            && self.revoked >= cases / 8
+            && self.power_lost >= cases / 4
+            && self.settled >= cases / 8
+            && self.deregistered >= cases / 32
+            && self.tariffs >= cases
+    }
+}
