@@ -113,6 +113,10 @@ fn each_malformed_row_is_refused_with_its_line_and_a_remedy() {
             "plug_in is",
         ),
         (
+            "16,B,+2019-01-02T19:59:00,2019-01-03T00:52:00,5".into(),
+            "plug_in is \"+2019",
+        ),
+        (
             "16,B,2019-01-02T19:59,2019-01-03T00:52:00,5".into(),
             "plug_in is",
         ),

@@ -101,13 +101,13 @@ pub fn months(months: &[Month]) -> Result<String, PlotError> {
     let top = nice_top(highest.unwrap_or(0) as f64 / 1000.0);
     let count = i32::try_from(months.len())?;
     sheet(
-        360,
+        340,
         "Energy by tenant and month, in kilowatt-hours",
         |canvas| {
             let mut chart = ChartBuilder::on(canvas)
                 .margin(10)
                 .margin_top(34)
-                .x_label_area_size(52)
+                .x_label_area_size(34)
                 .y_label_area_size(58)
                 .build_cartesian_2d((0..(count - 1).max(1)).into_segmented(), 0.0..top)?;
             let name = |value: &SegmentValue<i32>| match value {

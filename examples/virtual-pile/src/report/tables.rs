@@ -220,14 +220,15 @@ pub(super) fn tariff(data: &ReportData<'_>) -> String {
 
 /// The stretches of one session with their prices.
 pub(super) fn segments(segments: &[&SegmentRow], data: &ReportData<'_>) -> String {
+    let clock = |at| wall::hour_and_minute(wall::local(at, data.utc_offset));
     let rows: Vec<_> = segments
         .iter()
         .map(|row| {
             let micro = |money: Money| format!("{:.6}", Micros(money));
             vec![
                 row.band.clone(),
-                unbroken(&wall::plain(row.from, data.utc_offset)),
-                unbroken(&wall::plain(row.to, data.utc_offset)),
+                clock(row.from),
+                clock(row.to),
                 kwh_exact(row.energy),
                 row.energy_price.to_string(),
                 micro(row.energy_fee),
@@ -247,11 +248,6 @@ pub(super) fn segments(segments: &[&SegmentRow], data: &ReportData<'_>) -> Strin
         "#Service",
     ];
     table(&columns, &rows, None)
-}
-
-/// Keeps a date and its time on one line.
-fn unbroken(text: &str) -> String {
-    text.replace(' ', "\u{a0}")
 }
 
 /// Money with all six decimals.
