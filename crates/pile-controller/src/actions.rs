@@ -4,6 +4,20 @@ use crate::{Outcome, Refusal};
 use pile_units::{MAX_PORTS, PortId, WallTime};
 
 /// What a port's indicator shows.
+///
+/// ```
+/// use pile_controller::Indicator;
+/// /// Green, and blinking or not.
+/// fn led(shown: Indicator) -> (bool, bool) {
+///     match shown {
+///         Indicator::Fault => (false, true),
+///         Indicator::Disabled => (false, false),
+///         Indicator::Waiting | Indicator::Charging => (true, true),
+///         Indicator::Free | Indicator::Full | Indicator::Finished => (true, false),
+///     }
+/// }
+/// assert_eq!(led(Indicator::Charging), (true, true));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Indicator {
     /// Ready for a bike.
@@ -23,6 +37,18 @@ pub enum Indicator {
 }
 
 /// What the pile says to whoever stands before it.
+///
+/// ```
+/// use pile_controller::{Refusal, Signal};
+/// fn sound(signal: Signal) -> &'static str {
+///     match signal {
+///         Signal::Refused(_) => "buzz",
+///         Signal::ChoosePort | Signal::TapNewCard => "beep beep",
+///         _ => "beep",
+///     }
+/// }
+/// assert_eq!(sound(Signal::Refused(Refusal::Busy)), "buzz");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
     /// The pile is claimed.
@@ -49,6 +75,22 @@ pub enum Signal {
 
 /// One thing to do. The shell does them in the order in which [`Actions`] gives them: relays open
 /// before any closes.
+///
+/// ```
+/// use pile_controller::Action;
+/// use pile_units::PortId;
+/// fn drive(action: &Action, relays: &mut [bool]) {
+///     match action {
+///         Action::OpenRelay(port) => relays[port.index()] = false,
+///         Action::CloseRelay(port) => relays[port.index()] = true,
+///         _ => {}
+///     }
+/// }
+/// let mut relays = [false; 2];
+/// drive(&Action::CloseRelay(PortId::from_number(2)?), &mut relays);
+/// assert_eq!(relays, [false, true]);
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Open the port's relay.

@@ -6,6 +6,14 @@ use billing_core::tariff::Tariff;
 use pile_units::{AccountId, CredentialId, Limits, PortId, WallTime};
 
 /// A wish of the landlord.
+///
+/// ```
+/// use pile_controller::{Command, Event};
+/// use pile_units::PortId;
+/// // The number comes back with the answer.
+/// let event = Event::Command(7, Command::Switch(PortId::from_number(3)?, false));
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
@@ -43,9 +51,21 @@ pub enum Command {
 }
 
 /// The answer to a command.
+///
+/// ```
+/// use pile_controller::{Outcome, Refusal};
+/// fn tell(outcome: Outcome) -> String {
+///     match outcome {
+///         Outcome::Done => "done".to_string(),
+///         Outcome::Settled(number) => format!("settlement {number}"),
+///         Outcome::Refused(why) => why.to_string(),
+///     }
+/// }
+/// assert_eq!(tell(Outcome::Refused(Refusal::NothingOwed)), "there is nothing to settle");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done, and durable.
+    /// Done; if there was anything to record, it is durable.
     Done,
     /// Settled under this number, durable.
     Settled(u32),

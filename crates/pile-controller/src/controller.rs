@@ -24,6 +24,18 @@ use wishes::Job;
 const FAILING_FOR: Duration = Duration::from_seconds(5);
 
 /// What a pile is built with.
+///
+/// ```
+/// use billing_core::ledger::Headroom;
+/// use pile_controller::Config;
+/// use pile_units::{PileId, WallTime};
+/// let config = Config {
+///     ports: 10,
+///     pile: PileId::new(*b"8 random"),
+///     wall: WallTime::default(), // no clock, or one that was never set
+///     headroom: Headroom { sessions: 100, facts: 1000 }, // as the ledger says
+/// };
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
     /// Outlets, 1..=[`MAX_PORTS`].

@@ -7,6 +7,16 @@ use metering::Sample;
 use pile_units::{CardAlias, PortId, Strength, Temperature};
 
 /// One thing that happened. A run of the machine is its list of `(Instant, Event)`.
+///
+/// ```
+/// use pile_controller::Event;
+/// use pile_units::{CardAlias, PortId, Strength};
+/// let run = [
+///     Event::Card { alias: CardAlias::new([7; 8]), strength: Strength::UidOnly },
+///     Event::Button(PortId::from_number(1)?),
+/// ];
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
@@ -48,6 +58,12 @@ pub enum Event {
 }
 
 /// Why somebody's wish was not fulfilled.
+///
+/// ```
+/// use pile_controller::Refusal;
+/// assert_eq!(Refusal::NoCard.name(), "no_card");
+/// assert_eq!(Refusal::NoCard.to_string(), "tap your card first");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
     /// The pile has no landlord yet.

@@ -37,7 +37,13 @@ const JITTER: Duration = Duration::from_millis(250);
 /// How long a port that opened is still read fast.
 const FAST_AFTER_OPENING: Duration = Duration::from_seconds(10);
 
-/// Where a port is.
+/// Where a port is. The table of what becomes of each by each input is in the crate's README.
+///
+/// ```
+/// use billing_core::record::Fault;
+/// use pile_controller::PortState;
+/// assert_eq!(PortState::Faulted(Fault::Leakage).name(), "faulted");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortState {
     /// Ready for a bike.
@@ -78,6 +84,20 @@ impl PortState {
 }
 
 /// A port as anyone may see it.
+///
+/// ```
+/// use pile_controller::{PortState, PortView};
+/// fn line(port: &PortView) -> String {
+///     match port.state {
+///         PortState::Charging => format!("{} at {}", port.energy, port.power),
+///         other => other.name().to_string(),
+///     }
+/// }
+/// # use pile_units::{Energy, Power};
+/// # let (energy, power) = (Energy::from_watt_hours(120), Power::from_watts(200));
+/// let view = PortView { state: PortState::Charging, session: None, account: None, power, energy };
+/// assert_eq!(line(&view), "120.000 Wh at 200.000 W");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortView {
     /// Where it is.
@@ -263,8 +283,8 @@ impl Port {
         fresh && !self.is_powered()
     }
 
-    /// True while nothing is right without a meter.
-    const fn needs_meter(&self) -> bool {
+    /// True while a relay is closed or about to be: nothing is right then without a meter.
+    pub const fn needs_meter(&self) -> bool {
         matches!(self.phase, Phase::Opening { .. } | Phase::Delivering(_))
     }
 
@@ -323,6 +343,13 @@ impl Port {
             at,
             seen: true,
         };
+    }
+
+    /// A session whose record will never be durable never was.
+    pub fn forget_unopened(&mut self) {
+        if let Phase::Opening { durable: None, .. } = self.phase {
+            self.phase = Phase::Free;
+        }
     }
 
     /// Latches a fault. The first is kept until it is cleared.

@@ -40,7 +40,7 @@ impl Controller {
         self.hot = hot;
         if degrees >= limits.cut_temperature() {
             for port in PortId::first(self.count) {
-                if !matches!(self.at(port).phase, Phase::Free) {
+                if self.at(port).needs_meter() {
                     self.stop_if(now, port, Some(Fault::OverTemperature.into()), out);
                 }
             }
@@ -56,6 +56,9 @@ impl Controller {
         }
         for port in PortId::first(self.count) {
             self.stop_if(now, port, Some(StopReason::Firmware.into()), out);
+            if let Some(place) = self.at_mut(port) {
+                place.forget_unopened();
+            }
         }
     }
 
