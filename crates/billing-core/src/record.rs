@@ -11,6 +11,10 @@
 //! for [`Book::check`](crate::book::Book::check) to say. Any `Record` fits one frame of the journal.
 
 mod advance;
+#[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
+mod golden;
 mod reason;
 mod reference;
 pub(crate) mod size;

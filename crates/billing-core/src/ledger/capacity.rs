@@ -87,11 +87,14 @@ impl Capacity {
         let closed = self.frame(size::CLOSED);
         let segments = segments(book);
         let session = segments.saturating_mul(segment).saturating_add(closed);
-        // An open session has closed some of its segments; one more always follows.
+        // What an open session may still write: the segments it has not closed, one at least.
         let rest = |open: &OpenSession| {
-            let left = segments
-                .saturating_sub(u32::from(open.segment.index))
-                .max(u32::from(!open.ended));
+            let index = u32::from(open.segment.index);
+            let left = if open.ended {
+                0
+            } else {
+                segments.saturating_sub(index).max(1)
+            };
             left.saturating_mul(segment).saturating_add(closed)
         };
         let open = book.open_sessions().map(rest).fold(0, u32::saturating_add);

@@ -1,1 +1,259 @@
+//! What the ledger makes of a journal. Flash that loses power is in `pile-sim`'s tests.
 
+extern crate std;
+
+use super::{Ledger, LedgerError, OpenError};
+use crate::book::testing::{closing, enrolled, next_record, opened, tariff_set};
+use crate::book::{Book, FoldError};
+use crate::journal::testing::RamFlash;
+use crate::journal::{AppendError, Identity, Journal, MountError};
+use crate::record::{Piece, Record, Revocation};
+use embassy_futures::block_on;
+use pile_units::{CredentialId, Energy, PortId, WallTime};
+use proptest::prelude::*;
+use std::vec::Vec;
+
+type Flash = RamFlash<4, 1024, 32768>;
+
+const IDENTITY: Identity = Identity::new(*b"the test ledger.");
+
+fn dice(seed: u64) -> impl FnMut(u32) -> u32 {
+    let mut state = seed;
+    move |sides| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(state >> 33).unwrap() % sides.max(1)
+    }
+}
+
+fn format() -> (Ledger<Flash>, Book) {
+    block_on(Ledger::format(Flash::new(), IDENTITY)).unwrap()
+}
+
+/// As the shell does it.
+fn write(ledger: &mut Ledger<Flash>, book: &mut Book, record: &Record) {
+    book.check(record).unwrap();
+    if ledger.wants_compaction(book) {
+        compact(ledger, book);
+    }
+    ledger.reserve(book);
+    block_on(ledger.append(record)).unwrap();
+    book.apply(record).unwrap();
+}
+
+fn compact(ledger: &mut Ledger<Flash>, book: &Book) {
+    block_on(ledger.compact(|n| book.pieces().nth(n))).unwrap();
+}
+
+fn records(ledger: &mut Ledger<Flash>) -> Vec<Record> {
+    let mut all = Vec::new();
+    block_on(ledger.visit(|_, record| all.push(record))).unwrap();
+    all
+}
+
+/// A ledger whose journal holds these payloads.
+fn journal_of(payloads: &[&[u8]]) -> Flash {
+    let mut journal = block_on(Journal::<_>::format(Flash::new(), IDENTITY)).unwrap();
+    for payload in payloads {
+        block_on(journal.append(payload)).unwrap();
+    }
+    journal.release()
+}
+
+#[test]
+fn a_blank_flash_is_blank_and_not_an_empty_ledger() {
+    let error = block_on(Ledger::mount(Flash::new())).err();
+    assert_eq!(error, Some(OpenError::Mount(MountError::Blank)));
+}
+
+#[test]
+fn a_journal_of_another_version_is_refused_by_its_number() {
+    let (ledger, _) = format();
+    let mut flash = ledger.release();
+    // The header's version, and its check sum with it (the journal's FORMAT.md).
+    flash.bytes[4] = 9;
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&flash.bytes[..80]);
+    flash.bytes[80..84].copy_from_slice(&crc.to_le_bytes());
+    let error = block_on(Ledger::mount(flash)).err();
+    assert_eq!(error, Some(OpenError::Mount(MountError::Version(9))));
+}
+
+#[test]
+fn a_record_of_a_later_version_is_refused_by_its_number() {
+    let mut dice = dice(1);
+    let mut buffer = Record::buffer();
+    let first = next_record(&Book::new(), 1, &mut dice);
+    let flash = journal_of(&[first.encode(&mut buffer), &[19, 1, 2, 3]]);
+    let error = block_on(Ledger::mount(flash)).err();
+    assert_eq!(error, Some(OpenError::Unreadable { seq: 2 }));
+}
+
+#[test]
+fn a_record_that_contradicts_those_before_it_is_refused() {
+    let record = Record::Revoked {
+        credential: CredentialId::new(7),
+        why: Revocation::Lost,
+        at: WallTime::default(),
+    };
+    let mut buffer = Record::buffer();
+    let flash = journal_of(&[record.encode(&mut buffer)]);
+    let error = block_on(Ledger::mount(flash)).err();
+    let why = FoldError::Commissioning;
+    assert_eq!(error, Some(OpenError::Contradiction { seq: 1, why }));
+}
+
+#[test]
+fn i2_a_snapshot_that_does_not_balance_is_refused() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(3);
+    for _ in 0..200 {
+        let record = next_record(&book, 4, &mut dice);
+        write(&mut ledger, &mut book, &record);
+    }
+    let forged = |n| {
+        book.pieces().nth(n).map(|piece| match piece {
+            Piece::Account(mut account) => {
+                account.energy = account.energy.saturating_add(Energy::from_watt_hours(1));
+                Piece::Account(account)
+            }
+            other => other,
+        })
+    };
+    block_on(ledger.compact(forged)).unwrap();
+    let error = block_on(Ledger::mount(ledger.release())).err();
+    let why = FoldError::Sum;
+    assert!(matches!(error, Some(OpenError::Contradiction { why: it, .. }) if it == why));
+}
+
+#[test]
+fn one_flipped_bit_is_mended_and_two_are_refused() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(4);
+    for _ in 0..12 {
+        let record = next_record(&book, 4, &mut dice);
+        write(&mut ledger, &mut book, &record);
+    }
+    let mut flash = ledger.release();
+    flash.bytes[100] ^= 1;
+    let (_, again) = block_on(Ledger::mount(flash.clone())).unwrap();
+    assert_eq!(again, book);
+    flash.bytes[101] ^= 0x10;
+    let error = block_on(Ledger::mount(flash)).err();
+    assert!(matches!(
+        error,
+        Some(OpenError::Mount(MountError::Corrupt(_)))
+    ));
+}
+
+#[test]
+fn what_is_kept_is_carried_in_its_order_through_every_compaction() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(5);
+    let mut kept = Vec::new();
+    for round in 0..6 {
+        for _ in 0..60 {
+            let record = next_record(&book, 6, &mut dice);
+            write(&mut ledger, &mut book, &record);
+            if record.is_kept() {
+                kept.push(record);
+            }
+        }
+        compact(&mut ledger, &book);
+        let (mounted, again) = block_on(Ledger::mount(ledger.release())).unwrap();
+        assert_eq!(again, book, "{round}");
+        ledger = mounted;
+        let carried = records(&mut ledger).into_iter().filter(Record::is_kept);
+        assert_eq!(carried.collect::<Vec<_>>(), kept, "{round}");
+    }
+    assert!(kept.len() > 50, "{}", kept.len());
+}
+
+#[test]
+fn headroom_and_need_are_the_same_after_a_mount() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(6);
+    for _ in 0..300 {
+        let record = next_record(&book, 6, &mut dice);
+        write(&mut ledger, &mut book, &record);
+    }
+    ledger.reserve(&book);
+    let before = (ledger.headroom(&book), ledger.kept, ledger.reserve);
+    let (ledger, book) = block_on(Ledger::mount(ledger.release())).unwrap();
+    let after = (ledger.headroom(&book), ledger.kept, ledger.reserve);
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_session_takes_one_of_the_headroom_and_gives_back_what_it_did_not_need() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(7);
+    let at = WallTime::default();
+    let commissioned = next_record(&book, 1, &mut dice);
+    write(&mut ledger, &mut book, &commissioned);
+    let tariff = tariff_set(&book, at, &mut |_| 0).unwrap();
+    write(&mut ledger, &mut book, &tariff);
+    let tenant = enrolled(&book, at, true).unwrap();
+    write(&mut ledger, &mut book, &tenant);
+    let ports: Vec<_> = PortId::first(3).collect();
+    let mut rooms = std::vec![ledger.headroom(&book).sessions];
+    for port in &ports {
+        let open = opened(&book, *port, at, &mut dice).unwrap();
+        write(&mut ledger, &mut book, &open);
+        rooms.push(ledger.headroom(&book).sessions);
+    }
+    let first = rooms[0];
+    assert_eq!(rooms, [first, first - 1, first - 2, first - 3]);
+    for port in ports {
+        for _ in 0..2 {
+            let before = ledger.headroom(&book).sessions;
+            let record = closing(&book, book.session(port).unwrap(), at, 1000).unwrap();
+            write(&mut ledger, &mut book, &record);
+            assert!(ledger.headroom(&book).sessions >= before);
+        }
+    }
+    let after = ledger.headroom(&book).sessions;
+    assert!((first - 3..first).contains(&after), "{after} of {first}");
+}
+
+#[test]
+fn a_ledger_that_is_not_reserved_for_still_keeps_the_place_of_its_mount() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(8);
+    loop {
+        let record = next_record(&book, 6, &mut dice);
+        match block_on(ledger.append(&record)) {
+            Ok(()) => book.apply(&record).unwrap(),
+            Err(error) => {
+                assert_eq!(error, LedgerError::Append(AppendError::Full));
+                break;
+            }
+        }
+    }
+    // Without compactions it is full, and nothing is lost.
+    let (_, again) = block_on(Ledger::mount(ledger.release())).unwrap();
+    assert_eq!(again, book);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn i4_the_fold_after_a_mount_is_the_book_before_it(
+        seed in any::<u64>(), ports in 1usize..=16, records in 1usize..500,
+    ) {
+        let (mut ledger, mut book) = format();
+        let mut dice = dice(seed);
+        for n in 0..records {
+            let record = next_record(&book, ports, &mut dice);
+            write(&mut ledger, &mut book, &record);
+            if n % 97 == 96 {
+                compact(&mut ledger, &book);
+            }
+        }
+        let head = ledger.head();
+        let (ledger, again) = block_on(Ledger::mount(ledger.release())).unwrap();
+        prop_assert_eq!(again, book);
+        prop_assert_eq!(ledger.head(), head);
+    }
+}

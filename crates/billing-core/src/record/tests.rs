@@ -1,1 +1,328 @@
+//! Any record is read back as it was written, and fits where it must.
 
+extern crate std;
+
+use super::arbitrary::{dearest_tariff, record};
+use super::{Advance, Advances, ClosedSession, Fault, Piece, Record, Revocation, Segment, size};
+use crate::book::{Account, OpenSegment, OpenSession, Settlement};
+use crate::cost::SessionCost;
+use crate::journal::MAX_PAYLOAD;
+use crate::record::StopReason;
+use crate::tariff::{BandIndex, Tariff};
+use pile_units::{
+    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Duration, Energy,
+    Limits, MAX_PORTS, Money, PileId, PortId, Power, Price, Role, SessionId, Strength,
+    TariffVersion, Temperature, UnixSeconds, WallTime,
+};
+use proptest::prelude::*;
+
+const AT: WallTime = WallTime {
+    unix: UnixSeconds::new(u32::MAX),
+    quality: ClockQuality::Relative,
+};
+
+fn len(record: &Record) -> usize {
+    record.encode(&mut Record::buffer()).len()
+}
+
+fn dearest() -> Price {
+    Price::from_micros_per_kilowatt_hour(1_000_000_000).unwrap()
+}
+
+fn last_port() -> PortId {
+    PortId::from_number(16).unwrap()
+}
+
+/// The dearest session there can be: its fees stop at what a `Fee` holds.
+fn most_cost() -> SessionCost {
+    let mut cost = SessionCost::default();
+    cost.close_segment(Energy::MAX, dearest(), dearest());
+    cost
+}
+
+fn most_segment() -> Segment {
+    let fee = SessionCost::default().close_segment(Energy::MAX, dearest(), dearest());
+    Segment {
+        session: SessionId::new(u32::MAX),
+        index: u8::MAX,
+        tariff: TariffVersion::new(u16::MAX),
+        band: "twelve wide!".parse().unwrap(),
+        from: AT,
+        to: AT,
+        energy: Energy::MAX,
+        energy_price: dearest(),
+        service_price: dearest(),
+        energy_micro: fee.energy_micro,
+        service_micro: fee.service_micro,
+    }
+}
+
+fn most_settlement() -> Settlement {
+    Settlement {
+        id: u32::MAX,
+        account: AccountId::new(u16::MAX),
+        at: AT,
+        opening: Energy::MAX,
+        closing: Energy::MAX,
+        sessions: u32::MAX,
+        amount: Money::MAX,
+    }
+}
+
+fn most_credential() -> Credential {
+    Credential {
+        id: CredentialId::new(u16::MAX),
+        role: Role::Charging(AccountId::new(u16::MAX)),
+        strength: Strength::MutualAes,
+        alias: CardAlias::new([0xff; 8]),
+        revoked: true,
+    }
+}
+
+/// Every limit as long as its range allows.
+fn most_limits() -> Limits {
+    Limits::default()
+        .with_port_power(Power::from_watts(2500))
+        .and_then(|it| it.with_pile_power(Power::from_watts(22_000)))
+        .and_then(|it| it.with_overload_after(Duration::from_seconds(30)))
+        .and_then(|it| it.with_no_load_after(Duration::from_seconds(600)))
+        .and_then(|it| it.with_full_power(Power::from_watts(250)))
+        .and_then(|it| it.with_unplugged_power(Power::from_watts(50)))
+        .and_then(|it| it.with_unplugged_after(Duration::from_seconds(3600)))
+        .and_then(|it| it.with_full_after(Duration::from_minutes(240)))
+        .and_then(|it| it.with_longest_session(Duration::from_hours(12)))
+        .and_then(|it| it.with_cut_temperature(Temperature::from_celsius(100)))
+        .and_then(|it| it.with_warn_temperature(Temperature::from_celsius(100)))
+        .unwrap()
+}
+
+fn most_tariff() -> (TariffVersion, Tariff) {
+    (TariffVersion::new(u16::MAX), dearest_tariff())
+}
+
+fn most_open_session() -> OpenSession {
+    let segment = most_segment();
+    OpenSession {
+        id: segment.session,
+        account: AccountId::new(u16::MAX),
+        credential: CredentialId::new(u16::MAX),
+        strength: Strength::MutualAes,
+        port: last_port(),
+        opened: AT,
+        segment: OpenSegment {
+            index: segment.index,
+            tariff: segment.tariff,
+            band: segment.band,
+            band_index: BandIndex::new(7).unwrap(),
+            energy_price: segment.energy_price,
+            service_price: segment.service_price,
+            from: AT,
+            energy: Energy::MAX,
+        },
+        closed_energy: Energy::MAX,
+        cost: most_cost(),
+        ended: true,
+    }
+}
+
+#[test]
+fn the_longest_kept_records_are_as_long_as_planned() {
+    let segment = most_segment();
+    let next = BandIndex::new(7).unwrap();
+    assert_eq!(len(&Record::SegmentClosed { segment, next }), size::SEGMENT);
+    assert!(len(&Record::LastSegment { segment }) <= size::SEGMENT);
+    // Electricity and service, each half of what a bill can hold.
+    let mut halves = SessionCost::default();
+    let energy = Energy::from_milliwatt_hours(u64::MAX / 2_000_000_000);
+    halves.close_segment(energy, dearest(), dearest());
+    let closed = ClosedSession {
+        session: SessionId::new(u32::MAX),
+        account: AccountId::new(u16::MAX),
+        credential: CredentialId::new(u16::MAX),
+        strength: Strength::MutualAes,
+        port: last_port(),
+        opened: AT,
+        closed: AT,
+        reason: StopReason::FuseBlown,
+        energy: Energy::MAX,
+        reading: Energy::MAX,
+        segments: u8::MAX,
+        currency: Currency::CNY,
+        bill: halves.total(Currency::CNY),
+        page: u32::MAX,
+    };
+    assert_eq!(len(&Record::SessionClosed(closed)), size::CLOSED);
+    assert_eq!(len(&Record::Settled(most_settlement())), size::SETTLED);
+    let paid = Record::Paid {
+        settlement: u32::MAX,
+        reference: "twenty-four bytes long !".parse().unwrap(),
+        at: AT,
+    };
+    assert_eq!(len(&paid), size::PAID);
+}
+
+#[test]
+fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
+    let len = |piece| len(&Record::Snapshot(piece));
+    let pile = Piece::Pile {
+        pile: Some(PileId::new([0xff; 8])),
+        uid_only: true,
+        limits: most_limits(),
+        next_session: SessionId::new(u32::MAX),
+        next_page: u32::MAX,
+        next_account: AccountId::new(u16::MAX),
+        next_settlement: u32::MAX,
+        last: AT,
+    };
+    assert_eq!(len(pile), size::PILE);
+    let (version, tariff) = most_tariff();
+    assert_eq!(len(Piece::Tariff { version, tariff }), size::TARIFF);
+    let port = Piece::Port {
+        port: last_port(),
+        register: Energy::MAX,
+        unattributed: Energy::MAX,
+        fault: Some(Fault::MeterLost),
+        enabled: true,
+    };
+    assert_eq!(len(port), size::PORT);
+    assert_eq!(len(Piece::Credential(most_credential())), size::CREDENTIAL);
+    let account = Account {
+        id: AccountId::new(u16::MAX),
+        active: true,
+        sessions: u32::MAX,
+        energy: Energy::MAX,
+        energy_fee: Money::MAX,
+        service_fee: Money::MAX,
+        settled_energy: Energy::MAX,
+        settled: Money::MAX,
+        settled_sessions: u32::MAX,
+    };
+    assert_eq!(len(Piece::Account(account)), size::ACCOUNT);
+    assert_eq!(len(Piece::Session(most_open_session())), size::SESSION);
+    let settlement = Piece::Settlement(most_settlement());
+    assert_eq!(len(settlement), size::SETTLEMENT);
+}
+
+#[test]
+fn every_record_fits_a_frame() {
+    let (version, tariff) = most_tariff();
+    let tariff_set = Record::TariffSet {
+        version,
+        tariff,
+        at: AT,
+    };
+    assert_eq!(len(&tariff_set), 1 + 3 + Tariff::MAX_ENCODED + 6);
+    assert!(len(&tariff_set) <= MAX_PAYLOAD);
+
+    let mut advances = Advances::default();
+    for port in PortId::first(MAX_PORTS) {
+        assert!(advances.push(Advance::of_session(port, Advance::MAX_ENERGY)));
+        assert!(advances.push(Advance::unattributed(port, Advance::MAX_ENERGY)));
+    }
+    let progress = Record::Progress {
+        elapsed: u32::MAX,
+        advances,
+    };
+    assert_eq!(len(&progress), 1 + 5 + 1 + 32 * 7);
+    assert!(len(&progress) <= MAX_PAYLOAD);
+}
+
+#[test]
+fn an_advance_that_no_wire_can_carry_is_refused() {
+    let over = Energy::from_milliwatt_hours(1 << 42);
+    let mut advances = Advances::default();
+    assert!(!advances.push(Advance::of_session(last_port(), over)));
+    assert!(advances.is_empty());
+    // Port 16 is 0x0f, and there is no port 17; 2^42 is a varint of seven bytes.
+    let read = |advance: &[u8]| Record::decode(&[&[10, 0, 1], advance].concat());
+    assert!(read(&[0x0f, 1]).is_some());
+    assert!(read(&[0x8f, 1]).is_some());
+    assert_eq!(read(&[0x10, 1]), None);
+    assert_eq!(read(&[0x90, 1]), None);
+    assert_eq!(read(&[0x0f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]), None);
+}
+
+#[test]
+fn one_advance_too_many_is_refused() {
+    let one = Advance::of_session(last_port(), Energy::ZERO);
+    let mut advances = Advances::default();
+    assert!((0..32).all(|_| advances.push(one)));
+    assert!(!advances.push(one));
+    let bytes = |count: u8| [&[10, 0, count][..], &[0; 2].repeat(usize::from(count))].concat();
+    assert!(Record::decode(&bytes(32)).is_some());
+    assert_eq!(Record::decode(&bytes(33)), None);
+}
+
+#[test]
+fn a_reference_holds_24_bytes_and_no_more() {
+    let text = "twenty-four bytes long !";
+    assert_eq!(text.parse::<super::Reference>().unwrap().as_str(), text);
+    assert!(
+        "twenty-five bytes long !!"
+            .parse::<super::Reference>()
+            .is_err()
+    );
+}
+
+#[test]
+fn exactly_the_records_a_bill_rests_on_are_kept() {
+    let kept = |record: &Record| record.is_kept();
+    let segment = most_segment();
+    let next = BandIndex::FIRST;
+    assert!(kept(&Record::SegmentClosed { segment, next }));
+    assert!(kept(&Record::LastSegment { segment }));
+    assert!(kept(&Record::Settled(most_settlement())));
+    assert!(!kept(&Record::Revoked {
+        credential: CredentialId::new(1),
+        why: Revocation::Lost,
+        at: AT
+    }));
+    assert!(!kept(&Record::Snapshot(
+        Piece::Session(most_open_session())
+    )));
+}
+
+proptest! {
+    #[test]
+    fn a_record_is_read_back_as_it_was_written(record in record()) {
+        let mut buffer = Record::buffer();
+        let bytes = record.encode(&mut buffer);
+        prop_assert!(!bytes.is_empty());
+        prop_assert_eq!(Record::decode(bytes), Some(record));
+    }
+
+    #[test]
+    fn a_record_with_bytes_behind_it_or_cut_short_is_refused(
+        record in record(), more in any::<u8>(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut buffer = Record::buffer();
+        let bytes = record.encode(&mut buffer);
+        prop_assert_eq!(Record::decode(&[bytes, &[more]].concat()), None);
+        prop_assert_eq!(Record::decode(&bytes[..cut.index(bytes.len())]), None);
+    }
+
+    #[test]
+    fn i8_no_bytes_panic_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..=240)) {
+        // What it takes, it can write, and reads again as the same.
+        if let Some(record) = Record::decode(&bytes) {
+            let mut buffer = Record::buffer();
+            let again = Record::decode(record.encode(&mut buffer));
+            prop_assert_eq!(again, Some(record));
+        }
+    }
+
+    #[test]
+    fn i8_no_flipped_byte_panics_the_reader(
+        record in record(), at in any::<prop::sample::Index>(), flip in 1u8..,
+    ) {
+        let mut buffer = Record::buffer();
+        let mut bytes = record.encode(&mut buffer).to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] ^= flip;
+        if let Some(record) = Record::decode(&bytes) {
+            let mut buffer = Record::buffer();
+            let again = Record::decode(record.encode(&mut buffer));
+            prop_assert_eq!(again, Some(record));
+        }
+    }
+}
