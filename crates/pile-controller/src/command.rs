@@ -15,10 +15,6 @@ use pile_units::{AccountId, CredentialId, Limits, PortId, WallTime};
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, and there is no heap to box it on"
-)]
 pub enum Command {
     /// Open the 30 s window in which a new card is authorised.
     Authorise,

@@ -1,5 +1,6 @@
 //! The machine.
 
+mod jobs;
 mod outbox;
 mod people;
 mod ports;
@@ -13,12 +14,12 @@ use billing_core::book::Book;
 use billing_core::ledger::Headroom;
 use billing_core::record::{Record, StopReason};
 use billing_core::tariff::BandIndex;
+use jobs::Job;
 use outbox::Outbox;
 use people::{Choice, Window};
 use pile_units::{
     Duration, Instant, MAX_PORTS, PileId, PortId, TariffVersion, UnixSeconds, WallTime,
 };
-use wishes::Job;
 
 /// How long a warning of the supply holds: by then it is gone, or the warning was a dip.
 const FAILING_FOR: Duration = Duration::from_seconds(5);

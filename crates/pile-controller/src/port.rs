@@ -5,8 +5,11 @@
 //!   a counter may be about to step when the relay closes, so the first step belongs to nobody
 //!   and what is billed is never more than what was delivered (I3).
 
+mod delivery;
+
 use billing_core::record::{Fault, StopReason};
 use billing_core::tariff::BandIndex;
+pub(crate) use delivery::Delivery;
 use metering::Sample;
 use pile_units::{
     AccountId, Duration, Energy, Instant, Limits, Power, SessionId, TariffVersion, WallTime,
@@ -32,8 +35,6 @@ pub(crate) const FAST: Duration = Duration::from_seconds(1);
 const SLOW: Duration = Duration::from_seconds(60);
 /// A reading is as good as one made now for this long.
 const FRESH: Duration = Duration::from_millis(1500);
-/// Readings come this much early or late.
-const JITTER: Duration = Duration::from_millis(250);
 /// How long a port that opened is still read fast.
 const FAST_AFTER_OPENING: Duration = Duration::from_seconds(10);
 
@@ -165,28 +166,6 @@ impl From<Fault> for Stop {
     }
 }
 
-/// The timers of a closed relay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Delivery {
-    pub since: Instant,
-    /// True once 10 W were seen.
-    pub loaded: bool,
-    below_unplugged: Option<Instant>,
-    below_full: Option<Instant>,
-    over: Option<Over>,
-    /// The price in force for the open segment.
-    pub price: (TariffVersion, BandIndex),
-}
-
-/// An overload that has not lasted too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Over {
-    /// The last reading without it: it began later.
-    after: Instant,
-    /// The first reading with it: it began before.
-    seen: Instant,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Port {
     pub phase: Phase,
@@ -257,7 +236,7 @@ impl Port {
         match (&self.phase, self.fault) {
             (Phase::Opening { .. }, None) => PortState::Opening,
             (Phase::Delivering(delivery), None) if !delivery.loaded => PortState::Starting,
-            (Phase::Delivering(delivery), None) if delivery.below_full.is_some() => PortState::Full,
+            (Phase::Delivering(delivery), None) if delivery.is_low() => PortState::Full,
             (Phase::Delivering(_), None) => PortState::Charging,
             (Phase::Finishing { .. } | Phase::Closing { .. }, None) => PortState::Stopping,
             (_, Some(fault)) => PortState::Faulted(fault),
@@ -311,14 +290,7 @@ impl Port {
     pub fn deliver(&mut self, now: Instant, price: (TariffVersion, BandIndex)) {
         self.heard = now;
         self.discard = self.resolution;
-        self.phase = Phase::Delivering(Delivery {
-            since: now,
-            loaded: false,
-            below_unplugged: None,
-            below_full: None,
-            over: None,
-            price,
-        });
+        self.phase = Phase::Delivering(Delivery::new(now, price));
     }
 
     /// The relay opens and the last reading is awaited.
@@ -498,78 +470,5 @@ impl Port {
             0
         };
         (self.weld_hits >= WELD_HITS).then_some(Fault::RelayWelded.into())
-    }
-}
-
-impl Delivery {
-    /// When an overload is cut although the reading that would say so does not come.
-    fn overload_due(&self, limits: &Limits) -> Option<Instant> {
-        let late = limits.overload_after().saturating_add(JITTER);
-        self.over.map(|over| over.after.after(late))
-    }
-
-    /// True if the overload would last too long until the next reading.
-    fn is_overloaded(
-        &mut self,
-        now: Instant,
-        heard: Instant,
-        limits: &Limits,
-        power: Power,
-    ) -> bool {
-        if power <= limits.port_power().percent(Limits::OVERLOAD_PERCENT) {
-            self.over = None;
-            return false;
-        }
-        let over = *self.over.get_or_insert(Over {
-            after: heard,
-            seen: now,
-        });
-        // It may have begun just after the reading before the first that saw it.
-        let lasted = now.since(over.seen).saturating_add(FAST);
-        lasted.saturating_add(JITTER) >= limits.overload_after()
-            || now.since(over.after) >= limits.overload_after()
-    }
-
-    /// Judges a reading; the one before it was `heard` then.
-    fn judge(
-        &mut self,
-        now: Instant,
-        heard: Instant,
-        limits: &Limits,
-        power: Power,
-    ) -> Option<Stop> {
-        let limit = limits.port_power();
-        self.loaded |= power >= Limits::NO_LOAD_POWER;
-        let lasted = |timer: &mut Option<Instant>, on: bool| {
-            if on {
-                Some(now.since(*timer.get_or_insert(now)))
-            } else {
-                *timer = None;
-                None
-            }
-        };
-        let full = lasted(
-            &mut self.below_full,
-            self.loaded && power < limits.full_power(),
-        );
-        let unplugged = lasted(
-            &mut self.below_unplugged,
-            self.loaded && power < limits.unplugged_power(),
-        );
-        if power > limit.percent(Limits::FAST_OVERLOAD_PERCENT)
-            || self.is_overloaded(now, heard, limits, power)
-        {
-            Some(Fault::Overload.into())
-        } else if unplugged.is_some_and(|lasted| lasted >= limits.unplugged_after()) {
-            Some(StopReason::Unplugged.into())
-        } else if full.is_some_and(|lasted| lasted >= limits.full_after()) {
-            Some(StopReason::Full.into())
-        } else if !self.loaded && now.since(self.since) >= limits.no_load_after() {
-            Some(StopReason::NoLoad.into())
-        } else if now.since(self.since) >= limits.longest_session() {
-            Some(StopReason::TimeLimit.into())
-        } else {
-            None
-        }
     }
 }

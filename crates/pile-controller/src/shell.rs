@@ -1,4 +1,4 @@
-//! The async shell: the one loop that runs a [`Controller`] on real parts.
+//! The async shell: the one loop that runs a [`Controller`](crate::Controller) on real parts.
 //!
 //! [`run`] is generic over one [`Hardware`] trait, needs no executor, no allocator and no thread,
 //! and is the same code on a board and on the desk. It joins one task a part:

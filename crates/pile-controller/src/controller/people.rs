@@ -5,7 +5,7 @@
 //! button of a faulted port clears its fault. While a choice is open another card is refused: a
 //! button pressed next would otherwise start on the wrong person's account.
 
-use super::wishes::{Job, Task};
+use super::jobs::{Job, Task};
 use super::{Controller, Signal};
 use crate::Actions;
 use crate::event::Refusal;

@@ -2,15 +2,18 @@
 //! steps from a random phase, relays, and a flash that takes its time. After every event it checks
 //! what must always hold, against its own fold of what is on its flash and its own wires.
 
+mod judge;
+
 use crate::{Action, Command, Config, Controller, Event, Outcome, PortState, Refusal, Signal};
 use billing_core::book::Book;
 use billing_core::ledger::Headroom;
 use billing_core::record::{ClosedSession, Fault, Record, Segment};
 use billing_core::tariff::{Band, BandIndex, Tariff};
+use judge::Watch;
 use metering::Sample;
 use pile_units::{
-    CardAlias, ClockQuality, Currency, Current, Duration, Energy, Instant, Limits, PileId, PortId,
-    Power, SessionId, Strength, TariffVersion, Temperature, UnixSeconds, Voltage, WallTime,
+    CardAlias, ClockQuality, Currency, Current, Duration, Energy, Instant, PileId, PortId, Power,
+    SessionId, Strength, TariffVersion, Temperature, UnixSeconds, Voltage, WallTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
@@ -75,19 +78,6 @@ impl Meter {
         let step = u128::from(STEP) * MWH;
         u64::try_from((self.wire + self.phase) / step).unwrap() * STEP
     }
-}
-
-/// For how long something has been so on a closed relay.
-#[derive(Debug, Clone, Copy, Default)]
-struct Watch {
-    closed: u64,
-    over: u64,
-    below_full: u64,
-    below_unplugged: u64,
-    /// A load for so long that a reading has seen it; one at all.
-    load: u64,
-    loaded: bool,
-    touched: bool,
 }
 
 /// What a run has seen: a test that meets nothing tests nothing.
@@ -288,7 +278,7 @@ impl Bench {
     pub fn segments(&self) -> Vec<Segment> {
         let segment = |(_, record): &(Instant, Record)| match record {
             Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
-                Some(segment.clone())
+                Some(*segment)
             }
             _ => None,
         };
@@ -449,48 +439,6 @@ impl Bench {
         self.check();
     }
 
-    fn check(&mut self) {
-        for id in PortId::first(self.count) {
-            let at = id.index();
-            let state = self.machine.port(id).state;
-            if self.relays[at] {
-                self.check_authorised(id);
-                assert!(
-                    !self.latched[at],
-                    "I6: port {id} is closed over a latched fault"
-                );
-            }
-            let faulted = matches!(state, PortState::Faulted(_));
-            assert!(
-                faulted || !self.latched[at],
-                "I6: the fault of port {id} vanished without the landlord"
-            );
-            self.latched[at] |= faulted;
-        }
-        let balance = self.ledger.balance();
-        assert_eq!(balance.metered, balance.accounted(), "I2");
-    }
-
-    /// I1, I5: asked of the flash, not of the machine.
-    fn check_authorised(&self, id: PortId) {
-        let session = self
-            .ledger
-            .session(id)
-            .expect("I1: closed without a session");
-        assert!(!session.ended, "I1: closed after the session's end");
-        let account = self.ledger.account(session.account).unwrap();
-        assert!(account.active, "I1: closed for a closed account");
-        let card = |card: &&pile_units::Credential| card.id == session.credential;
-        let card = self.ledger.credentials().iter().find(card).unwrap();
-        assert!(!card.revoked, "I5: closed for a revoked card");
-        assert!(self.ledger.enabled(id), "closed although out of service");
-        assert_eq!(
-            self.ledger.fault(id),
-            None,
-            "I6: closed over a durable fault"
-        );
-    }
-
     /// Energy flows until `to`.
     fn flow(&mut self, to: Instant) {
         let millis = to.since(self.now).millis();
@@ -524,44 +472,6 @@ impl Bench {
                 *self.priced.entry((session.id, version, band)).or_default() += energy;
             }
         }
-    }
-
-    /// I7, by the wires: no relay stays closed past a limit.
-    fn watch(&mut self, id: PortId, millis: u64) {
-        let limits = *self.ledger.limits();
-        let load = Power::from_milliwatts(self.loads[id.index()]);
-        let dead = self.meters[id.index()].dead;
-        let watch = &mut self.watches[id.index()];
-        watch.closed += millis;
-        let lasts = |timer: &mut u64, on: bool| *timer = if on { *timer + millis } else { 0 };
-        lasts(&mut watch.over, load > limits.port_power().percent(110));
-        lasts(&mut watch.load, load >= Limits::NO_LOAD_POWER);
-        watch.touched |= watch.load > 0;
-        watch.loaded |= watch.load > 1000;
-        lasts(
-            &mut watch.below_full,
-            watch.loaded && load < limits.full_power(),
-        );
-        lasts(
-            &mut watch.below_unplugged,
-            watch.loaded && load < limits.unplugged_power(),
-        );
-        // The reading that begins the timer and the one that ends it; none while the meter is lost.
-        let slack = if dead { 6_000 } else { 2_000 };
-        let most = |limit: Duration| limit.millis() + slack;
-        let overload = limits.overload_after().millis() + if dead { 6_000 } else { 0 };
-        assert!(watch.over <= overload, "I7: overload for {} ms", watch.over);
-        assert!(watch.below_full <= most(limits.full_after()), "I7: full");
-        assert!(
-            watch.below_unplugged <= most(limits.unplugged_after()),
-            "I7: unplugged"
-        );
-        assert!(
-            watch.closed <= most(limits.longest_session()),
-            "I7: too long"
-        );
-        let idle = !watch.touched && watch.closed > most(limits.no_load_after());
-        assert!(!idle, "I7: no load for {} ms", watch.closed);
     }
 
     /// The supply fails, and comes back after a while: what is not on the flash is gone.

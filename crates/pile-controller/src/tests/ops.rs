@@ -4,8 +4,7 @@ use super::bench::{Bench, LANDLORD, STEP, Seen, TRIPS, port, tariff};
 use crate::{Command, Event};
 use billing_core::record::Reference;
 use pile_units::{
-    AccountId, ClockQuality, CredentialId, Duration, Limits, Power, Temperature, UnixSeconds,
-    WallTime,
+    AccountId, ClockQuality, CredentialId, Duration, Limits, Power, UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -17,6 +16,7 @@ const TENANTS: u8 = 4;
 
 /// One thing that happens.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "lists are short")]
 pub enum Op {
     Tap(u8),
     Press(u8),

@@ -13,6 +13,7 @@ use std::vec::Vec;
 
 const CASES: u32 = 256;
 
+#[expect(clippy::unnecessary_wraps, reason = "it is a check")]
 fn run_all(ops: &[Op], bench: &mut Bench) -> Result<(), TestCaseError> {
     for op in ops {
         run(bench, op);

@@ -13,7 +13,7 @@ fn charging() -> Bench {
     bench
 }
 
-/// OpenEVSE #1107.
+/// `OpenEVSE` #1107.
 #[test]
 fn the_time_limit_is_not_cleared_by_plugging_again() {
     let mut bench = charging();
@@ -81,7 +81,7 @@ fn a_new_price_changes_no_session_before_it() {
     assert!(new.energy.milliwatt_hours() < 5_000);
 }
 
-/// MicroOcpp #174, OCPP.Core #47.
+/// `MicroOcpp` #174, OCPP.Core #47.
 #[test]
 fn a_session_does_not_hang_after_a_power_cut() {
     let mut bench = charging();
@@ -114,7 +114,7 @@ fn a_session_cut_before_its_bill_is_billed_after_the_start() {
     assert_eq!(bench.ledger.account(AccountId::new(1)).unwrap().sessions, 1);
 }
 
-/// EVerest #623.
+/// `EVerest` #623.
 #[test]
 fn a_card_works_after_a_power_cut_in_its_session() {
     let mut bench = charging();

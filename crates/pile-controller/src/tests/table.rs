@@ -5,6 +5,7 @@ use super::bench::{Bench, port};
 use crate::{Command, Event, Outcome, PortState, Refusal, Signal};
 use billing_core::record::Fault;
 use pile_units::{CredentialId, Duration, Temperature};
+use std::fmt::Write as _;
 use std::string::{String, ToString};
 
 const STATES: [&str; 9] = [
@@ -192,7 +193,8 @@ fn cell(state: &str, what: &str) -> String {
 fn rendered() -> String {
     let mut text = std::format!("| | {} |\n|{}\n", STATES.join(" | "), " --- |".repeat(10));
     for (input, cells) in TABLE {
-        text += &std::format!("| {input} | {} |\n", cells.join(" | "));
+        let cells = cells.join(" | ").replace('_', " ");
+        let _ = writeln!(text, "| {input} | {cells} |");
     }
     text
 }
@@ -203,7 +205,7 @@ fn every_cell_of_the_transition_table_holds() {
     for (what, cells) in TABLE {
         let found = STATES.map(|state| cell(state, what));
         if found != cells {
-            wrong += &std::format!("    (\"{what}\", {found:?}),\n");
+            let _ = writeln!(wrong, "    (\"{what}\", {found:?}),");
         }
     }
     assert!(wrong.is_empty(), "these rows are otherwise:\n{wrong}");

@@ -1,0 +1,359 @@
+//! Jobs: what takes a record or a few, one after the other, and is answered when it is done.
+
+use super::{Controller, Outcome, Signal};
+use crate::Actions;
+use crate::event::Refusal;
+use crate::port::Phase;
+use billing_core::record::{Record, Revocation};
+use pile_units::{
+    AccountId, CardAlias, Credential, CredentialId, Instant, PortId, Role, Strength, WallTime,
+};
+
+/// What is being done, for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Job {
+    /// The command to answer, if it came as one.
+    id: Option<u16>,
+    task: Task,
+    /// True while its record is in the outbox.
+    waiting: bool,
+    /// What it has come to so far.
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Commission,
+    Enrol {
+        alias: CardAlias,
+        strength: Strength,
+        account: Option<AccountId>,
+    },
+    Revoke(CredentialId),
+    ReportLost(AccountId),
+    Replace(AccountId),
+    Deregister {
+        account: AccountId,
+        settled: bool,
+    },
+    Settle(AccountId),
+    ClearFault(PortId),
+    /// Its one record was written when it was asked for.
+    Note,
+}
+
+impl Job {
+    pub const fn waiting(id: Option<u16>, task: Task) -> Self {
+        Self {
+            id,
+            task,
+            waiting: true,
+            outcome: Outcome::Done,
+        }
+    }
+
+    /// Its record will never be durable.
+    pub const fn give_up(&mut self) {
+        self.waiting = false;
+    }
+}
+
+/// What a job does next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is no heap to box a record on"
+)]
+enum Step {
+    Write(Record),
+    Wait,
+    Done,
+    Refuse(Refusal),
+}
+
+impl Controller {
+    /// Begins a job of several records.
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        id: Option<u16>,
+        task: Task,
+        out: &mut Actions,
+    ) -> Result<(), Refusal> {
+        self.headroom_for_fact(matches!(task, Task::Enrol { .. } | Task::Settle(_)))?;
+        if self.job.is_some() {
+            return Err(Refusal::Busy);
+        }
+        let job = Job {
+            waiting: false,
+            ..Job::waiting(id, task)
+        };
+        if let Step::Refuse(why) = self.step(now, &job) {
+            return Err(why);
+        }
+        self.job = Some(Job {
+            waiting: false,
+            ..Job::waiting(id, task)
+        });
+        self.work(now, out);
+        Ok(())
+    }
+
+    /// Does what the job can do now.
+    pub(super) fn work(&mut self, now: Instant, out: &mut Actions) {
+        let Some(mut job) = self.job.filter(|job| !job.waiting) else {
+            return;
+        };
+        if self.failed {
+            return self.finish_job(now, job, Some(Refusal::LedgerFailed), out);
+        }
+        match self.step(now, &job) {
+            Step::Write(record) => {
+                let at = self.wall(now);
+                job.waiting = self.record(record, at, out);
+                self.job = Some(job);
+                if let (Task::ClearFault(port), true) = (job.task, job.waiting)
+                    && let Some(place) = self.at_mut(port)
+                {
+                    place.clearing = true;
+                }
+            }
+            Step::Wait => {}
+            Step::Done => self.finish_job(now, job, None, out),
+            Step::Refuse(why) => self.finish_job(now, job, Some(why), out),
+        }
+    }
+
+    /// The job's record is durable.
+    pub(super) fn job_recorded(&mut self, now: Instant, record: &Record, out: &mut Actions) {
+        let Some(mut job) = self.job.filter(|job| job.waiting && job.task.wrote(record)) else {
+            return;
+        };
+        job.waiting = false;
+        match (&mut job.task, record) {
+            (Task::Deregister { settled, .. }, Record::Settled(settlement)) => {
+                *settled = true;
+                job.outcome = Outcome::Settled(settlement.id);
+                self.job = Some(job);
+            }
+            (
+                Task::ReportLost(_) | Task::Replace(_) | Task::Deregister { .. },
+                Record::Revoked { .. },
+            ) => {
+                self.job = Some(job);
+            }
+            (_, Record::Settled(settlement)) => {
+                job.outcome = Outcome::Settled(settlement.id);
+                self.finish_job(now, job, None, out);
+            }
+            _ => self.finish_job(now, job, None, out),
+        }
+    }
+
+    /// True while the cards of an account are being revoked.
+    pub(super) fn is_being_revoked(&self, account: AccountId) -> bool {
+        match self.job.as_ref().map(|job| job.task) {
+            Some(
+                Task::ReportLost(it) | Task::Replace(it) | Task::Deregister { account: it, .. },
+            ) => it == account,
+            Some(Task::Revoke(card)) => {
+                let of_account = |it: &&Credential| it.id == card;
+                self.book
+                    .credentials()
+                    .iter()
+                    .find(of_account)
+                    .and_then(Credential::account)
+                    == Some(account)
+            }
+            _ => false,
+        }
+    }
+
+    fn finish_job(&mut self, now: Instant, job: Job, why: Option<Refusal>, out: &mut Actions) {
+        self.job = None;
+        if let Some(id) = job.id {
+            out.answer = Some((id, why.map_or(job.outcome, Outcome::Refused)));
+        }
+        if let Some(why) = why {
+            return out.refuse(why);
+        }
+        match job.task {
+            Task::Commission => out.signal = Some(Signal::Commissioned),
+            Task::Enrol { .. } => out.signal = Some(Signal::Authorised),
+            Task::ClearFault(port) => out.signal = Some(Signal::FaultCleared(port)),
+            Task::Replace(account) => self.open_window(now, Some(account), out),
+            _ => {}
+        }
+    }
+
+    /// What the job does next.
+    fn step(&self, now: Instant, job: &Job) -> Step {
+        let at = self.wall(now);
+        match job.task {
+            Task::Commission | Task::Note => Step::Wait,
+            Task::Enrol {
+                alias,
+                strength,
+                account,
+            } => self.enrol_step(alias, strength, account, at),
+            Task::Revoke(card) => {
+                let mut known = self.book.credentials().iter();
+                match known.find(|it| it.id == card) {
+                    Some(it) if !it.revoked && it.account().is_some() => {
+                        revoke(card, Revocation::Withdrawn, at)
+                    }
+                    _ => Step::Refuse(Refusal::NoSuchThing),
+                }
+            }
+            Task::ReportLost(id) | Task::Replace(id) => match self.card_of(id) {
+                _ if !self.is_active(id) => Step::Refuse(Refusal::NoSuchThing),
+                Some(card) => revoke(card, Revocation::Lost, at),
+                None => Step::Done,
+            },
+            Task::Deregister { account, settled } => self.deregister_step(account, settled, at),
+            Task::Settle(id) => self.settle_step(id, at),
+            Task::ClearFault(port) => self.clear_step(port, at),
+        }
+    }
+
+    fn enrol_step(
+        &self,
+        alias: CardAlias,
+        strength: Strength,
+        account: Option<AccountId>,
+        at: WallTime,
+    ) -> Step {
+        if account.is_some_and(|id| !self.is_active(id)) {
+            return Step::Refuse(Refusal::AccountClosed);
+        }
+        let account = account.or_else(|| self.book.next_account());
+        let (Some(id), Some(account)) = (self.book.next_credential(), account) else {
+            return Step::Refuse(Refusal::Full);
+        };
+        let credential = Credential {
+            id,
+            role: Role::Charging(account),
+            strength,
+            alias,
+            revoked: false,
+        };
+        Step::Write(Record::Enrolled { credential, at })
+    }
+
+    /// The cards first, then the sessions end, then the last settlement.
+    fn deregister_step(&self, account: AccountId, settled: bool, at: WallTime) -> Step {
+        if !self.is_active(account) {
+            return Step::Refuse(Refusal::NoSuchThing);
+        }
+        if let Some(card) = self.card_of(account) {
+            return revoke(card, Revocation::Deregistered, at);
+        }
+        if self.is_charging(account) {
+            return Step::Wait;
+        }
+        if settled || !self.owes(account) {
+            return Step::Write(Record::AccountClosed { account, at });
+        }
+        match self.book.settlement(account, at) {
+            Some(_) if self.headroom.facts == 0 => Step::Refuse(Refusal::LedgerFull),
+            Some(settlement) => Step::Write(Record::Settled(settlement)),
+            None => Step::Refuse(Refusal::Full),
+        }
+    }
+
+    fn settle_step(&self, id: AccountId, at: WallTime) -> Step {
+        if self.book.account(id).is_none() {
+            return Step::Refuse(Refusal::NoSuchThing);
+        }
+        // A bill on its way to the flash belongs to it.
+        let bill = |record: &Record| matches!(record, Record::SessionClosed(closed) if closed.account == id);
+        if self.outbox.any(bill) {
+            return Step::Wait;
+        }
+        match self.book.settlement(id, at) {
+            Some(settlement) => Step::Write(Record::Settled(settlement)),
+            None if self.owes(id) => Step::Refuse(Refusal::Full),
+            None => Step::Refuse(Refusal::NothingOwed),
+        }
+    }
+
+    fn clear_step(&self, port: PortId, at: WallTime) -> Step {
+        let known = self
+            .in_use()
+            .find(|(id, _)| *id == port)
+            .map(|(_, place)| place);
+        match known {
+            None => Step::Refuse(Refusal::NoSuchThing),
+            Some(place) if place.fault.is_none() => Step::Refuse(Refusal::NoSuchThing),
+            // Without readings nobody knows whether power flows.
+            Some(place) if !place.has_meter() => Step::Refuse(Refusal::NoMeter),
+            Some(place) if !matches!(place.phase, Phase::Free) => Step::Wait,
+            Some(_) if self.book.fault(port).is_none() => Step::Wait,
+            // The session is over, so this is a reading of the open port.
+            Some(place) if place.is_powered() => Step::Refuse(Refusal::StillFaulty),
+            Some(_) => Step::Write(Record::FaultCleared { port, at }),
+        }
+    }
+
+    fn is_active(&self, id: AccountId) -> bool {
+        self.book.account(id).is_some_and(|account| account.active)
+    }
+
+    /// A card of the account that still opens something.
+    fn card_of(&self, account: AccountId) -> Option<CredentialId> {
+        let cards = self.book.credentials().iter();
+        cards
+            .filter(|it| !it.revoked && it.account() == Some(account))
+            .map(|it| it.id)
+            .next()
+    }
+
+    /// Sessions of the account are in no settlement.
+    fn owes(&self, account: AccountId) -> bool {
+        self.book
+            .account(account)
+            .is_some_and(|account| account.sessions > account.settled_sessions)
+    }
+
+    fn is_charging(&self, account: AccountId) -> bool {
+        self.book.open_sessions().any(|session| session.account == account)
+            || self.in_use().any(|(_, port)| {
+                matches!(port.phase, Phase::Opening { account: it, .. } if it == account)
+            })
+    }
+}
+
+fn revoke(credential: CredentialId, why: Revocation, at: WallTime) -> Step {
+    Step::Write(Record::Revoked {
+        credential,
+        why,
+        at,
+    })
+}
+
+impl Task {
+    /// True if this record is the one the task waits for.
+    fn wrote(self, record: &Record) -> bool {
+        match self {
+            Self::Commission => matches!(record, Record::Commissioned { .. }),
+            Self::Enrol { .. } => matches!(record, Record::Enrolled { .. }),
+            Self::Revoke(_) | Self::ReportLost(_) | Self::Replace(_) => {
+                matches!(record, Record::Revoked { .. })
+            }
+            Self::Deregister { .. } => matches!(
+                record,
+                Record::Revoked { .. } | Record::Settled(_) | Record::AccountClosed { .. }
+            ),
+            Self::Settle(_) => matches!(record, Record::Settled(_)),
+            Self::ClearFault(_) => matches!(record, Record::FaultCleared { .. }),
+            Self::Note => matches!(
+                record,
+                Record::Paid { .. }
+                    | Record::TariffSet { .. }
+                    | Record::PolicySet { .. }
+                    | Record::LimitsSet { .. }
+                    | Record::ClockSet { .. }
+                    | Record::PortSwitched { .. }
+            ),
+        }
+    }
+}
