@@ -34,7 +34,12 @@ const PRIVILEGE: u32 = 1;
 pub fn run(job: &Job, progress: &mut Progress) -> Result<Ran, String> {
     let (first, last) = job.sessions.span().ok_or("there are no sessions")?;
     let base = UnixSeconds::new(first.get().saturating_sub(LEAD_S));
-    let setup = Setup { ports: job.ports, seed: job.seed, look: Look::WhenNear, ..Setup::default() };
+    let setup = Setup {
+        ports: job.ports,
+        seed: job.seed,
+        look: Look::WhenNear,
+        ..Setup::default()
+    };
     let mut engine = Engine {
         job,
         base,
@@ -77,14 +82,23 @@ impl<'a> Engine<'a> {
         self.world.run_for(3_000);
         let privilege = VirtualCard::numbered(PRIVILEGE);
         self.world.tap(&privilege);
-        let now = self.base.plus(u32::try_from(self.world.now() / 1000).unwrap_or(0));
-        let clock = WallTime { unix: now, quality: ClockQuality::Synchronised };
+        // On a whole second, so that the clock has no fraction of one to lose.
+        self.world.run_until(10_000);
+        let now = self
+            .base
+            .plus(u32::try_from(self.world.now() / 1000).unwrap_or(0));
+        let clock = WallTime {
+            unix: now,
+            quality: ClockQuality::Synchronised,
+        };
         self.command(Command::SetClock(clock))?;
         self.command(Command::SetTariff(self.job.tariff.clone()))?;
         // Every row was checked to stay below a port's limit; the pile's budget admits all ports.
         let ports = u32::try_from(self.job.ports).unwrap_or(u32::MAX);
         let budget = Power::from_watts(ports.saturating_mul(1000).clamp(500, 22_000));
-        let limits = Limits::default().with_pile_power(budget).map_err(|error| error.to_string())?;
+        let limits = Limits::default()
+            .with_pile_power(budget)
+            .map_err(|error| error.to_string())?;
         self.command(Command::SetLimits(limits))?;
         for (account, number) in self.job.sessions.accounts.iter().zip(1u16..) {
             let card = VirtualCard::numbered(PRIVILEGE + u32::from(number));
@@ -96,7 +110,10 @@ impl<'a> Engine<'a> {
         if book.accounts().len() == self.job.sessions.accounts.len() {
             Ok(())
         } else {
-            Err(format!("only {} accounts could be opened", book.accounts().len()))
+            Err(format!(
+                "only {} accounts could be opened",
+                book.accounts().len()
+            ))
         }
     }
 
@@ -128,18 +145,30 @@ impl<'a> Engine<'a> {
         match happening {
             Happening::Restore => self.world.power_up(),
             Happening::Unplug(place) => {
-                let Some(row) = self.row(place) else { return Ok(()) };
+                let Some(row) = self.row(place) else {
+                    return Ok(());
+                };
                 self.world.unplug(row.port);
             }
             Happening::Plug(place) => {
-                let Some(row) = self.row(place) else { return Ok(()) };
+                let Some(row) = self.row(place) else {
+                    return Ok(());
+                };
                 self.world.plug(row.port, bike(row));
                 self.charge(place, script)?;
             }
             Happening::Retry(place) => self.charge(place, script)?,
-            Happening::Cut { in_flash: true, seed } if self.world.is_powered() => {
+            Happening::Cut {
+                in_flash: true,
+                seed,
+            } if self.world.is_powered() => {
                 self.world.cut_in_flash(seed % 3, seed);
-                script.add(self.world.now() + FUSE_MS, Happening::Fuse { cuts: self.cuts.len() });
+                script.add(
+                    self.world.now() + FUSE_MS,
+                    Happening::Fuse {
+                        cuts: self.cuts.len(),
+                    },
+                );
             }
             Happening::Fuse { cuts } if self.cuts.len() != cuts => {}
             Happening::Cut { .. } | Happening::Fuse { .. } => {
@@ -156,9 +185,13 @@ impl<'a> Engine<'a> {
 
     /// The tenant taps and chooses the port; tries again if nothing came of it.
     fn charge(&mut self, place: usize, script: &mut Script) -> Result<(), String> {
-        let Some(row) = self.row(place) else { return Ok(()) };
+        let Some(row) = self.row(place) else {
+            return Ok(());
+        };
         let leaves = script::millis(self.base, row.plug_out);
-        let Some((_, card)) = self.cards.get(row.account.as_str()) else { return Ok(()) };
+        let Some((_, card)) = self.cards.get(row.account.as_str()) else {
+            return Ok(());
+        };
         let card = card.clone();
         let charging = self.charging();
         if self.world.is_powered() {
@@ -177,13 +210,17 @@ impl<'a> Engine<'a> {
         }
         // A port that shows "finished" has closed a session that the supply took: the tenant sees
         // that it is over. One that shows "free" has not heard the tap.
-        let unheard = !self.world.is_powered()
-            || self.world.indicator(row.port) == Some(Indicator::Free);
+        let unheard =
+            !self.world.is_powered() || self.world.indicator(row.port) == Some(Indicator::Free);
         let again = self.world.now() + RETRY_MS;
         if unheard && again < leaves && self.job.power_cuts > 0 {
             script.add(again, Happening::Retry(place));
         } else if self.job.power_cuts == 0 {
-            let said = self.world.signals().last().map(|(_, signal)| format!("{signal:?}"));
+            let said = self
+                .world
+                .signals()
+                .last()
+                .map(|(_, signal)| format!("{signal:?}"));
             return Err(format!(
                 "line {}: port {} did not start; the pile said {}",
                 row.line,
@@ -196,8 +233,13 @@ impl<'a> Engine<'a> {
 
     fn was_cut(&mut self, charging: u32, in_flash: bool, script: &mut Script) {
         let at = self.world.now();
-        self.cuts.push(Cut { at, charging, in_flash });
-        script.add(at + script.outage(), Happening::Restore);
+        self.cuts.push(Cut {
+            at,
+            charging,
+            in_flash,
+        });
+        let outage = script.outage();
+        script.add(at + outage, Happening::Restore);
         script.cut_again(at);
     }
 

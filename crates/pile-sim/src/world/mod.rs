@@ -164,11 +164,6 @@ impl World {
         }
         self.flash.power_up();
         self.reader.brown_out();
-        *self.front.borrow_mut() = Front {
-            signals: std::mem::take(&mut self.front.borrow_mut().signals),
-            answers: std::mem::take(&mut self.front.borrow_mut().answers),
-            ..Front::default()
-        };
         self.mains.borrow_mut().set_supply(true);
         let calibration = Circuit::REFERENCE.calibration().unwrap_or_else(|_| {
             // The reference circuit is in range: metering's own tests hold it.
@@ -216,10 +211,11 @@ impl World {
         self.flash.power_off();
         self.mains.borrow_mut().set_supply(false);
         let mut front = self.front.borrow_mut();
-        front.indicators = Default::default();
-        front.presses.clear();
-        front.lines.clear();
-        front.commands.clear();
+        *front = Front {
+            signals: std::mem::take(&mut front.signals),
+            answers: std::mem::take(&mut front.answers),
+            ..Front::default()
+        };
     }
 
     /// Arms a cut in the next flash operation after so many more; the seed says how far that

@@ -6,9 +6,7 @@ use crate::output::{AccountRow, SegmentRow, SessionRow, Summary};
 use crate::report::PowerCut;
 use crate::report::load::LoadSeries;
 use billing_core::book::Book;
-use billing_core::receipt::{
-    Doubt, Reading, ReceiptData, ReceiptHash, SoftwareKey, write_receipt,
-};
+use billing_core::receipt::{Doubt, Reading, ReceiptData, ReceiptHash, SoftwareKey, write_receipt};
 use billing_core::record::{ClosedSession, Record, Segment, StopReason};
 use pile_sim::world::Delivery;
 use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
@@ -32,8 +30,11 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
     let deliveries = engine.world.deliveries();
     let mut sessions = Vec::new();
     let mut segments = Vec::new();
-    let names: BTreeMap<AccountId, &str> =
-        engine.cards.iter().map(|(name, (id, _))| (*id, *name)).collect();
+    let names: BTreeMap<AccountId, &str> = engine
+        .cards
+        .iter()
+        .map(|(name, (id, _))| (*id, *name))
+        .collect();
     let mut claimed = vec![false; kept.closed.len()];
     let mut lost_at: BTreeMap<u64, Energy> = BTreeMap::new();
     let mut most_lost = Energy::ZERO;
@@ -43,22 +44,35 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
                 && (row.plug_in..=row.plug_out).contains(&closed.opened.unix)
                 && names.get(&closed.account).copied() == Some(row.account.as_str())
         };
-        let found = kept.closed.iter().zip(&mut claimed).find(|(it, taken)| !**taken && fits(it));
+        let found = kept
+            .closed
+            .iter()
+            .zip(&mut claimed)
+            .find(|(it, taken)| !**taken && fits(it));
         let Some((closed, taken)) = found else {
             if engine.job.power_cuts == 0 {
-                return Err(format!("line {}: the ledger has no session for it", row.line));
+                return Err(format!(
+                    "line {}: the ledger has no session for it",
+                    row.line
+                ));
             }
             continue;
         };
         *taken = true;
         let delivered = delivered(engine, closed, &deliveries);
         if closed.energy > delivered {
-            return Err(format!("session {}: billed more than was delivered", row.session));
+            return Err(format!(
+                "session {}: billed more than was delivered",
+                row.session
+            ));
         }
         if closed.reason == StopReason::PowerLost {
             let lost = delivered.saturating_sub(closed.energy);
             most_lost = most_lost.max(lost);
-            if let Some(cut) = cut_after(&engine.cuts, script::millis(engine.base, closed.closed.unix)) {
+            if let Some(cut) = cut_after(
+                &engine.cuts,
+                script::millis(engine.base, closed.closed.unix),
+            ) {
                 let sum = lost_at.entry(cut.at).or_default();
                 *sum = sum.saturating_add(lost);
             }
@@ -91,10 +105,16 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
             });
         }
     }
-    if let Some((closed, _)) = kept.closed.iter().zip(&claimed).find(|(it, taken)| {
-        !**taken && !it.energy.is_zero()
-    }) {
-        return Err(format!("session {} in the ledger belongs to no row", closed.session));
+    if let Some((closed, _)) = kept
+        .closed
+        .iter()
+        .zip(&claimed)
+        .find(|(it, taken)| !**taken && !it.energy.is_zero())
+    {
+        return Err(format!(
+            "session {} in the ledger belongs to no row",
+            closed.session
+        ));
     }
     let (receipts, public_key_pem) = receipts(engine, &kept)?;
     let summary = summary(engine, &kept, sessions.len(), most_lost);
@@ -135,7 +155,11 @@ fn read(engine: &Engine<'_>) -> Result<Kept, String> {
     if balance.metered != balance.accounted() {
         return Err("the accounts and the meters do not agree (I2)".to_owned());
     }
-    Ok(Kept { book, closed, segments })
+    Ok(Kept {
+        book,
+        closed,
+        segments,
+    })
 }
 
 /// What the wire gave while a session was open: its relay closed within it.
@@ -143,11 +167,13 @@ fn delivered(engine: &Engine<'_>, closed: &ClosedSession, deliveries: &[Delivery
     let from = script::millis(engine.base, closed.opened.unix);
     // A session that the supply took ends, by the ledger, at its last record.
     let within = |delivery: &&Delivery| {
-        delivery.port == closed.port
-            && delivery.closed >= from
-            && delivery.closed < from + 30_000
+        delivery.port == closed.port && delivery.closed >= from && delivery.closed < from + 30_000
     };
-    let microjoules: u64 = deliveries.iter().filter(within).map(|it| it.microjoules).sum();
+    let microjoules: u64 = deliveries
+        .iter()
+        .filter(within)
+        .map(|it| it.microjoules)
+        .sum();
     Energy::from_milliwatt_hours(microjoules / MICROJOULES_PER_MWH)
 }
 
@@ -156,7 +182,9 @@ fn cut_after(cuts: &[Cut], millis: u64) -> Option<&Cut> {
 }
 
 fn wall(engine: &Engine<'_>, millis: u64) -> UnixSeconds {
-    engine.base.plus(u32::try_from(millis / 1000).unwrap_or(u32::MAX))
+    engine
+        .base
+        .plus(u32::try_from(millis / 1000).unwrap_or(u32::MAX))
 }
 
 fn accounts(book: &Book, names: &BTreeMap<AccountId, &str>) -> Vec<AccountRow> {
@@ -220,17 +248,27 @@ fn receipts(engine: &Engine<'_>, kept: &Kept) -> Result<(Vec<String>, String), S
     ChaCha8Rng::seed_from_u64(engine.job.seed ^ 0x6b65_7900).fill_bytes(&mut seed);
     let key = SoftwareKey::from_bytes(&seed).map_err(|error| error.to_string())?;
     let mut pem = String::new();
-    key.public_key().write_pem(&mut pem).map_err(|error| error.to_string())?;
+    key.public_key()
+        .write_pem(&mut pem)
+        .map_err(|error| error.to_string())?;
     let pile = kept.book.pile().ok_or("the pile is not commissioned")?;
     let mut previous: Option<ReceiptHash> = None;
     let mut receipts = Vec::new();
     let mut pages: Vec<_> = kept.closed.iter().collect();
     pages.sort_by_key(|session| session.page);
     for closed in pages {
-        let alias = kept.book.credentials().iter().find(|it| it.id == closed.credential);
+        let alias = kept
+            .book
+            .credentials()
+            .iter()
+            .find(|it| it.id == closed.credential);
         let alias = alias.ok_or("a session of an unknown card")?.alias;
         let text = tariff_text(closed, kept);
-        let reading = |at, register| Reading { at, register, doubt: Doubt::default() };
+        let reading = |at, register| Reading {
+            at,
+            register,
+            doubt: Doubt::default(),
+        };
         let data = ReceiptData {
             pile,
             firmware: FIRMWARE,
@@ -262,12 +300,19 @@ fn receipts(engine: &Engine<'_>, kept: &Kept) -> Result<(Vec<String>, String), S
 fn tariff_text(closed: &ClosedSession, kept: &Kept) -> String {
     let mut bands: Vec<String> = Vec::new();
     for segment in kept.segments.get(&closed.session).into_iter().flatten() {
-        let band = format!("{} {}+{}", segment.band, segment.energy_price, segment.service_price);
+        let band = format!(
+            "{} {}+{}",
+            segment.band, segment.energy_price, segment.service_price
+        );
         if !bands.contains(&band) {
             bands.push(band);
         }
     }
-    let mut text = format!("{}/kWh electricity+service: {}", closed.currency, bands.join(", "));
+    let mut text = format!(
+        "{}/kWh electricity+service: {}",
+        closed.currency,
+        bands.join(", ")
+    );
     text.truncate(250);
     text
 }

@@ -57,12 +57,19 @@ impl Script {
                 let into = random.next_u64() % plan.duration_ms().max(1);
                 let seed = random.next_u64();
                 let in_flash = random.next_u64() % 2 == 0;
-                Some((millis(base, row.plug_in) + into, Happening::Cut { in_flash, seed }))
+                Some((
+                    millis(base, row.plug_in) + into,
+                    Happening::Cut { in_flash, seed },
+                ))
             })
             .collect();
         cuts.sort_unstable();
-        let mut script =
-            Self { queue: BinaryHeap::new(), added: 0, random, cuts: cuts.into() };
+        let mut script = Self {
+            queue: BinaryHeap::new(),
+            added: 0,
+            random,
+            cuts: cuts.into(),
+        };
         for (place, row) in rows.iter().enumerate() {
             script.add(millis(base, row.plug_in), Happening::Plug(place));
             script.add(millis(base, row.plug_out), Happening::Unplug(place));
@@ -79,13 +86,19 @@ impl Script {
 
     /// Takes the next.
     pub fn next(&mut self) -> Option<(u64, Happening)> {
-        self.queue.pop().map(|Reverse((at, happening, _))| (at, happening))
+        self.queue
+            .pop()
+            .map(|Reverse((at, happening, _))| (at, happening))
     }
 
     /// Lets the next cut come: one at a time, so that each happens.
     pub fn cut_again(&mut self, last: u64) {
         if let Some((at, cut)) = self.cuts.pop_front() {
-            let restored = if last == 0 { 0 } else { last + OUTAGE_MS.1 + BETWEEN_CUTS_MS };
+            let restored = if last == 0 {
+                0
+            } else {
+                last + OUTAGE_MS.1 + BETWEEN_CUTS_MS
+            };
             self.add(at.max(restored), cut);
         }
     }
