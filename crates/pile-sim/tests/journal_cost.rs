@@ -16,8 +16,10 @@ use pile_sim::flash::{VirtualNor, Words};
 /// page headers and erases included.
 fn cost<const WRITE: usize, const ERASE: usize>() -> (u64, u64, u64) {
     let flash = VirtualNor::<WRITE, ERASE>::new(64 << 10, Words::Once);
-    let mut journal =
-        block_on(Journal::<_>::format(flash.clone(), Identity::new([1; 16]))).unwrap();
+    let journal = block_on(Journal::<_>::format(flash.clone(), Identity::new([1; 16]))).unwrap();
+    // After a boot no page is known to be erased, so each is erased before use.
+    drop(journal);
+    let mut journal = block_on(Journal::<_>::mount(flash.clone(), &mut |_| ())).unwrap();
     let before = flash.statistics();
     let mut records = 0;
     let mut within_page = 0;
@@ -55,21 +57,21 @@ fn a_24_byte_record_is_one_operation_of_34_to_64_bytes() {
     let (frame, bytes, operations) = cost::<1, 4096>();
     assert_eq!(frame, 34);
     assert!(
-        bytes <= 34_800 && operations <= 1_010,
+        bytes <= 34_800 && operations <= 1_018,
         "{bytes} {operations}"
     );
     // 4-byte words: 1.5 times, 1.54 with the headers.
     let (frame, bytes, operations) = cost::<4, 4096>();
     assert_eq!(frame, 36);
     assert!(
-        bytes <= 36_900 && operations <= 1_010,
+        bytes <= 36_900 && operations <= 1_019,
         "{bytes} {operations}"
     );
     // STM32G4, 8-byte words, 2 KiB pages: 1.67 times, 1.75 with the headers.
     let (frame, bytes, operations) = cost::<8, 2048>();
     assert_eq!(frame, 40);
     assert!(
-        bytes <= 42_000 && operations <= 1_025,
+        bytes <= 42_000 && operations <= 1_042,
         "{bytes} {operations}"
     );
     let (frame, ..) = cost::<16, 2048>();
