@@ -8,8 +8,8 @@ use crate::app::{Job, Ran};
 use crate::input::Row;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use billing_core::record::StopReason;
-use pile_controller::{Command, Indicator, Outcome};
+use billing_core::record::{Record, StopReason};
+use pile_controller::{Command, Outcome};
 use pile_sim::cards::VirtualCard;
 use pile_sim::world::{Bike, Look, Setup, Stretch, World};
 use pile_units::{AccountId, ClockQuality, Limits, Power, UnixSeconds, WallTime};
@@ -157,6 +157,7 @@ impl<'a> Engine<'a> {
                 self.world.plug(row.port, bike(row));
                 self.charge(place, script)?;
             }
+            Happening::Retry(place) if self.is_over(place)? => {}
             Happening::Retry(place) => self.charge(place, script)?,
             Happening::Cut {
                 in_flash: true,
@@ -208,14 +209,12 @@ impl<'a> Engine<'a> {
         if self.world.relay(row.port) {
             return Ok(());
         }
-        // A port that shows "finished" has closed a session that the supply took: the tenant sees
-        // that it is over. One that shows "free" has not heard the tap.
-        let unheard =
-            !self.world.is_powered() || self.world.indicator(row.port) == Some(Indicator::Free);
         let again = self.world.now() + RETRY_MS;
-        if unheard && again < leaves && self.job.power_cuts > 0 {
-            script.add(again, Happening::Retry(place));
-        } else if self.job.power_cuts == 0 {
+        if self.job.power_cuts > 0 {
+            if again < leaves {
+                script.add(again, Happening::Retry(place));
+            }
+        } else {
             let said = self
                 .world
                 .signals()
@@ -229,6 +228,20 @@ impl<'a> Engine<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// True if the supply took the session after all: it was opened, and closed at the next start.
+    /// The tenant sees on the panel that it is over and leaves it at that.
+    fn is_over(&self, place: usize) -> Result<bool, String> {
+        let (Some(row), true) = (self.row(place), self.world.is_powered()) else {
+            return Ok(false);
+        };
+        let (book, records) = self.world.read_ledger()?;
+        Ok(book.session(row.port).is_some()
+            || records.iter().any(|(_, record)| {
+                matches!(record, Record::SessionClosed(closed)
+                    if closed.port == row.port && account::opened_within(row, closed))
+            }))
     }
 
     fn was_cut(&mut self, charging: u32, in_flash: bool, script: &mut Script) {

@@ -24,6 +24,8 @@ const WINDOW: Duration = Duration::from_seconds(30);
 pub(super) struct Choice {
     credential: CredentialId,
     account: AccountId,
+    /// True once a button was pressed and refused: then time alone starts and stops nothing.
+    pressed: bool,
     pub until: Instant,
 }
 
@@ -130,7 +132,10 @@ impl Controller {
         if let Err(why) = self.start(now, port, choice, out) {
             out.refuse(why);
             // Another button may still be pressed.
-            self.choice = Some(choice);
+            self.choice = Some(Choice {
+                pressed: true,
+                ..choice
+            });
         }
     }
 
@@ -222,12 +227,16 @@ impl Controller {
         self.choice = Some(Choice {
             credential,
             account,
+            pressed: false,
             until: now.after(CHOICE),
         });
         out.signal = Some(Signal::ChoosePort);
     }
 
     fn choose_nothing(&mut self, now: Instant, choice: Choice, out: &mut Actions) {
+        if choice.pressed {
+            return;
+        }
         let mine = |(port, _): &(PortId, _)| self.account_on(*port) == Some(choice.account);
         let running = {
             let mut running = self.in_use().filter(mine).map(|(port, _)| port);

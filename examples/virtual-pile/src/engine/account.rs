@@ -2,6 +2,7 @@
 
 use super::{Cut, Engine, ocmf_end, script};
 use crate::app::Ran;
+use crate::input::Row;
 use crate::output::{AccountRow, SegmentRow, SessionRow, Summary};
 use crate::report::PowerCut;
 use crate::report::load::LoadSeries;
@@ -41,7 +42,7 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
     for row in &engine.job.sessions.rows {
         let fits = |closed: &ClosedSession| {
             closed.port == row.port
-                && (row.plug_in..=row.plug_out).contains(&closed.opened.unix)
+                && opened_within(row, closed)
                 && names.get(&closed.account).copied() == Some(row.account.as_str())
         };
         let found = kept
@@ -160,6 +161,13 @@ fn read(engine: &Engine<'_>) -> Result<Kept, String> {
         closed,
         segments,
     })
+}
+
+/// True if the session was opened while the row's bike stood there. The battery-backed clock
+/// counts whole seconds, so after a power cut the pile's clock is late by up to one.
+pub(super) fn opened_within(row: &Row, closed: &ClosedSession) -> bool {
+    let opened = closed.opened.unix;
+    opened.plus(1) >= row.plug_in && opened <= row.plug_out
 }
 
 /// What the wire gave while a session was open: its relay closed within it.
