@@ -63,6 +63,11 @@ pub fn tariff(energy: u32, service: u32) -> Tariff {
     .unwrap()
 }
 
+/// A tariff's second band, all day long.
+pub fn flat(tariff: &Tariff) -> Tariff {
+    Tariff::flat(tariff.currency(), tariff.utc_offset(), tariff.bands()[1])
+}
+
 /// A meter: what passed its wire since it was switched on, and where its counter stood then.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Meter {

@@ -1,6 +1,6 @@
 //! The landlord's commands, the faults he clears, the prices he sets, a ledger that is full.
 
-use super::bench::{Bench, LANDLORD, noon, port, tariff};
+use super::bench::{Bench, LANDLORD, flat, noon, port, tariff};
 use super::{account, charging, faulted};
 use crate::{Command, Event, Outcome, PortState, Refusal, Signal};
 use billing_core::record::{Fault, Record, Reference, StopReason};
@@ -292,5 +292,61 @@ fn a_session_of_too_many_segments_ends_with_its_bill() {
     assert_eq!(
         (closed.reason, closed.segments),
         (StopReason::Firmware, 251)
+    );
+}
+
+#[test]
+fn a_band_that_ends_while_a_new_tariff_is_written_is_found_in_the_right_table() {
+    let mut bench = charging();
+    let before_the_hour = WallTime {
+        unix: noon().unix.plus(3600 - 70),
+        ..noon()
+    };
+    bench.command(Command::SetClock(before_the_hour));
+    let band = bench.ledger.session(port(1)).unwrap().segment.band_index;
+    assert_eq!(band.get(), 0);
+    bench.delay = None;
+    // The old table's next band is its second; the new one has no second.
+    bench.send(Command::SetTariff(flat(&tariff(900_000, 1))));
+    bench.wait(70);
+    bench.write_all();
+    bench.delay = Some(Duration::from_millis(5));
+    bench.wait(3);
+    assert_eq!(
+        bench
+            .machine
+            .book()
+            .session(port(1))
+            .unwrap()
+            .segment
+            .tariff
+            .get(),
+        2
+    );
+    assert!(bench.is_closed(1));
+}
+
+#[test]
+fn a_start_in_the_second_of_a_new_tariff_takes_its_band_from_it() {
+    let mut bench = Bench::commissioned(2, 2);
+    // In the second band, whose place the new table does not have.
+    bench.start(1, 1);
+    let band = bench.ledger.session(port(1)).unwrap().segment.band_index;
+    assert_eq!(band.get(), 1);
+    bench.send(Command::SetTariff(flat(&tariff(900_000, 1))));
+    bench.write_all();
+    bench.tap(2);
+    bench.press(2);
+    bench.wait(1);
+    assert_eq!(
+        bench
+            .machine
+            .book()
+            .session(port(2))
+            .unwrap()
+            .segment
+            .tariff
+            .get(),
+        2
     );
 }

@@ -162,3 +162,22 @@ fn a_dip_of_the_supply_ends_no_session() {
     assert_eq!(bench.state(1), PortState::Charging);
     assert_eq!(bench.command(Command::Stop(port(1))), Outcome::Done);
 }
+
+/// What is unrecorded may not wait for a charger that starts in full in the second before a cut.
+#[test]
+fn a_cut_just_after_a_load_jumps_loses_no_more_than_a_watt_hour() {
+    for seconds in 0..40 {
+        let mut bench = Bench::commissioned(1, 1);
+        bench.start(1, 1);
+        bench.plug(1, 72); // 20 mWh a second
+        bench.wait(60 + seconds);
+        bench.plug(1, 1100);
+        bench.advance(pile_units::Duration::from_millis(990));
+        bench.cut(0);
+        assert!(
+            bench.worst_loss <= 1000,
+            "{} mWh after {seconds} s",
+            bench.worst_loss
+        );
+    }
+}
