@@ -17,6 +17,7 @@ pub mod plan;
 pub mod progress;
 pub mod refusal;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod target;
 pub mod wall;

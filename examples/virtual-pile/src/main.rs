@@ -3,18 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use virtual_pile::app::{self, Failure};
+use virtual_pile::app;
 use virtual_pile::cli::{Cli, Command};
 use virtual_pile::engine;
-use virtual_pile::scenario;
+use virtual_pile::run;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Replay(options) => app::replay(&options, engine::run),
         Command::Demo(options) => app::demo(&options, engine::run),
-        Command::Run(options) => scenario::read(&options.scenario)
-            .map_err(Failure::from)
-            .and_then(|_| Err(Failure::Broken(NO_ENGINE.to_owned()))),
+        Command::Run(options) => run::run(&options, &mut |line| println!("{line}")),
     };
     match done {
         Ok(told) => {
@@ -27,5 +25,3 @@ fn main() -> ExitCode {
         }
     }
 }
-
-const NO_ENGINE: &str = "the virtual pile is not wired to its controller yet";

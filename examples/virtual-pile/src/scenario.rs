@@ -44,6 +44,8 @@ pub struct Pile {
     pub ports: usize,
     /// For every chance.
     pub seed: u64,
+    /// Bytes of flash for the ledger.
+    pub flash_bytes: usize,
     /// What the clock was set to at the start; `None` for one that was never set.
     pub clock: Option<UnixSeconds>,
     /// The prices that the landlord has set; also the zone of the script's local times.

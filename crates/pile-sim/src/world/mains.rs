@@ -229,6 +229,12 @@ impl Mains {
             .is_some_and(|outlet| outlet.relay)
     }
 
+    pub fn power(&self, port: PortId) -> Power {
+        self.outlets
+            .get(port.index())
+            .map_or(Power::ZERO, |outlet| outlet.power)
+    }
+
     pub fn weld(&mut self, port: PortId, welded: bool) {
         self.change(port, |outlet| outlet.welded = welded);
     }

@@ -24,14 +24,14 @@ use billing_core::book::Book;
 use billing_core::journal::Identity;
 use billing_core::ledger::{Ledger, OpenError};
 use billing_core::record::Record;
-use card_auth::AliasKey;
 use card_auth::mfrc522::Mfrc522;
+use card_auth::{AliasKey, Uid};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
 use parts::{BatteryClock, Front, ReaderPace, SharedFront, VirtualHardware};
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{PileId, PortId};
+use pile_units::{CardAlias, PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cell::RefCell;
@@ -307,24 +307,37 @@ impl World {
 
     /// Sends the landlord's command and waits up to ten seconds for its answer.
     pub fn command(&mut self, command: Command) -> Option<Outcome> {
-        let id = self.next_command;
-        self.next_command = id.wrapping_add(1);
-        self.front.borrow_mut().commands.push_back((id, command));
+        let id = self.send(command);
         for _ in 0..100 {
             self.settle();
-            let answer = self
-                .front
-                .borrow()
-                .answers
-                .iter()
-                .find(|it| it.0 == id)
-                .map(|it| it.1);
+            let answer = self.answer(id);
             if answer.is_some() || !self.is_powered() {
                 return answer;
             }
             self.run_for(100);
         }
         None
+    }
+
+    /// Sends the landlord's command without waiting; the number is for [`World::answer`].
+    pub fn send(&mut self, command: Command) -> u16 {
+        let id = self.next_command;
+        self.next_command = id.wrapping_add(1);
+        self.front.borrow_mut().commands.push_back((id, command));
+        self.settle();
+        id
+    }
+
+    /// The answer to the command with this number, once there is one.
+    pub fn answer(&self, id: u16) -> Option<Outcome> {
+        let front = self.front.borrow();
+        front.answers.iter().find(|it| it.0 == id).map(|it| it.1)
+    }
+
+    /// What the pile knows a card by; `None` for a card that no reader would take.
+    pub fn alias(&self, card: &VirtualCard) -> Option<CardAlias> {
+        let uid = Uid::from_bytes(card.uid()).ok()?;
+        Some(AliasKey::new(self.alias_key).alias(&uid))
     }
 
     /// Plugs a bike in.
@@ -350,6 +363,11 @@ impl World {
     /// True if the port's relay is closed by the pile.
     pub fn relay(&self, port: PortId) -> bool {
         self.mains.borrow().relay(port)
+    }
+
+    /// The power on the port's wire.
+    pub fn power(&self, port: PortId) -> Power {
+        self.mains.borrow().power(port)
     }
 
     /// The port's meter chip, to harm it.

@@ -26,6 +26,7 @@ pub(super) struct RawScenario {
 pub(super) struct RawPile {
     pub(super) ports: Option<u8>,
     pub(super) seed: Option<u64>,
+    pub(super) flash_kib: Option<u16>,
     pub(super) clock: Option<String>,
     pub(super) tariff: Option<String>,
     pub(super) owner: Option<String>,

@@ -99,6 +99,13 @@ fn pile(raw: RawPile, cards: &BTreeMap<String, Card>, folder: &Path) -> Result<P
             format!("write 1 to {MAX_PORTS}"),
         );
     }
+    let flash_kib = usize::from(raw.flash_kib.unwrap_or(1024));
+    if !(32..=16_384).contains(&flash_kib) || flash_kib % 4 != 0 {
+        return wrong(
+            format!("a flash of {flash_kib} KiB"),
+            "write 32 to 16384, a multiple of 4",
+        );
+    }
     let tariff = match &raw.tariff {
         Some(name) => tariff_file(folder, name)?,
         None => {
@@ -133,6 +140,7 @@ fn pile(raw: RawPile, cards: &BTreeMap<String, Card>, folder: &Path) -> Result<P
     Ok(Pile {
         ports,
         seed: raw.seed.unwrap_or(1),
+        flash_bytes: flash_kib * 1024,
         clock,
         tariff,
         limits: limits(&raw.limits)?,
