@@ -9,7 +9,7 @@ use crate::process::{self, Workspace};
 const REPORT: &str = "report.html";
 
 /// How the demo is run.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub struct Options {
     /// Where the bills, the ledger and the report go [default: `demo` in the build folder].
     #[arg(long, value_name = "DIR")]

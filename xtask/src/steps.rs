@@ -5,7 +5,7 @@
 
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
-use crate::{gate, hygiene, layout, machine};
+use crate::{demo, gate, hygiene, layout, machine};
 
 /// Every step.
 pub const STEPS: &[Step] = &[
@@ -58,6 +58,23 @@ pub const STEPS: &[Step] = &[
                     .cargo("test")
                     .args(["--workspace", "--no-fail-fast"]),
             )
+        },
+    },
+    Step {
+        name: "replay",
+        shows: "thirteen months without and with 200 power cuts, every bill computed again",
+        run: |workspace| {
+            let mut cargo = workspace.cargo("test");
+            cargo.args(["--release", "--package", "virtual-pile", "--test", "replay"]);
+            process::run(cargo.args(["--", "--include-ignored"]))
+        },
+    },
+    Step {
+        name: "demo",
+        shows: "the demo runs from the command line to its report",
+        run: |workspace| match demo::run(workspace, demo::Options::default()) {
+            Ok(()) => Outcome::Ok,
+            Err(reason) => Outcome::Failed(reason),
         },
     },
     Step {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use billing_core::tariff::Tariff;
+use pile_units::UtcOffset;
 
 use crate::bills;
 use crate::cli;
@@ -112,8 +113,11 @@ where
     E: FnOnce(&Job, &mut Progress) -> Result<Ran, String>,
 {
     let target = Target::at(&options.out)?;
-    let tariff = read_tariff(&options.tariff)?;
-    let utc_offset = options.utc_offset.unwrap_or(tariff.utc_offset());
+    let mut tariff = read_tariff(&options.tariff)?;
+    if let Some(utc_offset) = options.utc_offset {
+        tariff = moved(&tariff, utc_offset)?;
+    }
+    let utc_offset = tariff.utc_offset();
     let sessions = input::read(&options.sessions, options.ports, utc_offset)?;
     let source = options
         .sessions
@@ -160,6 +164,19 @@ where
         power_cuts: options.power_cuts,
     };
     finish(&job, &target, engine)
+}
+
+/// The tariff in another zone: a pile has one local time, that of its bands and of the file.
+fn moved(tariff: &Tariff, utc_offset: UtcOffset) -> Result<Tariff, Failure> {
+    let (bands, slots) = (tariff.bands(), *tariff.slots());
+    Tariff::new(
+        tariff.currency(),
+        utc_offset,
+        bands,
+        slots,
+        tariff.unknown_time_band(),
+    )
+    .map_err(|error| Failure::Broken(error.to_string()))
 }
 
 fn read_tariff(path: &Path) -> Result<Tariff, Refusal> {

@@ -62,7 +62,8 @@ pub struct Replay {
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub power_cuts: u32,
-    /// The zone of the file's local times, such as +01:00 [default: the tariff's].
+    /// The zone of the file's local times and of the tariff's bands, such as +01:00 [default: the
+    /// tariff's].
     #[arg(long, value_name = "+HH:MM", value_parser = offset, allow_hyphen_values = true)]
     pub utc_offset: Option<UtcOffset>,
 }

@@ -1,0 +1,248 @@
+//! The replay contract, held from outside: the files are read back as anyone would read them and
+//! every bill is computed again, with integers and nothing of the pile's own code.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop where it stands"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+type Table = Vec<BTreeMap<String, String>>;
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data");
+
+fn replay(file: &str, out: &Path, more: &[&str]) {
+    let status = Command::new(env!("CARGO_BIN_EXE_virtual-pile"))
+        .arg("replay")
+        .arg(format!("{DATA}/{file}"))
+        .args(["--tariff", &format!("{DATA}/tariff.toml")])
+        .arg("--out")
+        .arg(out)
+        .args(more)
+        .status();
+    assert!(status.unwrap().success(), "replay {file} {more:?}");
+}
+
+fn table(path: &Path) -> Table {
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
+}
+
+fn number(row: &BTreeMap<String, String>, column: &str) -> u128 {
+    row[column].parse().unwrap()
+}
+
+/// A decimal with up to six places, in millionths.
+fn millionths(text: &str) -> u128 {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    assert!(fraction.len() <= 6, "{text}");
+    format!("{whole}{fraction:0<6}").parse().unwrap()
+}
+
+/// Holds everything that must be true of a replay's files; returns the summary.
+fn audit(file: &str, out: &Path) -> serde_json::Value {
+    let rows = table(Path::new(&format!("{DATA}/{file}")));
+    let sessions = table(&out.join("sessions.csv"));
+    let segments = table(&out.join("segments.csv"));
+    let accounts = table(&out.join("accounts.csv"));
+    let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    let cuts = summary["power_cuts"].as_u64().unwrap();
+    assert!(
+        cuts > 0 || sessions.len() == rows.len(),
+        "every row has its session"
+    );
+    let mut of_session: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for segment in &segments {
+        of_session
+            .entry(&segment["session"])
+            .or_default()
+            .push(segment);
+    }
+    let mut of_account: BTreeMap<&str, [u128; 4]> = BTreeMap::new();
+    for session in &sessions {
+        let (billed, delivered) = (
+            number(session, "energy_mwh"),
+            number(session, "delivered_mwh"),
+        );
+        assert!(billed <= delivered, "I3: {session:?}");
+        let most = if session["stop_reason"] == "power_lost" {
+            1000
+        } else {
+            400
+        };
+        assert!(delivered - billed <= most, "{session:?}");
+        let lines = &of_session[session["session"].as_str()];
+        let sum = |what: &dyn Fn(&BTreeMap<String, String>) -> u128| -> u128 {
+            lines.iter().map(|line| what(line)).sum()
+        };
+        assert_eq!(sum(&|line| number(line, "energy_mwh")), billed);
+        // mWh x micro-units a kWh are 10^-12 units of the currency.
+        let exact = |price: &'static str| {
+            sum(&|line| number(line, "energy_mwh") * millionths(&line[price]))
+        };
+        let (energy, service) = (exact("energy_price"), exact("service_price"));
+        assert_eq!(
+            sum(&|line| number(line, "energy_fee_micro")),
+            energy / 1_000_000,
+            "I10"
+        );
+        assert_eq!(
+            sum(&|line| number(line, "service_fee_micro")),
+            service / 1_000_000,
+            "I10"
+        );
+        let fees = [
+            &session["energy_fee"],
+            &session["service_fee"],
+            &session["total"],
+        ];
+        let [energy_fee, service_fee, total] = fees.map(|fee| millionths(fee));
+        assert_eq!(energy_fee + service_fee, total, "I10");
+        // Rounded down, once, to 0.01.
+        assert_eq!(total, (energy + service) / 10_000_000_000 * 10_000, "I10");
+        for line in lines {
+            // Bands of the file's tariff: day from 08:00 to 22:00 local time.
+            let hour: u32 = line["from"][11..13].parse().unwrap();
+            let band = if (8..22).contains(&hour) {
+                "day"
+            } else {
+                "night"
+            };
+            assert_eq!(line["band"], band, "I9: {line:?}");
+        }
+        let sums = of_account.entry(&session["account"]).or_default();
+        for (sum, more) in sums.iter_mut().zip([1, billed, energy_fee, service_fee]) {
+            *sum += more;
+        }
+    }
+    for account in &accounts {
+        let [count, energy, energy_fee, service_fee] = of_account
+            .get(account["account"].as_str())
+            .copied()
+            .unwrap_or_default();
+        assert_eq!(number(account, "sessions"), count);
+        assert_eq!(number(account, "energy_mwh"), energy);
+        assert_eq!(millionths(&account["energy_fee"]), energy_fee);
+        assert_eq!(millionths(&account["service_fee"]), service_fee);
+        assert_eq!(millionths(&account["total"]), energy_fee + service_fee);
+    }
+    let energy = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(
+        energy("billed_mwh") + energy("unattributed_mwh") + energy("lost_mwh"),
+        energy("delivered_mwh"),
+        "I2"
+    );
+    let billed: u128 = of_account.values().map(|sums| sums[1]).sum();
+    assert_eq!(billed, u128::from(energy("billed_mwh")));
+    assert!(energy("max_lost_mwh_per_port_per_cut") <= 1000, "I3");
+    receipts(out, sessions.len());
+    summary
+}
+
+/// Every session has its receipt, every one verifies, and the pages follow each other.
+fn receipts(out: &Path, sessions: usize) {
+    use billing_core::receipt::{PublicKey, verify};
+    let pem = std::fs::read_to_string(out.join("public-key.pem")).unwrap();
+    let key = PublicKey::from_pem(&pem).unwrap();
+    let records = std::fs::read_to_string(out.join("receipts.ocmf")).unwrap();
+    assert!(records.lines().count() >= sessions);
+    for (page, record) in (1..).zip(records.lines()) {
+        let view = verify(record, &key).unwrap();
+        assert_eq!(view.get("PG"), Some(format!("\"T{page}\"").as_str()));
+    }
+}
+
+/// The same bytes, but for how long the run took.
+fn assert_same(a: &Path, b: &Path) {
+    for entry in std::fs::read_dir(a).unwrap() {
+        let name = entry.unwrap().file_name();
+        let read = |dir: &Path| {
+            let bytes = std::fs::read(dir.join(&name)).unwrap();
+            if name != "summary.json" {
+                return bytes;
+            }
+            let text = String::from_utf8(bytes).unwrap();
+            let lines = text.lines().filter(|line| !line.contains("wall_seconds"));
+            lines.collect::<String>().into_bytes()
+        };
+        assert!(read(a) == read(b), "{} differs", name.display());
+    }
+}
+
+#[test]
+fn the_smaller_building_with_power_cuts_pays_for_what_it_got_twice_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "residential-sessions-sr2.csv";
+    let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+    let options = ["--power-cuts", "60", "--seed", "7"];
+    replay(file, &a, &options);
+    replay(file, &b, &options);
+    assert_same(&a, &b);
+    let summary = audit(file, &a);
+    assert_eq!(summary["power_cuts"], 60);
+}
+
+#[test]
+#[ignore = "13 months: minutes in a debug build; `cargo xtask test` runs it in release"]
+fn thirteen_months_without_cuts_are_billed_to_two_counter_steps() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "residential-sessions-bl2.csv";
+    let out = dir.path().join("out");
+    replay(file, &out, &[]);
+    let summary = audit(file, &out);
+    assert_eq!(summary["sessions"], 2237);
+    assert_eq!(
+        summary["delivered_mwh"], 1_351_240_000u64,
+        "what the file says"
+    );
+    // Three times one tenant charges on two ports at once, and is billed for both.
+    let sessions = table(&out.join("sessions.csv"));
+    let twice = sessions.iter().enumerate().filter(|(place, a)| {
+        sessions[place + 1..].iter().any(|b| {
+            a["account"] == b["account"] && a["started"] < b["ended"] && b["started"] < a["ended"]
+        })
+    });
+    for (_, session) in twice.clone() {
+        assert!(number(session, "energy_mwh") > 0);
+    }
+    assert!(twice.count() >= 1);
+}
+
+#[test]
+#[ignore = "13 months: minutes in a debug build; `cargo xtask test` runs it in release"]
+fn two_hundred_cuts_lose_at_most_a_watt_hour_each_and_add_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "residential-sessions-bl2.csv";
+    let out = dir.path().join("out");
+    replay(file, &out, &["--power-cuts", "200"]);
+    let summary = audit(file, &out);
+    assert_eq!(summary["power_cuts"], 200);
+    assert_eq!(summary["sessions"], 2237);
+}
+
+#[test]
+fn bad_input_is_refused_by_line_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, sessions) = (dir.path().join("out"), dir.path().join("sessions.csv"));
+    std::fs::write(
+        &sessions,
+        "session,account,plug_in,plug_out,energy_wh\n1,anna,2019-01-02T19:59:00,soon,732\n",
+    )
+    .unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_virtual-pile"))
+        .arg("replay")
+        .arg(&sessions)
+        .args(["--tariff", &format!("{DATA}/tariff.toml")])
+        .arg("--out")
+        .arg(&out)
+        .output()
+        .unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(said.contains("sessions.csv:2:"), "{said}");
+    assert!(!out.exists());
+}
