@@ -127,6 +127,7 @@ fn fill_with_the_worst<const W: usize, const E: usize>(
 fn the_worst_sessions_end_with_their_bill_on_a_full_stm32g4() {
     let mut pile = Pile::on(Stm32g4::stm32g4(), 2);
     let sessions = fill_with_the_worst(&mut pile, dearest_tariff());
+    println!("STM32G4, 64 KiB: {sessions} of the worst sessions");
     assert!(sessions >= 3, "{sessions}");
     let mut pile = Pile::on(Stm32g4::stm32g4(), 3);
     let sessions = fill_with_the_worst(&mut pile, tariff(8));
@@ -137,6 +138,7 @@ fn the_worst_sessions_end_with_their_bill_on_a_full_stm32g4() {
 fn the_worst_sessions_end_with_their_bill_on_a_full_w25q80() {
     let mut pile = Pile::on(W25q80::w25q80(), 2);
     let sessions = fill_with_the_worst(&mut pile, dearest_tariff());
+    println!("W25Q80, 1 MiB: {sessions} of the worst sessions");
     assert!(sessions > 100, "{sessions}");
 }
 

@@ -548,6 +548,11 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
     refused(&ready(), &record, FoldError::Snapshot);
 }
 
+#[test]
+fn a_book_takes_less_than_26_kib() {
+    assert!(size_of::<Book>() < 26 * 1024, "{}", size_of::<Book>());
+}
+
 /// A linear congruential generator.
 fn dice(seed: u64) -> impl FnMut(u32) -> u32 {
     let mut state = seed;

@@ -57,6 +57,29 @@ fn most_segment() -> Segment {
     }
 }
 
+fn most_closed() -> ClosedSession {
+    // Electricity and service, each half of what a bill can hold.
+    let mut halves = SessionCost::default();
+    let energy = Energy::from_milliwatt_hours(u64::MAX / 2_000_000_000);
+    halves.close_segment(energy, dearest(), dearest());
+    ClosedSession {
+        session: SessionId::new(u32::MAX),
+        account: AccountId::new(u16::MAX),
+        credential: CredentialId::new(u16::MAX),
+        strength: Strength::MutualAes,
+        port: last_port(),
+        opened: AT,
+        closed: AT,
+        reason: StopReason::FuseBlown,
+        energy: Energy::MAX,
+        reading: Energy::MAX,
+        segments: u8::MAX,
+        currency: Currency::CNY,
+        bill: halves.total(Currency::CNY),
+        page: u32::MAX,
+    }
+}
+
 fn most_settlement() -> Settlement {
     Settlement {
         id: u32::MAX,
@@ -131,27 +154,7 @@ fn the_longest_kept_records_are_as_long_as_planned() {
     let next = BandIndex::new(7).unwrap();
     assert_eq!(len(&Record::SegmentClosed { segment, next }), size::SEGMENT);
     assert!(len(&Record::LastSegment { segment }) <= size::SEGMENT);
-    // Electricity and service, each half of what a bill can hold.
-    let mut halves = SessionCost::default();
-    let energy = Energy::from_milliwatt_hours(u64::MAX / 2_000_000_000);
-    halves.close_segment(energy, dearest(), dearest());
-    let closed = ClosedSession {
-        session: SessionId::new(u32::MAX),
-        account: AccountId::new(u16::MAX),
-        credential: CredentialId::new(u16::MAX),
-        strength: Strength::MutualAes,
-        port: last_port(),
-        opened: AT,
-        closed: AT,
-        reason: StopReason::FuseBlown,
-        energy: Energy::MAX,
-        reading: Energy::MAX,
-        segments: u8::MAX,
-        currency: Currency::CNY,
-        bill: halves.total(Currency::CNY),
-        page: u32::MAX,
-    };
-    assert_eq!(len(&Record::SessionClosed(closed)), size::CLOSED);
+    assert_eq!(len(&Record::SessionClosed(most_closed())), size::CLOSED);
     assert_eq!(len(&Record::Settled(most_settlement())), size::SETTLED);
     let paid = Record::Paid {
         settlement: u32::MAX,
@@ -266,20 +269,32 @@ fn a_reference_holds_24_bytes_and_no_more() {
 
 #[test]
 fn exactly_the_records_a_bill_rests_on_are_kept() {
-    let kept = |record: &Record| record.is_kept();
     let segment = most_segment();
     let next = BandIndex::FIRST;
-    assert!(kept(&Record::SegmentClosed { segment, next }));
-    assert!(kept(&Record::LastSegment { segment }));
-    assert!(kept(&Record::Settled(most_settlement())));
-    assert!(!kept(&Record::Revoked {
+    let paid = Record::Paid {
+        settlement: 1,
+        reference: "cash".parse().unwrap(),
+        at: AT,
+    };
+    let kept = [
+        Record::SegmentClosed { segment, next },
+        Record::LastSegment { segment },
+        Record::SessionClosed(most_closed()),
+        Record::Settled(most_settlement()),
+        paid,
+    ];
+    assert!(kept.iter().all(Record::is_kept));
+    let revoked = Record::Revoked {
         credential: CredentialId::new(1),
         why: Revocation::Lost,
-        at: AT
-    }));
-    assert!(!kept(&Record::Snapshot(
-        Piece::Session(most_open_session())
-    )));
+        at: AT,
+    };
+    let folded = [
+        revoked,
+        Record::ClockSet { from: AT, to: AT },
+        Record::Snapshot(Piece::Settlement(most_settlement())),
+    ];
+    assert!(!folded.iter().any(Record::is_kept));
 }
 
 proptest! {
