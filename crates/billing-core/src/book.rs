@@ -1,4 +1,5 @@
-//! What the pile knows: the [`Book`] is the fold of the ledger's [`Record`]s and nothing else.
+//! What the pile knows: the [`Book`] is the fold of the ledger's [`Record`](crate::record::Record)s
+//! and nothing else.
 //!
 //! # Terms
 //! - A **register** counts all energy that ever passed a port's meter. It never goes back.

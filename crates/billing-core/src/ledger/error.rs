@@ -3,7 +3,7 @@
 use crate::book::FoldError;
 use crate::journal::{AppendError, CarryError, FormatError, MountError};
 
-/// Error returned by [`Ledger::mount`] and [`Ledger::format`]: why the flash is not taken for a ledger.
+/// Error returned by [`Ledger::mount`](super::Ledger::mount) and [`Ledger::format`](super::Ledger::format): why the flash is not taken for a ledger.
 ///
 /// ```
 /// use billing_core::journal::{MountError, testing::RamFlash};
@@ -48,7 +48,7 @@ impl<E: core::fmt::Debug> core::fmt::Display for OpenError<E> {
 
 impl<E: core::fmt::Debug> core::error::Error for OpenError<E> {}
 
-/// Error returned by [`Ledger::append`] and [`Ledger::compact`].
+/// Error returned by [`Ledger::append`](super::Ledger::append) and [`Ledger::compact`](super::Ledger::compact).
 ///
 /// ```
 /// use billing_core::journal::AppendError;
