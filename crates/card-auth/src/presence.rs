@@ -80,6 +80,12 @@ impl Presence {
         matches!(self.state, State::Occupied { held: Some(_), .. })
     }
 
+    /// True from a look that found several cards, with none held before, until they are gone or one
+    /// of them counts.
+    pub const fn is_crowded(&self) -> bool {
+        matches!(self.state, State::Occupied { held: None, .. })
+    }
+
     /// Takes the next look. A look that failed is no look: leave it out.
     pub fn observe(&mut self, field: Field) -> Option<Edge> {
         let card = match field {

@@ -253,6 +253,23 @@ fn card_held_before_a_crowd_is_not_tapped_again_after_it() {
     assert_eq!(edges(2, looks), [presented(1)]);
 }
 
+#[test]
+fn several_cards_are_said_once_until_they_are_gone() {
+    let crowd = [Field::Many, Field::Empty, one(1), one(2), Field::Many];
+    let gone = vec![Field::Empty; 3];
+    let held = [one(1), Field::Many, one(1)];
+    let looks = [&crowd[..], &gone, &crowd, &gone, &held].concat();
+    let count = looks.len();
+    let mut watch = CardWatch::new(ScriptedReader::new(looks.into_iter().map(Ok)));
+    let events: Vec<_> = (0..count).filter_map(|_| block_on(watch.poll())).collect();
+    let expected = [
+        CardEvent::Several,
+        CardEvent::Several,
+        CardEvent::Presented(card(1)),
+    ];
+    assert_eq!(events, expected);
+}
+
 fn looks() -> impl Strategy<Value = Vec<Field>> {
     let look = prop_oneof![
         3 => Just(Field::Empty),

@@ -14,6 +14,8 @@ pub enum CardEvent {
     Presented(Card),
     /// The tapped card is gone.
     Removed,
+    /// Several cards came at once: nobody's tap. Said once, until they are gone.
+    Several,
     /// The reader stopped answering and is being reset. Said once.
     ReaderLost,
     /// It answers again. Said once.
@@ -79,9 +81,11 @@ impl<R: CardReader> CardWatch<R> {
         if self.watchdog.good() == Verdict::Back {
             return Some(CardEvent::ReaderBack);
         }
-        match self.presence.observe(field)? {
-            Edge::Presented(card) => Some(CardEvent::Presented(card)),
-            Edge::Removed => Some(CardEvent::Removed),
+        let crowded = self.presence.is_crowded();
+        match self.presence.observe(field) {
+            Some(Edge::Presented(card)) => Some(CardEvent::Presented(card)),
+            Some(Edge::Removed) => Some(CardEvent::Removed),
+            None => (self.presence.is_crowded() && !crowded).then_some(CardEvent::Several),
         }
     }
 

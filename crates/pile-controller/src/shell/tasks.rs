@@ -239,6 +239,7 @@ async fn cards_task<H: Hardware>(
                 let (alias, strength) = (key.alias(&card.uid), card.strength);
                 core.feed(Event::Card { alias, strength });
             }
+            Some(CardEvent::Several) => core.feed(Event::TwoCards),
             Some(CardEvent::ReaderLost) => core.feed(Event::Reader(false)),
             Some(CardEvent::ReaderBack) => core.feed(Event::Reader(true)),
             Some(CardEvent::Removed) | None => {}
