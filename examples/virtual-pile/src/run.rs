@@ -10,6 +10,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use billing_core::book::Book;
+use billing_core::record::Reference;
 use pile_controller::shell::Line;
 use pile_controller::{Command as Wish, Indicator, Outcome};
 use pile_sim::bl0942::Fault as MeterFault;
@@ -396,7 +397,7 @@ impl<'a> Player<'a> {
                 let last = settlements
                     .filter(|it| it.account == account)
                     .map(|it| it.id);
-                Wish::MarkPaid(last.max().unwrap_or(0), Default::default())
+                Wish::MarkPaid(last.max().unwrap_or(0), Reference::default())
             }
             Command::AllowUidOnly(allow) => Wish::AllowUidOnly(*allow),
             Command::SetLimits(limits) => Wish::SetLimits(*limits),
@@ -415,7 +416,7 @@ impl<'a> Player<'a> {
     fn account(&self, book: &Book, name: &str) -> Option<AccountId> {
         match self.credential(book, name)?.role {
             Role::Charging(account) => Some(account),
-            _ => None,
+            Role::Privilege => None,
         }
     }
 

@@ -83,48 +83,6 @@ impl Player<'_> {
                 power.to_string(),
                 self.world.power(*port).to_string(),
             ),
-            Check::Sessions(whose, count) => (
-                format!("the number of sessions that ended, {}", name(whose)),
-                count.to_string(),
-                self.of(whose, ledger).closed.len().to_string(),
-            ),
-            Check::Open(whose, count) => (
-                format!("the number of open sessions, {}", name(whose)),
-                count.to_string(),
-                self.of(whose, ledger).open.len().to_string(),
-            ),
-            Check::StopReason(whose, reason) => {
-                let found = self.of(whose, ledger).closed.last().map(|it| it.reason);
-                (
-                    format!("the reason of the last end, {}", name(whose)),
-                    reason.name().to_owned(),
-                    found.map_or("none", |it| it.name()).to_owned(),
-                )
-            }
-            Check::Energy(whose, least, most) => {
-                let found = self.of(whose, ledger).energy();
-                let expected = if (*least..=*most).contains(&found) {
-                    found.to_string()
-                } else {
-                    format!("{least} to {most}")
-                };
-                (
-                    format!("the energy, {}", name(whose)),
-                    expected,
-                    found.to_string(),
-                )
-            }
-            Check::Total(whose, total) => {
-                let closed = self.of(whose, ledger).closed;
-                let found = closed
-                    .iter()
-                    .fold(Money::ZERO, |sum, it| sum.saturating_add(it.bill.total));
-                (
-                    format!("the bills, {}", name(whose)),
-                    amount(*total),
-                    amount(found),
-                )
-            }
             Check::Unpaid(card, unpaid) => {
                 let account = self.account(book, card);
                 let settlements = book.settlements().iter();
@@ -151,6 +109,14 @@ impl Player<'_> {
                 let found = self.command.and_then(|(_, outcome)| outcome);
                 let found = found.map_or("nothing", words::outcome).to_owned();
                 ("the answer".to_owned(), answer.clone(), found)
+            }
+            Check::Sessions(whose, _)
+            | Check::Open(whose, _)
+            | Check::StopReason(whose, _)
+            | Check::Energy(whose, ..)
+            | Check::Total(whose, _) => {
+                let (what, expected, found) = of_sessions(check, &self.of(whose, ledger), book);
+                (format!("{what}, {}", name(whose)), expected, found)
             }
             Check::Conserved => {
                 let balance = book.balance();
@@ -244,6 +210,47 @@ impl Player<'_> {
                 self.say(self.world.now(), "check", &format!("NOT MET {told}"));
             }
         }
+    }
+}
+
+/// What is expected of sessions: (what, expected, found).
+fn of_sessions(check: &Check, of: &Of<'_>, book: &Book) -> (&'static str, String, String) {
+    match check {
+        Check::Sessions(_, count) => (
+            "the number of sessions that ended",
+            count.to_string(),
+            of.closed.len().to_string(),
+        ),
+        Check::Open(_, count) => (
+            "the number of open sessions",
+            count.to_string(),
+            of.open.len().to_string(),
+        ),
+        Check::StopReason(_, reason) => (
+            "the reason of the last end",
+            reason.name().to_owned(),
+            of.closed
+                .last()
+                .map_or("none", |it| it.reason.name())
+                .to_owned(),
+        ),
+        Check::Energy(_, least, most) => {
+            let found = of.energy();
+            let expected = if (*least..=*most).contains(&found) {
+                found.to_string()
+            } else {
+                format!("{least} to {most}")
+            };
+            ("the energy", expected, found.to_string())
+        }
+        Check::Total(_, total) => {
+            let sum = |sum: Money, it: &&ClosedSession| sum.saturating_add(it.bill.total);
+            let found = of.closed.iter().fold(Money::ZERO, sum);
+            let amount = |money| book.currency().amount(money).to_string();
+            ("the bills", amount(*total), amount(found))
+        }
+        // Not of sessions: `compare` never asks.
+        _ => ("nothing", String::new(), String::new()),
     }
 }
 
