@@ -23,6 +23,8 @@ use serde::{Deserialize, Serialize};
 mod apply;
 mod check;
 mod pieces;
+#[cfg(test)]
+mod properties;
 pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -200,7 +200,6 @@ impl<F: NorFlash> Ledger<F> {
     ) -> Result<(), LedgerError<F::Error>> {
         let mut buffer = Record::buffer();
         let mut snapshot = self.journal.begin_snapshot().await?;
-        let mut kept = 0u32;
         let mut written = Ok(());
         for n in 0.. {
             let Some(piece) = piece(n) else { break };
@@ -215,13 +214,9 @@ impl<F: NorFlash> Ledger<F> {
             }
         }
         if written.is_ok() {
+            // What cannot be read is never thrown away.
             let mut filter = |entry: Entry<'_>| {
-                // What cannot be read is never thrown away.
-                let keep = Record::decode(entry.payload).is_none_or(|record| record.is_kept());
-                if keep {
-                    kept = kept.saturating_add(self.capacity.frame(entry.payload.len()));
-                }
-                keep
+                Record::decode(entry.payload).is_none_or(|record| record.is_kept())
             };
             written = snapshot
                 .carry(&mut filter)
@@ -235,7 +230,6 @@ impl<F: NorFlash> Ledger<F> {
             return Err(error);
         }
         snapshot.commit().await?;
-        self.kept = kept;
         Ok(())
     }
 

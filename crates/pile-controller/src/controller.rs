@@ -188,7 +188,8 @@ impl Controller {
 
     /// How often a port's meter is to be read now.
     pub fn pace(&self, port: PortId, now: Instant) -> Duration {
-        self.at(port).pace(now)
+        let limit = self.book.limits().port_power();
+        self.at(port).pace(now, limit)
     }
 
     /// The oldest record that is not durable: what `Action::Persist` asks to write.

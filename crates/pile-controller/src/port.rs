@@ -31,6 +31,10 @@ const WELD_CHECK_AFTER: Duration = Duration::from_seconds(3);
 const WELD_HITS: u8 = 2;
 /// The pace of a port's readings while power can flow.
 pub(crate) const FAST: Duration = Duration::from_seconds(1);
+/// Up to this limit a port draws less between two readings than may be unrecorded; above it is
+/// read twice as often (I3).
+const FAST_UP_TO: Power = Power::from_watts(1000);
+const FASTER: Duration = Duration::from_millis(500);
 /// The pace of an idle port's readings.
 const SLOW: Duration = Duration::from_seconds(60);
 /// A reading is as good as one made now for this long.
@@ -273,12 +277,16 @@ impl Port {
     }
 
     /// How often the meter is to be read.
-    pub fn pace(&self, now: Instant) -> Duration {
+    pub fn pace(&self, now: Instant, limit: Power) -> Duration {
         let quiet = matches!(self.phase, Phase::Free)
             && self.weld_hits == 0
             && (self.silent == 0 || self.silent >= SILENT_LIMIT)
             && now.since(self.opened) >= FAST_AFTER_OPENING;
-        if quiet { SLOW } else { FAST }
+        match quiet {
+            true => SLOW,
+            false if limit > FAST_UP_TO => FASTER,
+            false => FAST,
+        }
     }
 
     /// Everything the session drew.

@@ -2,12 +2,13 @@
 
 extern crate std;
 
+use super::capacity::Capacity;
 use super::{Ledger, LedgerError, OpenError};
 use crate::book::testing::{closing, enrolled, next_record, opened, tariff_set};
 use crate::book::{Book, FoldError};
 use crate::journal::testing::RamFlash;
 use crate::journal::{AppendError, Identity, Journal, MountError};
-use crate::record::{Piece, Record, Revocation};
+use crate::record::{Piece, Record, Revocation, size};
 use embassy_futures::block_on;
 use pile_units::{CredentialId, Energy, PortId, WallTime};
 use proptest::prelude::*;
@@ -214,6 +215,33 @@ fn a_session_takes_one_of_the_headroom_and_gives_back_what_it_did_not_need() {
     }
     let after = ledger.headroom(&book).sessions;
     assert!((first - 3..first).contains(&after), "{after} of {first}");
+}
+
+#[test]
+fn a_fact_is_counted_with_the_segment_that_it_closes_in_every_open_session() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(7);
+    let at = WallTime::default();
+    let commissioned = next_record(&book, 1, &mut dice);
+    write(&mut ledger, &mut book, &commissioned);
+    let tariff = tariff_set(&book, at, &mut |_| 0).unwrap();
+    write(&mut ledger, &mut book, &tariff);
+    let tenant = enrolled(&book, at, true).unwrap();
+    write(&mut ledger, &mut book, &tenant);
+    let capacity = Capacity::of::<Flash>(ledger.room().pages);
+    let mut rooms = Vec::new();
+    for port in PortId::first(6) {
+        let open = opened(&book, port, at, &mut dice).unwrap();
+        write(&mut ledger, &mut book, &open);
+        rooms.push(ledger.headroom(&book).facts);
+    }
+    let six = 6 * capacity.frame(size::SEGMENT);
+    let half = u32::try_from(ledger.release().bytes.len()).unwrap() / 2;
+    assert!(rooms[5] > 0 && rooms[5] * six < half, "{rooms:?}");
+    assert!(
+        rooms.is_sorted_by(|before, after| before > after),
+        "{rooms:?}"
+    );
 }
 
 #[test]

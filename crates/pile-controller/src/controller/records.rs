@@ -37,6 +37,12 @@ impl Controller {
             self.fail(now, out);
             return;
         }
+        // The shell counted before the book grew by this record.
+        if matches!(record, Record::SessionOpened { .. }) {
+            self.headroom.sessions = self.headroom.sessions.saturating_sub(1);
+        } else if record.is_kept() {
+            self.headroom.facts = self.headroom.facts.saturating_sub(1);
+        }
         match &record {
             Record::SessionOpened { port, .. } => self.opened(now, *port),
             Record::SegmentClosed { segment, .. } => {
@@ -127,6 +133,13 @@ impl Controller {
 
     /// Records everything measured and not recorded, of all ports at once.
     pub(super) fn progress(&mut self, now: Instant, out: &mut Actions) {
+        // Its time counts from the record before it, which must not be a clock about to be set.
+        if self
+            .outbox
+            .any(|record| matches!(record, Record::ClockSet { .. }))
+        {
+            return;
+        }
         let mut advances = Advances::default();
         for (port, place) in self.in_use() {
             let open = !matches!(

@@ -22,7 +22,7 @@ use crate::flash::{CutPlan, OnCut};
 use crate::mfrc522::VirtualMfrc522;
 use billing_core::book::Book;
 use billing_core::journal::Identity;
-use billing_core::ledger::{Ledger, OpenError};
+use billing_core::ledger::Ledger;
 use billing_core::record::Record;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::{AliasKey, Uid};
@@ -195,7 +195,7 @@ impl World {
         };
         self.refused = None;
         self.shell = Some(Box::pin(async {
-            match shell::run(hardware).await {
+            match Box::pin(shell::run(hardware)).await {
                 Ok(never) => match never {},
                 Err(error) => error.to_string(),
             }
@@ -429,11 +429,8 @@ impl World {
     pub fn read_ledger(&self) -> Result<(Book, Vec<(u64, Record)>), String> {
         let copy = PileFlash::from_image(&self.flash.image(), crate::flash::Words::ClearBits);
         let reading = async {
-            let (mut ledger, book) = match Ledger::mount(copy).await {
-                Ok(opened) => opened,
-                Err(error @ OpenError::Mount(_)) => return Err(error.to_string()),
-                Err(error) => return Err(error.to_string()),
-            };
+            let mounted = Box::pin(Ledger::mount(copy)).await;
+            let (mut ledger, book) = mounted.map_err(|error| error.to_string())?;
             let mut records = Vec::new();
             let read = ledger
                 .visit(|seq, record| records.push((seq, record)))

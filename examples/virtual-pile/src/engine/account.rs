@@ -7,7 +7,9 @@ use crate::output::{AccountRow, SegmentRow, SessionRow, Summary};
 use crate::report::PowerCut;
 use crate::report::load::LoadSeries;
 use billing_core::book::Book;
-use billing_core::receipt::{Doubt, Reading, ReceiptData, ReceiptHash, SoftwareKey, write_receipt};
+use billing_core::receipt::{
+    Doubt, MAX_TARIFF_TEXT, Reading, ReceiptData, ReceiptHash, SoftwareKey, write_receipt,
+};
 use billing_core::record::{ClosedSession, Record, Segment, StopReason};
 use pile_sim::world::Delivery;
 use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
@@ -78,33 +80,9 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
                 *sum = sum.saturating_add(lost);
             }
         }
-        sessions.push(SessionRow {
-            session: row.session,
-            account: row.account.clone(),
-            port: closed.port,
-            started: closed.opened.unix,
-            ended: closed.closed.unix,
-            stop_reason: closed.reason.name().to_owned(),
-            energy: closed.energy,
-            energy_fee: closed.bill.energy_fee,
-            service_fee: closed.bill.service_fee,
-            total: closed.bill.total,
-            delivered,
-        });
-        for segment in kept.segments.get(&closed.session).into_iter().flatten() {
-            segments.push(SegmentRow {
-                session: row.session,
-                segment: u32::from(segment.index) + 1,
-                from: segment.from.unix,
-                to: segment.to.unix,
-                band: segment.band.to_string(),
-                energy: segment.energy,
-                energy_price: segment.energy_price,
-                service_price: segment.service_price,
-                energy_fee: segment.energy_micro,
-                service_fee: segment.service_micro,
-            });
-        }
+        sessions.push(session_row(row, closed, delivered));
+        let lines = kept.segments.get(&closed.session).into_iter().flatten();
+        segments.extend(lines.map(|segment| segment_row(row, segment)));
     }
     if let Some((closed, _)) = kept
         .closed
@@ -118,7 +96,7 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
         ));
     }
     let (receipts, public_key_pem) = receipts(engine, &kept)?;
-    let summary = summary(engine, &kept, sessions.len(), most_lost);
+    let summary = summary(engine, &kept, sessions.len(), most_lost)?;
     let charging = |cut: &Cut| PowerCut {
         at: wall(engine, cut.at),
         charging: cut.charging,
@@ -136,6 +114,37 @@ pub(super) fn settle(engine: &Engine<'_>) -> Result<Ran, String> {
         load: load(engine),
         cuts: engine.cuts.iter().map(charging).collect(),
     })
+}
+
+fn session_row(row: &Row, closed: &ClosedSession, delivered: Energy) -> SessionRow {
+    SessionRow {
+        session: row.session,
+        account: row.account.clone(),
+        port: closed.port,
+        started: closed.opened.unix,
+        ended: closed.closed.unix,
+        stop_reason: closed.reason.name().to_owned(),
+        energy: closed.energy,
+        energy_fee: closed.bill.energy_fee,
+        service_fee: closed.bill.service_fee,
+        total: closed.bill.total,
+        delivered,
+    }
+}
+
+fn segment_row(row: &Row, segment: &Segment) -> SegmentRow {
+    SegmentRow {
+        session: row.session,
+        segment: u32::from(segment.index) + 1,
+        from: segment.from.unix,
+        to: segment.to.unix,
+        band: segment.band.to_string(),
+        energy: segment.energy,
+        energy_price: segment.energy_price,
+        service_price: segment.service_price,
+        energy_fee: segment.energy_micro,
+        service_fee: segment.service_micro,
+    }
 }
 
 fn read(engine: &Engine<'_>) -> Result<Kept, String> {
@@ -214,24 +223,32 @@ fn accounts(book: &Book, names: &BTreeMap<AccountId, &str>) -> Vec<AccountRow> {
     rows
 }
 
-fn summary(engine: &Engine<'_>, kept: &Kept, sessions: usize, most_lost: Energy) -> Summary {
+fn summary(
+    engine: &Engine<'_>,
+    kept: &Kept,
+    sessions: usize,
+    most_lost: Energy,
+) -> Result<Summary, String> {
     let balance = kept.book.balance();
     let delivered = engine.world.delivered_microjoules() / MICROJOULES_PER_MWH;
     let delivered = Energy::from_milliwatt_hours(delivered);
     let flash = engine.world.flash().statistics();
-    Summary {
+    let lost = delivered
+        .checked_sub(balance.accounted())
+        .ok_or("more was metered than delivered (I3)")?;
+    Ok(Summary {
         sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
         delivered,
         billed: balance.accounts,
         unattributed: balance.unattributed,
-        lost: delivered.saturating_sub(balance.accounted()),
+        lost,
         max_lost_per_port_per_cut: most_lost,
         power_cuts: u32::try_from(engine.cuts.len()).unwrap_or(u32::MAX),
         flash_bytes_programmed: flash.bytes_programmed,
         max_page_erases: flash.max_page_erases(),
         simulated_seconds: engine.world.now() / 1000,
         wall_seconds: 0,
-    }
+    })
 }
 
 /// Spreads the changes of the load over the series' buckets, a minute at a time.
@@ -321,6 +338,13 @@ fn tariff_text(closed: &ClosedSession, kept: &Kept) -> String {
         closed.currency,
         bands.join(", ")
     );
-    text.truncate(250);
+    if text.len() > MAX_TARIFF_TEXT {
+        // A price cut short would be a wrong price.
+        text = format!(
+            "{} bands, see the segments of session {}",
+            bands.len(),
+            closed.session
+        );
+    }
     text
 }
