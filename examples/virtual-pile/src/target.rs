@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 ///
 /// ```no_run
 /// use virtual_pile::target::Target;
-/// # fn replay() -> virtual_pile::output::Outputs { unimplemented!() }
+/// # fn replay() -> virtual_pile::output::Outputs { panic!("made by the engine") }
 /// let target = Target::at("out".as_ref())?;
 /// target.write(&replay())?;
 /// # Ok::<(), virtual_pile::refusal::Refusal>(())
