@@ -31,10 +31,11 @@ use crate::journal::{
     AppendError, Appended, Chain, Head, Identity, Journal, Kind, MAX_PAYLOAD, RawFrame,
     ReclaimError, Room, ScanError,
 };
-use crate::record::Record;
+use crate::record::{Piece, Record};
 use capacity::Capacity;
 use embedded_storage_async::nor_flash::NorFlash;
 use fold::Fold;
+use pile_units::{Credential, Role};
 
 /// What can still be written without losing the place for a compaction.
 ///
@@ -138,6 +139,34 @@ impl<F: NorFlash> Ledger<F> {
             .await
             .map_err(OpenError::Format)?;
         Ok((Self::new(journal, 0), Book::new()))
+    }
+
+    /// The privilege card that a refused flash last knew, by whatever verifies of it: who may have
+    /// it formatted. `None` where nothing is left that says so.
+    ///
+    /// # Errors
+    /// The flash's own.
+    pub async fn salvage_privilege(flash: &mut F) -> Result<Option<Credential>, F::Error> {
+        let mut newest: Option<(u64, Credential)> = None;
+        Journal::<F>::salvage(flash, &mut |_, entry| {
+            let card = match Record::decode(entry.payload) {
+                Some(
+                    Record::Commissioned {
+                        privilege: card, ..
+                    }
+                    | Record::Enrolled {
+                        credential: card, ..
+                    }
+                    | Record::Snapshot(Piece::Credential(card)),
+                ) if card.role == Role::Privilege => card,
+                _ => return,
+            };
+            if newest.is_none_or(|(seq, _)| seq <= entry.seq) {
+                newest = Some((entry.seq, card));
+            }
+        })
+        .await?;
+        Ok(newest.map(|(_, card)| card).filter(|card| !card.revoked))
     }
 
     fn new(journal: Journal<F>, kept: u32) -> Self {

@@ -390,9 +390,14 @@ impl Step {
         })
     }
 
+    /// The entry in it.
+    pub fn found<'w>(&self, window: &'w Window) -> Option<Entry<'w>> {
+        self.raw(window)?.entry()
+    }
+
     /// The entry in it, unless the log has it already.
     pub fn entry<'w>(&self, window: &'w Window) -> Option<Entry<'w>> {
-        self.raw(window).filter(|_| !self.is_copy)?.entry()
+        self.found(window).filter(|_| !self.is_copy)
     }
 }
 

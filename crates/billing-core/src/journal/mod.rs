@@ -11,6 +11,7 @@ mod layout;
 mod mount;
 mod reclaim;
 mod repair;
+mod salvage;
 pub mod testing;
 #[cfg(test)]
 mod tests;

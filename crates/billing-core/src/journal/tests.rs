@@ -346,7 +346,10 @@ fn an_export_follows_the_chain_from_its_origin_to_the_head() {
             assert_eq!(seq, chain.seq);
             chain = chain.after(kind, &payload);
         }
-        assert_eq!((chain.seq, chain.head), (journal.next_seq(), journal.head()));
+        assert_eq!(
+            (chain.seq, chain.head),
+            (journal.next_seq(), journal.head())
+        );
     });
 }
 

@@ -38,10 +38,10 @@ const END: usize = 4;
 /// The longest session, hours: the cap of `pile_units::Limits`.
 const LONGEST_SESSION: usize = 12;
 /// The longest piece or kept record but for the tariff.
-const LONGEST: usize = size::SESSION;
+const LONGEST: usize = size::PILE;
 
 const _: () = assert!(
-    LONGEST >= size::PILE
+    LONGEST >= size::SESSION
         && LONGEST >= size::ACCOUNT
         && LONGEST >= size::CLOSED + NUMBER
         && LONGEST >= size::SEGMENT + NUMBER
@@ -133,7 +133,7 @@ impl Capacity {
     /// The most that one record adds to a snapshot: a tariff, a session's piece, a card and its
     /// account, a settlement and its piece.
     fn growth(&self) -> u32 {
-        (2 * self.frame(LONGEST)).max(self.frame(size::TARIFF))
+        (2 * self.frame(LONGEST)).max(self.frame(size::PLANNED))
     }
 
     /// The fewest bytes of a page that frames fill: none crosses into the next.
@@ -146,7 +146,7 @@ impl Capacity {
     /// What a snapshot takes beside its pieces: its end, and the gaps before the tariffs' long
     /// frames.
     fn extra(&self) -> u32 {
-        let gap = self.frame(size::TARIFF) - self.frame(LONGEST);
+        let gap = self.frame(size::PLANNED) - self.frame(LONGEST);
         self.frame(END) + TARIFFS * gap
     }
 
@@ -177,17 +177,18 @@ fn people(book: &Book) -> u32 {
     u32::try_from(book.accounts().len()).unwrap_or(u32::MAX)
 }
 
-/// Tariffs in a snapshot.
-const TARIFFS: u32 = 5;
+/// Tariffs in a snapshot: one a plan, and the planned one.
+const TARIFFS: u32 = pile_units::MAX_PLANS as u32 + 1;
 
 /// The most segments of a session: one more than the changes of band in its hours, and one more
 /// for a clock or a tariff that is set in its course.
 fn segments(book: &Book) -> u32 {
-    let changes = book.tariff().map_or(0, |(_, tariff)| {
+    let changes = book.tariffs().map(|(_, _, tariff)| {
         let slots = tariff.slots();
         let next = slots.iter().cycle().skip(1);
         slots.iter().zip(next).filter(|(a, b)| a != b).count()
     });
+    let changes = changes.max().unwrap_or(0);
     // Half hours of the longest session, its first and last cut short.
     let changes = changes.min(2 * LONGEST_SESSION + 1);
     u32::try_from(changes).unwrap_or(u32::MAX).saturating_add(2)
@@ -218,7 +219,7 @@ mod tests {
         let end = core::iter::once(END);
         for (n, payload) in payloads.iter().copied().chain(end).enumerate() {
             // The tariff is the one long piece, and comes second.
-            let payload = if n == 1 { size::TARIFF } else { payload };
+            let payload = if n == 1 { size::PLANNED } else { payload };
             let frame = journal.frame_bytes(payload);
             prop_assert_eq!(capacity.frame(payload), frame);
             if frame > left {
@@ -282,8 +283,14 @@ mod tests {
             let frame = |payload| capacity.frame(payload);
             let card = frame(size::CREDENTIAL) + frame(size::ACCOUNT);
             let settled = frame(size::SETTLED) + frame(size::SETTLEMENT);
-            let tariff = frame(size::TARIFF);
-            let others = [frame(size::SESSION), frame(size::CLOSED), card, settled, tariff];
+            let tariff = frame(size::PLANNED);
+            let others = [
+                frame(size::SESSION),
+                frame(size::CLOSED),
+                card,
+                settled,
+                tariff,
+            ];
             assert!(others.into_iter().all(|more| more <= capacity.growth()));
         }
     }
