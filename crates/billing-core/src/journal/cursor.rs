@@ -314,9 +314,10 @@ impl Cursor {
         corrupt(&self.layout, self.counter, self.chain.seq, kind)
     }
 
-    /// Fails if whole frames stand at the cursor or behind it in its page: then what stopped the
-    /// cursor was not a torn write at the end of the log. Two in a row are proof, or one with
-    /// nothing behind it; what a torn write leaves could be taken for one alone once in a while.
+    /// Fails unless what stopped the cursor looks like a torn write at the end of the log: no longer
+    /// than the frame that it began, and without whole frames in it. Two of them in a row are
+    /// proof, or one with nothing behind it; what a torn write leaves could be taken for one alone
+    /// once in a while.
     pub async fn refuse_more<F: NorFlash>(
         &self,
         flash: &mut F,
@@ -324,6 +325,15 @@ impl Cursor {
     ) -> Result<(), Fault<F::Error>> {
         let start = self.layout.start(self.counter);
         let limit = start + self.layout.page;
+        let bytes = window.at(flash, start + self.offset, limit, FRAME_MAX).await;
+        let bytes = bytes.map_err(Fault::Flash)?;
+        // A write that was cut leaves ones, so the length it read is the longest it can have been.
+        let length = bytes.first().map_or(MAX_PAYLOAD, |length| usize::from(*length));
+        let end = start + self.offset + self.layout.frame(length.min(MAX_PAYLOAD));
+        let blank = is_blank(flash, window, end.min(limit), limit).await;
+        if !blank.map_err(Fault::Flash)? {
+            return Err(self.damage(Damage::Frame));
+        }
         let mut address = start + self.offset;
         while address < limit {
             let mut at = address;
