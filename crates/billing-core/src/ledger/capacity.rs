@@ -31,10 +31,10 @@ const END: usize = 4;
 /// The longest session, hours: the cap of `pile_units::Limits`.
 const LONGEST_SESSION: usize = 12;
 /// The longest piece or kept record but for the tariff.
-const LONGEST: usize = size::SESSION;
+const LONGEST: usize = size::PILE;
 
 const _: () = assert!(
-    LONGEST >= size::PILE
+    LONGEST >= size::SESSION
         && LONGEST >= size::ACCOUNT
         && LONGEST >= size::CLOSED
         && LONGEST >= size::SEGMENT
@@ -126,7 +126,7 @@ impl Capacity {
     /// The most that one record adds to a snapshot: a session's piece, a card and its account, a
     /// settlement and its piece.
     fn growth(&self) -> u32 {
-        2 * self.frame(LONGEST)
+        (2 * self.frame(LONGEST)).max(self.frame(size::PLANNED))
     }
 
     /// The fewest bytes of a page that frames fill: none crosses into the next.
@@ -138,7 +138,7 @@ impl Capacity {
 
     /// What a snapshot takes beside its entries: its end, and the gap before the tariff's long frame.
     fn extra(&self) -> u32 {
-        self.frame(END) + self.frame(size::TARIFF) - self.frame(LONGEST)
+        self.frame(END) + 5 * (self.frame(size::PLANNED) - self.frame(LONGEST))
     }
 
     fn pages_of(&self, bytes: u32) -> u32 {
@@ -158,11 +158,12 @@ impl Capacity {
 /// The most segments of a session: one more than the changes of band in its hours, and one more
 /// for a clock or a tariff that is set in its course.
 fn segments(book: &Book) -> u32 {
-    let changes = book.tariff().map_or(0, |(_, tariff)| {
+    let changes = book.tariffs().map(|(_, _, tariff)| {
         let slots = tariff.slots();
         let next = slots.iter().cycle().skip(1);
         slots.iter().zip(next).filter(|(a, b)| a != b).count()
     });
+    let changes = changes.max().unwrap_or(0);
     // Half hours of the longest session, its first and last cut short.
     let changes = changes.min(2 * LONGEST_SESSION + 1);
     u32::try_from(changes).unwrap_or(u32::MAX).saturating_add(2)
