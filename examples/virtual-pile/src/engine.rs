@@ -12,7 +12,7 @@ use billing_core::record::{Record, StopReason};
 use pile_controller::{Command, Outcome};
 use pile_sim::cards::VirtualCard;
 use pile_sim::world::{Bike, Look, Setup, Stretch, World};
-use pile_units::{AccountId, ClockQuality, Limits, Power, UnixSeconds, WallTime};
+use pile_units::{AccountId, ClockQuality, Limits, PlanId, Power, UnixSeconds, WallTime};
 use script::{Happening, Script};
 use std::collections::HashMap;
 
@@ -92,7 +92,10 @@ impl<'a> Engine<'a> {
             quality: ClockQuality::Synchronised,
         };
         self.command(Command::SetClock(clock))?;
-        self.command(Command::SetTariff(self.job.tariff.clone()))?;
+        self.command(Command::SetTariff(
+            PlanId::STANDARD,
+            self.job.tariff.clone(),
+        ))?;
         // Every row was checked to stay below a port's limit; the pile's budget admits all ports.
         let ports = u32::try_from(self.job.ports).unwrap_or(u32::MAX);
         let budget = Power::from_watts(ports.saturating_mul(1000).clamp(500, 22_000));
