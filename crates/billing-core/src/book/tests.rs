@@ -3,6 +3,10 @@
 
 extern crate std;
 
+mod plans;
+mod retention;
+mod time;
+
 use super::testing::{closing, opened, segment};
 use super::{Book, FoldError, MAX_ACCOUNTS, MAX_CREDENTIALS, MAX_SETTLEMENTS};
 use crate::record::{Advance, Advances, Fault, Piece, Record, Revocation};
