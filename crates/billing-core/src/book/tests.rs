@@ -369,6 +369,9 @@ fn a_segment_must_be_the_open_one_at_its_price_and_its_fee() {
     wrong.session = SessionId::new(2);
     refused(wrong, FoldError::Session);
     let mut wrong = right;
+    wrong.account = AccountId::new(2);
+    refused(wrong, FoldError::Session);
+    let mut wrong = right;
     wrong.index = 1;
     refused(wrong, FoldError::Sum);
     let mut wrong = right;
