@@ -6,4 +6,5 @@ pub mod cards;
 pub mod flash;
 pub mod life;
 pub mod mfrc522;
+pub mod sweep;
 pub mod world;

@@ -13,11 +13,14 @@ use pile_units::{
     UnixSeconds, WallTime,
 };
 
+use super::Trouble;
 use super::moment::{Moment, Task};
 use super::store::Store;
 use super::wires::{MWH, Wire};
-use super::Trouble;
 use crate::flash::{Operation, Times, VirtualNor};
+
+/// The landlord's card.
+pub const LANDLORD: u8 = 0xff;
 
 /// How a desk is built.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,7 @@ pub struct Setup {
 ///
 /// ```
 /// use pile_sim::flash::{Part, Speed, Stm32g4};
-/// use pile_sim::life::{Desk, Setup};
+/// use pile_sim::life::{Desk, LANDLORD, Setup};
 /// use pile_units::{Duration, PortId};
 /// use pile_controller::Command;
 /// # use billing_core::tariff::{Band, Tariff};
@@ -47,9 +50,9 @@ pub struct Setup {
 /// let setup = Setup { ports: 2, times, moments: false, seed: 1 };
 /// let flash = Stm32g4::stm32g4();
 /// let mut desk = Desk::format(&flash, setup)?;
-/// desk.tap(Desk::LANDLORD)?; // claims the pile
+/// desk.tap(LANDLORD)?; // claims the pile
 /// desk.command(Command::SetTariff(tariff))?;
-/// desk.tap(Desk::LANDLORD)?;
+/// desk.tap(LANDLORD)?;
 /// desk.tap(1)?; // an account
 /// let port = PortId::from_number(2)?;
 /// desk.plug(port, 200);
@@ -104,9 +107,6 @@ impl Surroundings {
 }
 
 impl<const W: usize, const E: usize> Desk<W, E> {
-    /// The landlord's card.
-    pub const LANDLORD: u8 = 0xff;
-
     /// A blank pile on a flash that is made a ledger.
     ///
     /// # Errors
@@ -164,7 +164,8 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         } = around;
         let mut booted = [(0, 0); MAX_PORTS];
         let ports = PortId::first(MAX_PORTS);
-        for (place, ((wire, booted), port)) in wires.iter_mut().zip(&mut booted).zip(ports).enumerate()
+        for (place, ((wire, booted), port)) in
+            wires.iter_mut().zip(&mut booted).zip(ports).enumerate()
         {
             wire.power_up(setup.seed.wrapping_add(place as u64).wrapping_mul(71));
             *booted = (wire.flowed, book.register(port).milliwatt_hours());
@@ -335,7 +336,9 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         let due = |(port, wire): (PortId, &Wire)| {
             let pace = self.machine.pace(port, self.now).millis().max(1);
             let after = |last: Instant| (last.millis() / pace + 1).saturating_mul(pace);
-            let due = wire.read.map_or(self.now, |it| Instant::from_millis(after(it)));
+            let due = wire
+                .read
+                .map_or(self.now, |it| Instant::from_millis(after(it)));
             (due.max(self.now), port)
         };
         self.machine.ports().zip(&self.wires).map(due).min()

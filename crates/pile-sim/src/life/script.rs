@@ -6,7 +6,7 @@ use billing_core::tariff::{Band, BandIndex, SLOTS, Tariff};
 use pile_controller::{Command, Outcome};
 use pile_units::{AccountId, CredentialId, Currency, Duration, PortId, UtcOffset};
 
-use super::{Desk, Moment, Setup, Trouble};
+use super::{Desk, LANDLORD, Moment, Setup, Trouble};
 use crate::flash::{Cells, Part, Speed, VirtualNor, Words};
 
 const PORTS: usize = 4;
@@ -122,10 +122,10 @@ impl<const W: usize, const E: usize> House<W, E> {
     }
 
     fn move_in(&mut self) -> Result<(), Trouble> {
-        self.desk.tap(Desk::<W, E>::LANDLORD)?;
+        self.desk.tap(LANDLORD)?;
         self.done(Command::SetTariff(tariff("0.568")?))?;
         for card in self.cards.clone() {
-            self.desk.tap(Desk::<W, E>::LANDLORD)?;
+            self.desk.tap(LANDLORD)?;
             self.desk.tap(card)?;
         }
         Ok(())
@@ -234,8 +234,13 @@ fn tariff(energy: &str) -> Result<Tariff, Trouble> {
     };
     let bands = [band("day", energy)?, band("night", "0.288")?];
     let night = BandIndex::new(1).unwrap_or(BandIndex::FIRST);
-    let slots: [BandIndex; SLOTS] =
-        std::array::from_fn(|slot| if slot % 2 == 0 { night } else { BandIndex::FIRST });
+    let slots: [BandIndex; SLOTS] = std::array::from_fn(|slot| {
+        if slot % 2 == 0 {
+            night
+        } else {
+            BandIndex::FIRST
+        }
+    });
     let (currency, offset) = (Currency::CNY, UtcOffset::UTC);
     Tariff::new(currency, offset, &bands, slots, BandIndex::FIRST).map_err(|error| wrong(&error))
 }

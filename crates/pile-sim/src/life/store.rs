@@ -12,7 +12,7 @@ use crate::flash::VirtualNor;
 type Flash<const W: usize, const E: usize> = VirtualNor<W, E>;
 
 /// A ledger on a virtual flash.
-pub(super) struct Store<const W: usize, const E: usize> {
+pub(crate) struct Store<const W: usize, const E: usize> {
     ledger: Ledger<Flash<W, E>>,
 }
 
@@ -59,4 +59,9 @@ impl<const W: usize, const E: usize> Store<W, E> {
         block_on(read).map_err(|error| Trouble::Other(format!("visit: {error:?}")))?;
         Ok(records)
     }
+}
+
+/// True if the ledger may not drop this record.
+pub(crate) fn keeps(_book: &Book, _seq: u64, record: &Record) -> bool {
+    record.is_kept()
 }
