@@ -247,7 +247,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
     pub fn command(&mut self, command: Command) -> Result<Outcome, Trouble> {
         let id = self.next_command;
         self.next_command = id.wrapping_add(1);
-        let text = format!("{command:?}");
+        let name = std::mem::discriminant(&command);
         self.feed(Event::Command(id, command))?;
         for _ in 0..600 {
             if let Some(outcome) = self.answers.remove(&id) {
@@ -255,7 +255,9 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             }
             self.wait(Duration::from_millis(100))?;
         }
-        Err(Trouble::Other(format!("no answer to {text}")))
+        Err(Trouble::Other(format!(
+            "no answer to a command of {name:?}"
+        )))
     }
 
     /// Anything else that may happen.
@@ -286,7 +288,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
     pub fn wait(&mut self, span: Duration) -> Result<(), Trouble> {
         let end = self.now.after(span);
         loop {
-            let reading = self.next_reading();
+            let reading = self.machine.next_reading(self.now);
             let deadline = self.machine.deadline();
             let done = self.busy.as_ref().map(|(_, until)| *until);
             let dues = [reading.map(|(due, _)| due), deadline, done];
@@ -331,27 +333,9 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         }
     }
 
-    /// The next reading: readings fall on whole multiples of their pace, as in the shell.
-    fn next_reading(&self) -> Option<(Instant, PortId)> {
-        let due = |(port, wire): (PortId, &Wire)| {
-            let pace = self.machine.pace(port, self.now).millis().max(1);
-            let after = |last: Instant| (last.millis() / pace + 1).saturating_mul(pace);
-            let due = wire
-                .read
-                .map_or(self.now, |it| Instant::from_millis(after(it)));
-            (due.max(self.now), port)
-        };
-        self.machine.ports().zip(&self.wires).map(due).min()
-    }
-
     fn read(&mut self, port: PortId) -> Result<(), Trouble> {
-        let now = self.now;
-        let Some(wire) = self.wires.get_mut(port.index()) else {
-            return Ok(());
-        };
-        wire.read = Some(now);
-        let sample = wire.sample();
-        self.feed(Event::Sample(port, sample))
+        let sample = self.wires.get(port.index()).map(Wire::sample);
+        self.feed(sample.map_or(Event::Tick, |sample| Event::Sample(port, sample)))
     }
 
     fn flow(&mut self, to: Instant) {

@@ -9,7 +9,7 @@ mod desk;
 mod moment;
 mod script;
 pub(crate) mod store;
-mod wires;
+pub(crate) mod wires;
 
 pub use desk::{Desk, LANDLORD, Setup, Surroundings};
 pub use moment::{Moment, Task};

@@ -8,8 +8,8 @@ use billing_core::record::{ClosedSession, Record, Segment};
 use billing_core::tariff::Tariff;
 use pile_units::{MAX_PORTS, PortId, TariffVersion};
 
-use crate::life::store::keeps;
-use crate::life::{Life, Moment, Surroundings, Task};
+use crate::life::wires::STEP;
+use crate::life::{Life, Moment, Surroundings};
 
 /// A guarantee that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) struct Found {
     pub records: Vec<(u64, Record)>,
 }
 
-/// One step of a counter and its rounding: what a meter may count of before it was read first.
-const STEP: u64 = 188;
+/// What a meter may count of before it was read first: a step of its counter, and its rounding.
+const EARLIER: u64 = STEP + 1;
 /// I3.
 const MOST_LOST: u64 = 1000;
 
@@ -56,8 +56,8 @@ pub(super) struct Model<'a> {
 pub(super) struct Expected<'a> {
     /// The fold of what was acknowledged.
     pub before: &'a Book,
-    /// The record that may be there or not.
-    pub flying: Option<&'a Record>,
+    /// The record that may be there or not, and its number.
+    pub flying: Option<&'a (u64, Record)>,
     /// What was acknowledged, in order, by the life and after it.
     pub old: &'a [(u64, Record)],
     pub new: &'a [(u64, Record)],
@@ -87,18 +87,12 @@ impl<'a> Model<'a> {
 
     /// What the life had acknowledged when this moment began.
     pub fn expected<'b>(&'b self, moment: &'b Moment) -> Expected<'b> {
-        let flying = match &moment.task {
-            Task::Append(record) => Some(&**record),
-            _ => None,
-        };
+        let records = &self.life.records;
+        let (old, rest) = records.split_at(moment.acknowledged.min(records.len()));
         Expected {
             before: &moment.book,
-            flying,
-            old: self
-                .life
-                .records
-                .get(..moment.acknowledged)
-                .unwrap_or_default(),
+            flying: rest.first().filter(|_| moment.appends()),
+            old,
             new: &[],
             around: &moment.around,
         }
@@ -166,13 +160,12 @@ impl<'a> Model<'a> {
     fn money(
         &self,
         expected: &Expected<'_>,
-        flying: Option<&Record>,
+        flying: Option<&(u64, Record)>,
         found: &Found,
     ) -> Result<(), Broken> {
         let mut totals = BTreeMap::new();
         let mut lines: BTreeMap<_, Vec<&Segment>> = BTreeMap::new();
-        let acknowledged = expected.acknowledged().map(|(_, record)| record);
-        for record in acknowledged.chain(flying) {
+        for (_, record) in expected.acknowledged().chain(flying) {
             if let Some(segment) = segment(record) {
                 lines.entry(segment.session).or_default().push(segment);
             }
@@ -201,19 +194,30 @@ fn durable(expected: &Expected<'_>, found: &Found) -> Result<bool, Broken> {
     let mut arrived = false;
     if found.book != *expected.before {
         let mut after = expected.before.clone();
-        let applied = expected.flying.is_some_and(|it| after.apply(it).is_ok());
+        let applied = expected
+            .flying
+            .is_some_and(|(_, it)| after.apply(it).is_ok());
         let as_after = applied && found.book == after;
         ensure!("I4", as_after, "the book is neither as before nor as after");
         arrived = true;
     }
-    let kept = |record: &&Record| keeps(&found.book, 0, record);
-    let there = found.records.iter().map(|(_, record)| record).filter(kept);
-    let wanted = expected.acknowledged().map(|(_, record)| record);
-    let wanted = wanted
-        .chain(expected.flying.filter(|_| arrived))
-        .filter(kept);
-    let same = there.eq(wanted);
-    ensure!("I4", same, "the kept records are others");
+    let flying = expected.flying.filter(|_| arrived);
+    let mut there = found.records.iter().peekable();
+    for (seq, record) in expected.acknowledged().chain(flying) {
+        match there.next_if(|(number, _)| number == seq) {
+            Some((_, other)) => ensure!("I4", other == record, "record {seq} is another"),
+            None => {
+                let kept = found.book.keeps(*seq, record) || flying.is_some_and(|it| it.0 == *seq);
+                ensure!("I4", !kept, "record {seq} is missing");
+            }
+        }
+    }
+    let more = there.next().map(|(seq, _)| *seq);
+    ensure!(
+        "I4",
+        more.is_none(),
+        "record {more:?} was never acknowledged"
+    );
     Ok(arrived)
 }
 
@@ -238,7 +242,7 @@ pub(super) fn wires(moment: &Moment, book: &Book) -> Result<(), Broken> {
         let (least, most) = flowed;
         ensure!(
             "I3",
-            recorded <= least + STEP,
+            recorded <= least + EARLIER,
             "port {port} recorded {recorded} mWh, only {least} had flowed"
         );
         ensure!(

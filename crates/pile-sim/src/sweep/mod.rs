@@ -109,8 +109,8 @@ pub fn run(options: Options, tell: &(dyn Fn(Progress) + Sync)) -> Result<Report,
 }
 
 /// Small flashes, so that the log goes round them often.
-const INTERNAL: usize = 64 << 10;
-const SERIAL: usize = 128 << 10;
+const INTERNAL: usize = 32 << 10;
+const SERIAL: usize = 48 << 10;
 
 fn sweep<const W: usize, const E: usize>(
     life: &Life,

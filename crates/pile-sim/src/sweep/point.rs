@@ -9,7 +9,7 @@ use pile_units::Duration;
 use super::judge::{Broken, Expected, Found, Model, wires};
 use super::report::{Cut, Found as Points, Violation};
 use super::{Flash, Sample};
-use crate::flash::{Cells, Outcome};
+use crate::flash::{Cells, Operation, Outcome};
 use crate::life::store::Store;
 use crate::life::{Desk, Moment, Setup, Task, Trouble};
 
@@ -59,14 +59,16 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
             for outcome in Outcome::all(operation, W) {
                 let mut cells = before.clone();
                 outcome.leave(operation, &mut cells);
-                let print = cells.fingerprint();
-                if !seen.insert(print) {
+                // What an operation does not begin, the one before it has done.
+                let print = touched(operation, &cells);
+                let nothing = print == touched(operation, &before);
+                if !seen.insert((index, print)) || (nothing && index > 0) {
                     continue;
                 }
                 points.single += 1;
                 let operation = self.operation + index;
                 let first = Cut { operation, outcome };
-                self.single(moment, &cells, print, first, &mut points);
+                self.single(moment, &cells, print ^ operation as u64, first, &mut points);
             }
             before.apply(operation);
         }
@@ -130,14 +132,10 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         let mut before = recovery.cells.clone();
         let mut number = 0;
         for moment in &moments {
-            let flying = match &moment.task {
-                Task::Append(record) => Some(&**record),
-                _ => None,
-            };
             let new = moment.acknowledged - recovery.expected.old.len();
             let expected = Expected {
                 before: &moment.book,
-                flying,
+                flying: records.get(new).filter(|_| moment.appends()),
                 new: records.get(..new).unwrap_or_default(),
                 ..*recovery.expected
             };
@@ -145,8 +143,10 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                 for outcome in Outcome::all(operation, W) {
                     let mut cells = before.clone();
                     outcome.leave(operation, &mut cells);
-                    let print = cells.fingerprint();
-                    if !self.chosen(print, self.sample.again) || !seen.insert(print) {
+                    let print = touched(operation, &cells);
+                    let nothing = print == touched(operation, &before);
+                    let again = self.chosen(print ^ number as u64, self.sample.again);
+                    if !again || !seen.insert((number, print)) || (nothing && number > 0) {
                         continue;
                     }
                     points.double += 1;
@@ -202,15 +202,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                 ),
             });
         }
-        let mut records: Vec<(u64, Record)> = Vec::new();
-        if let Some(record) = flying {
-            let seq = desk
-                .records()
-                .first()
-                .map_or(0, |(seq, _)| seq.saturating_sub(1));
-            records.push((seq, record.clone()));
-        }
-        records.extend_from_slice(desk.records());
+        let records: Vec<_> = flying.into_iter().chain(desk.records()).cloned().collect();
         let moments = desk.take_moments();
         let found = mount::<W, E>(&flash.cells()).map_err(refused)?;
         let expected = Expected {
@@ -222,6 +214,12 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         self.model.judge(&expected, &found)?;
         Ok((moments, records))
     }
+}
+
+/// Tells what an operation has left from what it could have left.
+fn touched(operation: &Operation, cells: &Cells) -> u64 {
+    let from = usize::try_from(operation.address()).unwrap_or(usize::MAX);
+    cells.fingerprint(from..from.saturating_add(operation.length()))
 }
 
 fn mount<const W: usize, const E: usize>(cells: &Cells) -> Result<Found, Trouble> {
