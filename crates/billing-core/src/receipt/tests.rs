@@ -2,6 +2,8 @@
 
 extern crate std;
 use super::*;
+use core::iter::Copied;
+use core::slice;
 use pile_units::{ClockQuality, Money, UnixSeconds};
 use proptest::prelude::*;
 use std::format;
@@ -47,8 +49,10 @@ fn reading(unix: u32, mwh: u64) -> Reading {
     }
 }
 
+type Data<'a> = ReceiptData<'a, Copied<slice::Iter<'a, Reading>>, &'a str>;
+
 /// A session of 0.732 kWh, stopped by card, at 2018-07-24 in Berlin's summer.
-fn data() -> ReceiptData<'static> {
+fn data() -> Data<'static> {
     ReceiptData {
         pile: PileId::new([0x0a, 0xff, 0, 0, 0, 0, 0, 1]),
         firmware: "0.1.0",
@@ -60,7 +64,7 @@ fn data() -> ReceiptData<'static> {
         account: AccountId::new(7),
         utc_offset: "+02:00".parse().unwrap(),
         begin: reading(1_532_431_324, 259_600),
-        changes: &[],
+        changes: [].iter().copied(),
         end: reading(1_532_438_524, 991_600),
         ended: End::Local,
         tariff_text: "day 0.568 + 0.20 EUR/kWh",
@@ -74,7 +78,7 @@ fn data() -> ReceiptData<'static> {
     }
 }
 
-fn written(data: &ReceiptData<'_>) -> String {
+fn written(data: &Data<'_>) -> String {
     let mut record = String::new();
     write_receipt(data, &key(), &mut record).unwrap();
     record
@@ -182,7 +186,7 @@ fn every_end_has_its_letter_on_the_stop_reading_alone() {
 fn a_change_of_price_is_a_reading_between_one_start_and_one_stop() {
     let changes = [reading(1_532_434_924, 500_000)];
     let record = written(&ReceiptData {
-        changes: &changes,
+        changes: changes.iter().copied(),
         ..data()
     });
     let letters: Vec<_> = record
@@ -294,7 +298,7 @@ fn texts_up_to_their_limit_are_written_and_past_it_refused() {
 
 #[test]
 fn what_makes_no_receipt_is_refused_and_writes_nothing() {
-    let refused = |data: &ReceiptData<'_>| {
+    let refused = |data: &Data<'_>| {
         let mut record = String::new();
         let error = write_receipt(data, &key(), &mut record).unwrap_err();
         assert_eq!(record, "");
@@ -312,7 +316,7 @@ fn what_makes_no_receipt_is_refused_and_writes_nothing() {
     let changes = [reading(1_532_434_924, 991_601)];
     assert_eq!(
         refused(&ReceiptData {
-            changes: &changes,
+            changes: changes.iter().copied(),
             ..data()
         }),
         WriteError::RegisterGoesBack
@@ -380,16 +384,16 @@ fn the_longest_record_fits_its_bound() {
     for count in [0, 1, 24] {
         let changes = std::vec![farthest; count];
         let data = ReceiptData {
-            firmware: &firmware,
+            firmware: firmware.as_str(),
             page: u32::MAX,
             port: PortId::from_number(16).unwrap(),
             strength: Strength::MutualAes,
             session: SessionId::new(u32::MAX),
             account: AccountId::new(u16::MAX),
             begin: farthest,
-            changes: &changes,
+            changes: changes.iter().copied(),
             end: farthest,
-            tariff_text: &escaped,
+            tariff_text: escaped.as_str(),
             currency: "KWD".parse().unwrap(),
             bill: Bill {
                 energy_fee: Money::MAX,
@@ -406,6 +410,77 @@ fn the_longest_record_fits_its_bound() {
             longest + 40 > max_len(count) - count * 16,
             "{longest}: the bound is loose"
         );
+    }
+}
+
+/// OCMF 1.0, `SE`: other makers may write base64.
+#[test]
+fn a_signature_in_base64_verifies() {
+    use base64ct::{Base64, Encoding};
+    let record = written(&data());
+    let (head, rest) = record.split_once("\"SD\":\"").unwrap();
+    let mut text = [0; 100];
+    let der = unhex(rest.trim_end_matches("\"}"));
+    let base64 = Base64::encode(&der, &mut text).unwrap();
+    let other = format!("{head}\"SE\":\"base64\",\"SD\":\"{base64}\"}}");
+    assert!(verify(&other, &key().public_key()).is_ok());
+}
+
+/// An ATECC608: the digest is loaded, then signed; the answer is the two numbers as they are.
+#[test]
+fn a_secure_element_signs_as_a_key_in_memory_does() {
+    use core::cell::Cell;
+
+    struct Element {
+        loaded: Cell<Option<[u8; 32]>>,
+    }
+    impl ReceiptSigner for Element {
+        type Error = InvalidKey;
+        fn sign_digest(&self, digest: &[u8; 32]) -> Result<Signature, InvalidKey> {
+            self.loaded.set(Some(*digest));
+            let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+            use p256::ecdsa::signature::hazmat::PrehashSigner;
+            let signature: p256::ecdsa::Signature =
+                key.sign_prehash(&self.loaded.take().unwrap()).unwrap();
+            let bytes = <[u8; 64]>::try_from(signature.to_bytes().as_slice()).unwrap();
+            Signature::from_fixed(&bytes).ok_or(InvalidKey)
+        }
+    }
+    let mut record = String::new();
+    let element = Element {
+        loaded: Cell::new(None),
+    };
+    write_receipt(&data(), &element, &mut record).unwrap();
+    assert_eq!(record, written(&data()));
+    assert!(Signature::from_fixed(&[0; 64]).is_none());
+    assert!(Signature::from_fixed(&[0xff; 64]).is_none());
+}
+
+#[test]
+fn the_key_that_signed_two_records_is_what_their_possible_signers_share() {
+    let second = written(&ReceiptData { page: 33, ..data() });
+    let shared = |one: &str, other: &str| {
+        let others: Vec<_> = possible_signers(other).unwrap().collect();
+        let ones = possible_signers(one).unwrap();
+        ones.filter(|key| others.contains(key)).collect::<Vec<_>>()
+    };
+    assert_eq!(shared(&written(&data()), &second), [key().public_key()]);
+    let altered = second.replace("0.991600", "0.991601");
+    assert_eq!(shared(&written(&data()), &altered), []);
+}
+
+#[test]
+fn i8_the_fuzzed_body_takes_every_vector() {
+    for xml in [GENUINE, ALTERED] {
+        let (record, key) = vector(xml);
+        testing::any_bytes(record.as_bytes());
+        let mut pem = format!("{record}\n");
+        key.write_pem(&mut pem).unwrap();
+        testing::any_bytes(pem.as_bytes());
+    }
+    let record = written(&data());
+    for end in 0..record.len() {
+        testing::any_bytes(&record.as_bytes()[..end]);
     }
 }
 
@@ -455,8 +530,14 @@ fn records_out_of_form_are_refused_for_their_reason() {
         seen(&record.replace("r1-SHA", "k1-SHA")),
         VerifyError::Algorithm
     );
-    let base64 = record.replace("\"SD\"", "\"SE\":\"base64\",\"SD\"");
-    assert_eq!(seen(&base64), VerifyError::Encoding);
+    for (member, error) in [
+        ("\"SE\":\"base32\",", VerifyError::Encoding),
+        ("\"SE\":\"base64\",", VerifyError::SignatureData),
+        ("\"SM\":\"raw\",", VerifyError::Encoding),
+    ] {
+        let other = record.replace("\"SD\"", &format!("{member}\"SD\""));
+        assert_eq!(seen(&other), error, "{member}");
+    }
 }
 
 #[test]
@@ -532,6 +613,22 @@ proptest! {
     }
 
     #[test]
+    fn i8_no_bytes_panic_the_fuzzed_body(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        testing::any_bytes(&bytes);
+    }
+
+    #[test]
+    fn i8_no_change_of_a_record_panics_the_fuzzed_body(
+        at in any::<prop::sample::Index>(), with in any::<u8>(), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = written(&data()).into_bytes();
+        let (at, cut) = (at.index(bytes.len()), cut.index(bytes.len() * 4));
+        bytes[at] = with;
+        bytes.truncate(cut);
+        testing::any_bytes(&bytes);
+    }
+
+    #[test]
     fn any_session_makes_a_record_that_verifies(
         begin in 0u64..1_000_000_000_000, drawn in 0u64..30_000_000, unix in any::<u32>(),
         page in 1u32.., offset in -840i16..=840, tariff_text in "\\PC{0,80}",
@@ -541,7 +638,7 @@ proptest! {
             utc_offset: UtcOffset::from_minutes(offset).unwrap(),
             begin: reading(unix, begin),
             end: reading(unix.saturating_add(3600), begin + drawn),
-            tariff_text: &tariff_text,
+            tariff_text: tariff_text.as_str(),
             ..data()
         };
         let record = written(&data);
