@@ -130,7 +130,7 @@ impl<S: Iterator<Item = Stretch> + Clone> Arithmetic<S> {
                 Exact(remainder(sum))
             )?;
         }
-        writeln!(f, "  {:12} {:26}{}", "sum", "", Exact(sum.picos()))
+        writeln!(f, "  {:12} {:28}{}", "sum", "", Exact(sum.picos()))
     }
 }
 

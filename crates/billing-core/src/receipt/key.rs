@@ -105,7 +105,7 @@ impl fmt::Debug for Signature {
 /// # A secure element
 ///
 /// An ATECC608 signs a digest made elsewhere with two commands: `Nonce` in pass-through mode
-/// loads the 32 bytes into TempKey, `Sign` in external mode signs them with the private key of a
+/// loads the 32 bytes into `TempKey`, `Sign` in external mode signs them with the private key of a
 /// slot. It answers with 64 bytes, which [`Signature::from_fixed`] takes. Commands change the
 /// element's state, and the method takes `&self`: keep the bus in a `RefCell`.
 ///

@@ -169,3 +169,6 @@ fn signature_from_hex(text: &str) -> Option<Signature> {
     pairs.remainder().is_empty().then_some(())?;
     Signature::from_der(der)
 }
+
+#[cfg(test)]
+mod tests;
