@@ -20,7 +20,9 @@ fn charging(ports: u8) -> World {
         service: "0.1".parse().unwrap(),
     };
     let tariff = billing_core::tariff::Tariff::flat(Currency::CNY, UtcOffset::UTC, band);
-    world.command(Command::SetTariff(PlanId::STANDARD, tariff)).unwrap();
+    world
+        .command(Command::SetTariff(PlanId::STANDARD, tariff))
+        .unwrap();
     let limits = Limits::default().with_pile_power(Power::from_watts(22_000));
     world.command(Command::SetLimits(limits.unwrap())).unwrap();
     world.tap(&landlord);
