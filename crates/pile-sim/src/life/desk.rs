@@ -174,7 +174,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             ports: setup.ports,
             pile: PileId::new(*b"the desk"),
             wall: wall_at(rtc, now),
-            headroom: store.headroom(&book),
+            durable: store.durable(&book),
         };
         let known = setup.moments.then(|| Arc::new(book.clone()));
         let mut desk = Self {
@@ -392,11 +392,22 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         }
         match task {
             Task::Append(_) => {
-                let headroom: Headroom = self.store.headroom(self.machine.book());
-                self.feed(Event::Persisted(headroom))
+                let durable = self.store.durable(self.machine.book());
+                self.feed(Event::Persisted(durable))?;
+                self.count_room()
             }
-            Task::Format | Task::Mount | Task::Work => self.write(),
+            Task::Work => {
+                self.count_room()?;
+                self.write()
+            }
+            Task::Format | Task::Mount => self.write(),
         }
+    }
+
+    /// As the shell does it after a record and a slice of work.
+    fn count_room(&mut self) -> Result<(), Trouble> {
+        let room = self.store.durable(self.machine.book()).headroom;
+        self.feed(Event::Room(room))
     }
 
     fn takes(&self, operations: &[Operation]) -> Duration {
@@ -490,7 +501,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
 
     /// What can still be written.
     pub fn headroom(&self) -> Headroom {
-        self.store.headroom(self.machine.book())
+        self.store.durable(self.machine.book()).headroom
     }
 
     /// The records written since the desk was made, with their numbers; the last may not be

@@ -4,7 +4,7 @@
 use billing_core::record::{Record, Reference};
 use billing_core::tariff::{Band, BandIndex, SLOTS, Tariff};
 use pile_controller::{Command, Outcome};
-use pile_units::{AccountId, CredentialId, Currency, Duration, PortId, UtcOffset};
+use pile_units::{AccountId, CredentialId, Currency, Duration, PlanId, PortId, UtcOffset};
 
 use super::{Desk, LANDLORD, Moment, Setup, Trouble};
 use crate::flash::{Cells, Part, Speed, VirtualNor, Words};
@@ -124,7 +124,7 @@ impl<const W: usize, const E: usize> House<W, E> {
 
     fn move_in(&mut self) -> Result<(), Trouble> {
         self.desk.tap(LANDLORD)?;
-        self.done(Command::SetTariff(tariff("0.568")?))?;
+        self.done(Command::SetTariff(PlanId::STANDARD, tariff("0.568")?))?;
         for card in self.cards.clone() {
             self.desk.tap(LANDLORD)?;
             self.desk.tap(card)?;
@@ -144,7 +144,7 @@ impl<const W: usize, const E: usize> House<W, E> {
         self.desk.wait(span)?;
         match round % 5 {
             1 => {
-                self.done(Command::SetTariff(tariff(prices(round))?))?;
+                self.done(Command::SetTariff(PlanId::STANDARD, tariff(prices(round))?))?;
             }
             3 => self.lose_card(round)?,
             _ => {}

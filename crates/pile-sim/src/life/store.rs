@@ -2,9 +2,10 @@
 
 use billing_core::book::Book;
 use billing_core::journal::{Identity, MountError};
-use billing_core::ledger::{Headroom, Ledger, OpenError};
+use billing_core::ledger::{Ledger, OpenError};
 use billing_core::record::Record;
 use embassy_futures::block_on;
+use pile_controller::Durable;
 
 use super::Trouble;
 use crate::flash::VirtualNor;
@@ -47,8 +48,12 @@ impl<const W: usize, const E: usize> Store<W, E> {
         block_on(self.ledger.work(book)).map_err(|error| Trouble::of("work", &error))
     }
 
-    pub fn headroom(&self, book: &Book) -> Headroom {
-        self.ledger.headroom(book)
+    /// What the machine is told when a record is durable.
+    pub fn durable(&self, book: &Book) -> Durable {
+        Durable {
+            seq: self.ledger.next_seq().saturating_sub(1),
+            headroom: self.ledger.headroom(book),
+        }
     }
 
     /// Every record that stands, with its number, sorted by it.

@@ -1,0 +1,44 @@
+//! The command line: one group of commands a room.
+
+use clap::{Parser, Subcommand};
+
+use crate::answer::{Answer, Refusal};
+use crate::receipt;
+
+/// Checks what a shared power pile says of itself: receipts, the ledger, statements.
+#[derive(Debug, Parser)]
+#[command(name = "pilectl", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to look at.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The groups of commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Signed receipts: check, show, hand on.
+    #[command(subcommand, arg_required_else_help = true)]
+    Receipt(receipt::Command),
+}
+
+/// Carries a command out.
+///
+/// # Errors
+/// [`Refusal`] if it cannot be carried out at all.
+pub fn run(cli: &Cli) -> Result<Answer, Refusal> {
+    match &cli.command {
+        Command::Receipt(command) => receipt::run(command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+}
