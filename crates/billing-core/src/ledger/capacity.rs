@@ -30,7 +30,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 /// Bytes of a frame beside its payload, and of a page's header (the journal's format).
 const FRAME: u32 = 7;
-const HEADER: u32 = 80;
+const HEADER: u32 = 84;
 /// What a carried record's number takes at most before record 34,359,738,368.
 const NUMBER: usize = 5;
 /// The payload of the frame that ends a snapshot.
