@@ -49,7 +49,7 @@ fn live<const W: usize, const E: usize>(pile: &mut Pile<W, E>, records: u32, see
     }
     pile.flash.disarm_cut();
     pile.audit();
-    assert!(cuts > records / 40, "{cuts} cuts in {records} records");
+    assert!(cuts > records / 80, "{cuts} cuts in {records} records");
 }
 
 #[test]
