@@ -11,6 +11,7 @@ mod runner;
 mod source;
 mod steps;
 mod table;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,12 @@ struct Arguments {
 enum Command {
     /// Builds the virtual pile in release and runs its demo.
     Demo(demo::Options),
+    /// Cuts the supply in every flash operation of a scripted life, and twice.
+    Sweep(tools::Passed),
+    /// Tells what a year of charging wears of the flash, on two real parts.
+    Wear(tools::Passed),
+    /// Fuzzes the parsers and the ledger, with cargo-fuzz and a nightly compiler.
+    Fuzz(tools::Fuzz),
     /// Tests everything that can be tested here, and ends with a table of the steps.
     Test(Selection),
     /// Tests as `test` does, and takes a skipped step or a stale lock file for a failure.
@@ -63,6 +70,13 @@ fn run(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Demo(options) => {
             demo::run(&Workspace::find(false)?, options).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Sweep(passed) => tools::virtual_pile(&Workspace::find(false)?, "sweep", passed)
+            .map(|()| ExitCode::SUCCESS),
+        Command::Wear(passed) => tools::virtual_pile(&Workspace::find(false)?, "wear", passed)
+            .map(|()| ExitCode::SUCCESS),
+        Command::Fuzz(options) => {
+            tools::fuzz(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
         }
         Command::Test(selection) => Ok(test(&Workspace::find(environment_is_ci)?, &selection)),
         Command::Ci(selection) => Ok(test(&Workspace::find(true)?, &selection)),

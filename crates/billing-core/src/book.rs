@@ -9,27 +9,37 @@
 //! # Invariants
 //! - I2: registers = accounts + open sessions + unattributed, to the milliwatt-hour.
 //!   [`Book::balance`] states it, and it holds after every [`Book::apply`].
+//! - I9: a session carries the price of its open stretch, from the tariff that its account was on
+//!   when the stretch began ([`Book::tariff_of`]). A tariff that is set and a plan that is assigned
+//!   change no open stretch; the controller closes it and opens the next one at the new price.
+//! - Nothing ends before it begins: of a session, `opened`, the ends of its stretches and `closed`
+//!   follow one another, whatever the clock was set to. An end that the clock puts before its
+//!   beginning is written as the beginning ([`WallTime::not_before`]).
 //! - A record that contradicts what is known is refused ([`FoldError`]) and changes nothing.
 
 use crate::cost::SessionCost;
 use crate::record::Fault;
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Currency, Energy, Limits, MAX_PORTS, Money, PileId,
-    PortId, Price, SessionId, Strength, TariffVersion, WallTime,
+    AccountId, Credential, CredentialId, Energy, Limits, MAX_PLANS, MAX_PORTS, Money, PileId,
+    PlanId, PortId, Price, SessionId, Strength, TariffVersion, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
 mod apply;
 mod check;
 mod pieces;
+mod plans;
 #[cfg(test)]
 mod properties;
+mod retention;
 pub mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use check::FoldError;
+pub use plans::PlannedTariff;
+pub use retention::Rate;
 
 /// The most cards a pile knows, revoked ones included: a number is never given twice.
 pub const MAX_CREDENTIALS: usize = 256;
@@ -53,6 +63,8 @@ pub struct Account {
     pub id: AccountId,
     /// False once it is closed: it takes no more sessions and keeps its record.
     pub active: bool,
+    /// The plan it is charged by.
+    pub plan: PlanId,
     /// Closed sessions.
     pub sessions: u32,
     /// Energy of the closed sessions.
@@ -67,6 +79,8 @@ pub struct Account {
     pub settled: Money,
     /// Settled sessions.
     pub settled_sessions: u32,
+    /// Every session of the account up to this number is closed and in a settlement; 0 before any.
+    pub settled_through: SessionId,
 }
 
 impl Account {
@@ -75,6 +89,7 @@ impl Account {
         Self {
             id,
             active: true,
+            plan: PlanId::STANDARD,
             sessions: 0,
             energy: Energy::ZERO,
             energy_fee: Money::ZERO,
@@ -82,6 +97,7 @@ impl Account {
             settled_energy: Energy::ZERO,
             settled: Money::ZERO,
             settled_sessions: 0,
+            settled_through: SessionId::new(0),
         }
     }
 
@@ -195,7 +211,7 @@ pub struct OpenSegment {
     pub energy_price: Price,
     /// Its service price.
     pub service_price: Price,
-    /// When it began.
+    /// When it began; once the session has ended, when that was.
     pub from: WallTime,
     /// Recorded energy.
     pub energy: Energy,
@@ -275,7 +291,9 @@ pub struct Book {
     pile: Option<PileId>,
     uid_only: bool,
     limits: Limits,
-    tariff: Option<(TariffVersion, Tariff)>,
+    /// By plan.
+    tariffs: [Option<(TariffVersion, Tariff)>; MAX_PLANS],
+    planned: Option<PlannedTariff>,
     credentials: heapless::Vec<Credential, MAX_CREDENTIALS>,
     accounts: heapless::Vec<Account, MAX_ACCOUNTS>,
     settlements: heapless::Vec<Settlement, MAX_SETTLEMENTS>,
@@ -285,6 +303,9 @@ pub struct Book {
     next_settlement: u32,
     next_page: u32,
     last: WallTime,
+    exported: u64,
+    /// Of the present stretch, and of the one before.
+    rates: [Rate; 2],
 }
 
 impl Default for Book {
@@ -300,7 +321,8 @@ impl Book {
             pile: None,
             uid_only: true,
             limits: Limits::default(),
-            tariff: None,
+            tariffs: [const { None }; MAX_PLANS],
+            planned: None,
             credentials: heapless::Vec::new(),
             accounts: heapless::Vec::new(),
             settlements: heapless::Vec::new(),
@@ -310,6 +332,8 @@ impl Book {
             next_settlement: 1,
             next_page: 1,
             last: WallTime::default(),
+            exported: 0,
+            rates: [Rate::default(); 2],
         }
     }
 
@@ -326,26 +350,6 @@ impl Book {
     /// The limits in force.
     pub const fn limits(&self) -> &Limits {
         &self.limits
-    }
-
-    /// The tariff in force and its number, once one was set.
-    pub fn tariff(&self) -> Option<(TariffVersion, &Tariff)> {
-        self.tariff
-            .as_ref()
-            .map(|(version, tariff)| (*version, tariff))
-    }
-
-    /// The currency of the tariff in force.
-    pub fn currency(&self) -> Currency {
-        self.tariff()
-            .map_or(Currency::CNY, |(_, tariff)| tariff.currency())
-    }
-
-    /// The only currency that a tariff may have: there is one as soon as a session was opened,
-    /// since the accounts' registers of money cannot be converted.
-    pub fn fixed_currency(&self) -> Option<Currency> {
-        let opened = self.next_session > SessionId::new(1);
-        opened.then(|| self.currency())
     }
 
     /// All cards, in the order of their enrolment.
@@ -423,7 +427,16 @@ impl Book {
         self.next_page
     }
 
-    /// The time of the last record.
+    /// The pile's clock at the last record that told it: what [`Record::Progress`] counts its
+    /// seconds from, and the latest time that a session cut by a power loss is known to have run
+    /// ([`Record::time_after`] says what tells it).
+    ///
+    /// After a clock was set back, an open segment can begin later than this. Nothing ends before
+    /// it began, so its end is this time or its beginning, the later of the two
+    /// ([`WallTime::not_before`]).
+    ///
+    /// [`Record::Progress`]: crate::record::Record::Progress
+    /// [`Record::time_after`]: crate::record::Record::time_after
     pub const fn last(&self) -> WallTime {
         self.last
     }

@@ -1,32 +1,41 @@
 //! The ledger: [`Record`]s in the [journal](crate::journal), and the [`Book`] they fold to.
 //!
 //! # Terms
-//! - **Kept** records (closed segments and sessions, settlements, payments) are carried through
-//!   every compaction as they are; everything else lives on in the snapshot's pieces.
-//! - **Headroom** is what can still be written without ever losing the place for a compaction:
-//!   while a snapshot is written the old log stands beside it, so what must be kept may fill
-//!   less than half of the flash. A pile whose headroom is used up refuses new sessions; the open
-//!   ones still end with their bill.
+//! - **Kept** records (closed segments and sessions, settlements, payments) are carried on when
+//!   their page is given back, until they are settled, paid and exported ([`Book::keeps`]);
+//!   everything else lives on in the snapshot's pieces.
+//! - **Work** is what the ledger does for itself, one slice at a time: it erases a page ahead,
+//!   writes a snapshot, gives a page back. A slice takes about as long as an erase, so
+//!   a record never waits longer than that.
+//! - **Headroom** is what can still be written without ever losing the place for that work. A pile
+//!   whose headroom is used up refuses new sessions; the open ones still end with their bill.
 //!
 //! # Invariants
-//! - I4: what [`Ledger::append`] acknowledged is there after any power cut, unaltered, in order.
-//! - While [`Ledger::reserve`] is called before each append and [`Ledger::compact`] whenever
-//!   [`Ledger::wants_compaction`] says so, a compaction never lacks room, each one frees at least a
-//!   page, and no append answers `Full` before [`Headroom`] is used up.
+//! - I4: what [`Ledger::append`] acknowledged is there after any power cut, unaltered, in order,
+//!   under the number it was given, until it is settled, paid and exported.
+//! - No append answers `Full` before [`Headroom`] is used up.
 //! - A flash that cannot be read is refused ([`OpenError`]), never silently started at zero.
 
 mod capacity;
 mod error;
+mod fold;
+mod look;
 #[cfg(test)]
 mod tests;
 
 pub use error::{LedgerError, OpenError};
+pub use look::Look;
 
-use crate::book::{Book, FoldError};
-use crate::journal::{AppendError, Entry, Head, Identity, Journal, Kind, Room, ScanError};
+use crate::book::Book;
+use crate::journal::{
+    AppendError, Appended, Chain, Head, Identity, Journal, Kind, MAX_PAYLOAD, RawFrame,
+    ReclaimError, Room, ScanError,
+};
 use crate::record::{Piece, Record};
 use capacity::Capacity;
 use embedded_storage_async::nor_flash::NorFlash;
+use fold::Fold;
+use pile_units::{Credential, Role};
 
 /// What can still be written without losing the place for a compaction.
 ///
@@ -63,9 +72,11 @@ pub struct Headroom {
 ///     },
 ///     at: WallTime::default(),
 /// };
-/// ledger.reserve(&book);
-/// ledger.append(&record).await.unwrap(); // durable from here
+/// ledger.append(&book, &record).await.unwrap(); // durable from here
 /// book.apply(&record).unwrap();
+/// while ledger.wants_work(&book) {
+///     ledger.work(&book).await.unwrap(); // when nothing else is to be written
+/// }
 /// let (_, again) = Ledger::mount(ledger.release()).await.unwrap();
 /// assert_eq!(again, book);
 /// # });
@@ -73,11 +84,21 @@ pub struct Headroom {
 pub struct Ledger<F> {
     journal: Journal<F>,
     capacity: Capacity,
-    /// Bytes of the kept records, framed.
+    /// Bytes of the kept records, framed; too many while they are to be counted.
     kept: u32,
-    /// Pages that an append must leave free.
-    reserve: u32,
+    /// Where the count of them is.
+    count: Option<Count>,
 }
+
+/// A count of the kept records, a page at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Count {
+    pages: u32,
+    bytes: u32,
+}
+
+/// Pages given back before they are needed: a record seldom waits for it.
+const AHEAD: u32 = 2;
 
 impl<F: NorFlash> Ledger<F> {
     /// Finds the ledger on `flash`, verifies its chain and folds it.
@@ -89,31 +110,21 @@ impl<F: NorFlash> Ledger<F> {
     /// # Power loss
     /// As for [`Journal::mount`].
     pub async fn mount(flash: F) -> Result<(Self, Book), OpenError<F::Error>> {
-        let frame = Capacity::of::<F>(0);
-        let mut book = Book::new();
+        let capacity = Capacity::of::<F>(0);
+        let mut fold = Fold::new();
         let mut kept = 0u32;
-        let mut refused = None;
         let journal = Journal::mount(flash, &mut |entry| {
-            if refused.is_none() {
-                match fold(&mut book, &entry) {
-                    Ok(true) => kept = kept.saturating_add(frame.frame(entry.payload.len())),
-                    Ok(false) => {}
-                    Err(why) => refused = Some((entry.seq, why)),
-                }
+            let length = entry.payload.len();
+            if fold.take(entry) {
+                kept = kept.saturating_add(capacity.kept(length));
             }
         })
         .await
         .map_err(OpenError::Mount)?;
-        let balance = book.balance();
-        if refused.is_none() && balance.metered != balance.accounted() {
-            let last = journal.next_seq().saturating_sub(1);
-            refused = Some((last, Some(FoldError::Sum)));
-        }
-        match refused {
-            None => Ok((Self::new(journal, kept, &book), book)),
-            Some((seq, None)) => Err(OpenError::Unreadable { seq }),
-            Some((seq, Some(why))) => Err(OpenError::Contradiction { seq, why }),
-        }
+        let book = fold.finish(journal.next_seq().saturating_sub(1))?;
+        let mut ledger = Self::new(journal, kept);
+        ledger.count = Some(Count::default());
+        Ok((ledger, book))
     }
 
     /// Erases `flash` and starts an empty ledger on it.
@@ -127,28 +138,48 @@ impl<F: NorFlash> Ledger<F> {
         let journal = Journal::format(flash, identity)
             .await
             .map_err(OpenError::Format)?;
-        let book = Book::new();
-        Ok((Self::new(journal, 0, &book), book))
+        Ok((Self::new(journal, 0), Book::new()))
     }
 
-    fn new(journal: Journal<F>, kept: u32, book: &Book) -> Self {
-        let capacity = Capacity::of::<F>(journal.room().pages);
+    /// The privilege card that a refused flash last knew, by whatever verifies of it: who may have
+    /// it formatted. `None` where nothing is left that says so.
+    ///
+    /// # Errors
+    /// The flash's own.
+    pub async fn salvage_privilege(flash: &mut F) -> Result<Option<Credential>, F::Error> {
+        let mut newest: Option<(u64, Credential)> = None;
+        Journal::<F>::salvage(flash, &mut |_, entry| {
+            let card = match Record::decode(entry.payload) {
+                Some(
+                    Record::Commissioned {
+                        privilege: card, ..
+                    }
+                    | Record::Enrolled {
+                        credential: card, ..
+                    }
+                    | Record::Snapshot(Piece::Credential(card)),
+                ) if card.role == Role::Privilege => card,
+                _ => return,
+            };
+            if newest.is_none_or(|(seq, _)| seq <= entry.seq) {
+                newest = Some((entry.seq, card));
+            }
+        })
+        .await?;
+        Ok(newest.map(|(_, card)| card).filter(|card| !card.revoked))
+    }
+
+    fn new(journal: Journal<F>, kept: u32) -> Self {
         Self {
+            capacity: Capacity::of::<F>(journal.room().pages),
             journal,
-            capacity,
             kept,
-            reserve: capacity.needed(book, kept),
+            count: None,
         }
     }
 
-    /// Sets the pages aside that a compaction of `book` needs, out of reach of
-    /// [`Self::append`]. Call it before every append.
-    pub fn reserve(&mut self, book: &Book) {
-        self.reserve = self.capacity.needed(book, self.kept);
-    }
-
     /// Appends a record; when this returns, it is durable, and the caller applies it to the book.
-    /// The ledger does not know the book: ask [`Book::check`] first, since a ledger that holds a
+    /// The ledger does not judge it: ask [`Book::check`] first, since a ledger that holds a
     /// contradiction cannot be mounted.
     ///
     /// # Errors
@@ -159,77 +190,129 @@ impl<F: NorFlash> Ledger<F> {
     ///
     /// # Power loss
     /// After a cut the record is there whole or not at all.
-    pub async fn append(&mut self, record: &Record) -> Result<(), LedgerError<F::Error>> {
+    pub async fn append(
+        &mut self,
+        book: &impl Look,
+        record: &Record,
+    ) -> Result<Appended, LedgerError<F::Error>> {
         let mut buffer = Record::buffer();
         let payload = record.encode(&mut buffer);
         let frame = self.capacity.frame(payload.len());
-        let room = self.journal.room();
-        let opens = u32::from(frame > room.bytes_left_in_page);
-        if room.pages_free < self.reserve.saturating_add(opens) {
-            return Err(LedgerError::Append(AppendError::Full));
+        // Every page is given back once, and once more what was carried: then there is no room.
+        let mut patience = self.journal.room().pages.saturating_mul(2);
+        while frame > self.journal.room().bytes_left_in_page
+            && self.free() <= book.look(|book| self.capacity.reserve(book))
+        {
+            patience = patience
+                .checked_sub(1)
+                .ok_or(LedgerError::Append(AppendError::Full))?;
+            self.give_back(book).await?;
         }
-        self.journal.append(payload).await?;
+        let appended = self.journal.append(payload).await?;
         if record.is_kept() {
-            self.kept = self.kept.saturating_add(frame);
+            self.kept = self.kept.saturating_add(self.capacity.kept(payload.len()));
         }
-        Ok(())
+        if matches!(
+            record,
+            Record::Exported { .. } | Record::Settled(_) | Record::Paid { .. }
+        ) {
+            self.count = Some(Count::default());
+        }
+        Ok(appended)
     }
 
-    /// True when it is time for [`Self::compact`]: no further page may be opened, and a snapshot
-    /// would give some back.
-    pub fn wants_compaction(&self, book: &Book) -> bool {
-        let room = self.journal.room();
-        room.pages_free <= self.capacity.needed(book, self.kept)
-            && room.pages_live > self.capacity.snapshot(book, self.kept)
+    /// True while there is work to be done before the next record needs it.
+    pub fn wants_work(&self, book: &impl Look) -> bool {
+        self.count.is_some() || self.is_short(book) || self.wants_erased_page(book)
     }
 
-    /// Writes a snapshot of the book and the kept records, and gives the pages before it back.
-    /// `piece(n)` is the n-th of [`Book::pieces`], which must not change meanwhile.
+    /// Does a slice of the work, at most about an erase or a page long. Call it when no record
+    /// waits, while [`Self::wants_work`].
     ///
     /// # Errors
-    /// [`LedgerError`]. Where the flash still answers, the old log stands and nothing is lost.
+    /// [`LedgerError`].
     ///
     /// # Cancellation safety
     /// As for [`Journal::append`].
     ///
     /// # Power loss
-    /// The old log stands until the snapshot is whole.
-    pub async fn compact(
-        &mut self,
-        mut piece: impl FnMut(usize) -> Option<Piece>,
-    ) -> Result<(), LedgerError<F::Error>> {
-        let mut buffer = Record::buffer();
-        let mut snapshot = self.journal.begin_snapshot().await?;
-        let mut written = Ok(());
-        for n in 0.. {
-            let Some(piece) = piece(n) else { break };
-            let payload = Record::Snapshot(piece).encode(&mut buffer);
-            written = snapshot
-                .append_snapshot(payload)
-                .await
-                .map(drop)
-                .map_err(LedgerError::Append);
-            if written.is_err() {
-                break;
-            }
+    /// Nothing is lost: a page is given back only when all that it held for long stands elsewhere.
+    pub async fn work(&mut self, book: &impl Look) -> Result<(), LedgerError<F::Error>> {
+        if self.wants_erased_page(book) {
+            self.journal.erase_ahead().await?;
+            Ok(())
+        } else if self.is_short(book) {
+            self.give_back(book).await
+        } else {
+            self.count_page(book).await
         }
-        if written.is_ok() {
+    }
+
+    /// Free pages, once the next one is opened.
+    fn free(&self) -> u32 {
+        let room = self.journal.room();
+        room.pages_free.saturating_add(room.pages_reclaimed)
+    }
+
+    fn is_short(&self, book: &impl Look) -> bool {
+        let reserve = book.look(|book| self.capacity.reserve(book));
+        self.free() <= reserve.saturating_add(AHEAD) && self.journal.can_reclaim()
+    }
+
+    fn wants_erased_page(&self, book: &impl Look) -> bool {
+        let room = self.journal.room();
+        let wanted = book.look(|book| self.capacity.snapshot_pages(book));
+        room.pages_erased < wanted.min(room.pages_free)
+    }
+
+    /// Gives a page back, or writes the snapshot that it takes.
+    async fn give_back(&mut self, book: &impl Look) -> Result<(), LedgerError<F::Error>> {
+        let mut keep = |entry: crate::journal::Entry<'_>| {
             // What cannot be read is never thrown away.
-            let mut filter = |entry: Entry<'_>| {
-                Record::decode(entry.payload).is_none_or(|record| record.is_kept())
-            };
-            written = snapshot
-                .carry(&mut filter)
-                .await
-                .map(drop)
-                .map_err(LedgerError::Carry);
+            Record::decode(entry.payload)
+                .is_none_or(|record| book.look(|book| book.keeps(entry.seq, &record)))
+        };
+        // The pages that are counted are no longer the same.
+        self.count = self.count.map(|_| Count::default());
+        match self.journal.reclaim(&mut keep).await {
+            Err(ReclaimError::NeedsSnapshot) => {
+                let mut next = 0;
+                let mut piece = |buffer: &mut [u8; MAX_PAYLOAD]| {
+                    let piece = book.look(|book| book.pieces().nth(next))?;
+                    next += 1;
+                    Some(Record::Snapshot(piece).encode(buffer).len())
+                };
+                self.journal.snapshot(&mut piece).await?;
+                Ok(())
+            }
+            other => Ok(other.map(drop)?),
         }
-        if let Err(error) = written {
-            // Where this fails too, the journal stays poisoned until it is mounted again.
-            let _ = snapshot.abort().await;
-            return Err(error);
+    }
+
+    /// Counts the kept records of one page more.
+    async fn count_page(&mut self, book: &impl Look) -> Result<(), LedgerError<F::Error>> {
+        let Some(mut count) = self.count else {
+            return Ok(());
+        };
+        let capacity = self.capacity;
+        let is_left = self
+            .journal
+            .scan_page(count.pages, &mut |entry| {
+                let record = match entry.kind {
+                    Kind::Record | Kind::Carried => Record::decode(entry.payload),
+                    Kind::Piece | Kind::End => None,
+                };
+                if record.is_some_and(|record| book.look(|book| book.keeps(entry.seq, &record))) {
+                    let bytes = capacity.kept(entry.payload.len());
+                    count.bytes = count.bytes.saturating_add(bytes);
+                }
+            })
+            .await?;
+        count.pages = count.pages.saturating_add(1);
+        self.count = is_left.then_some(count);
+        if !is_left {
+            self.kept = count.bytes;
         }
-        snapshot.commit().await?;
         Ok(())
     }
 
@@ -238,8 +321,9 @@ impl<F: NorFlash> Ledger<F> {
         self.capacity.headroom(book, self.kept)
     }
 
-    /// Reads all records that stand, oldest first, verifying the chain again: first the pieces of
-    /// the snapshot and the kept records, then everything since.
+    /// Reads all records that stand, with their numbers, verifying the chain again. Records that
+    /// were carried on come later than younger ones; a number never changes, so sort by it where
+    /// that matters.
     ///
     /// # Errors
     /// [`ScanError`] if the flash no longer holds what was written.
@@ -250,11 +334,30 @@ impl<F: NorFlash> Ledger<F> {
         self.journal
             .scan(&mut |entry| {
                 // Mounted, so it can be read.
-                if let Some(record) = Record::decode(entry.payload) {
+                if let (Kind::Record | Kind::Carried, Some(record)) =
+                    (entry.kind, Record::decode(entry.payload))
+                {
                     each(entry.seq, record);
                 }
             })
             .await
+    }
+
+    /// Reads all frames as they stand, for an export that its reader can verify: as
+    /// [`Journal::export`].
+    ///
+    /// # Errors
+    /// [`ScanError`] if the flash no longer holds what was written.
+    pub async fn export(
+        &mut self,
+        mut each: impl FnMut(RawFrame<'_>),
+    ) -> Result<Chain, ScanError<F::Error>> {
+        self.journal.export(&mut each).await
+    }
+
+    /// The number of the next record.
+    pub const fn next_seq(&self) -> u64 {
+        self.journal.next_seq()
     }
 
     /// The head of the hash chain.
@@ -276,17 +379,4 @@ impl<F: NorFlash> Ledger<F> {
     pub fn release(self) -> F {
         self.journal.release()
     }
-}
-
-/// Folds one entry; true if a compaction must keep it, `None` inside the error if it cannot be
-/// read at all.
-fn fold(book: &mut Book, entry: &Entry<'_>) -> Result<bool, Option<FoldError>> {
-    let record = Record::decode(entry.payload).ok_or(None)?;
-    match (entry.kind, &record) {
-        (Kind::Snapshot, Record::Snapshot(piece)) => book.restore(piece).map_err(Some)?,
-        (Kind::Snapshot, record) if record.is_kept() => {}
-        (Kind::Snapshot, _) => return Err(Some(FoldError::Snapshot)),
-        (Kind::Record, record) => book.apply(record).map_err(Some)?,
-    }
-    Ok(record.is_kept())
 }

@@ -4,8 +4,9 @@
 //! encoding of a [`Record`], whose variant numbers are the published format (a new fact is added at
 //! the end, an old one is never renumbered). Golden bytes hold them still.
 //!
-//! Some records outlive a compaction as they are ([`Record::is_kept`]): what a tenant or a landlord
-//! can be asked about later. The others live on in the snapshot's [`Piece`]s.
+//! Some records outlive their place in the log as they are ([`Record::is_kept`]): what a tenant or a
+//! landlord can be asked about later, until it is settled and exported
+//! ([`Book::keeps`](crate::book::Book::keeps)). The others live on in the snapshot's [`Piece`]s.
 //!
 //! A `Record` cannot hold an illegal number, but it can contradict what is known: whether it does is
 //! for [`Book::check`](crate::book::Book::check) to say. Any `Record` fits one frame of the journal.
@@ -28,12 +29,12 @@ pub use reference::{MAX_REFERENCE, Reference};
 use crate::cost::Bill;
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Currency, Energy, Limits, Money, PileId, PortId, Price,
-    SessionId, Strength, TariffVersion, WallTime,
+    AccountId, Credential, CredentialId, Currency, Energy, Limits, Money, PileId, PlanId, PortId,
+    Price, SessionId, Strength, TariffVersion, UnixSeconds, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Account, OpenSession, Settlement};
+use crate::book::{Account, OpenSession, PlannedTariff, Rate, Settlement};
 use crate::journal::MAX_PAYLOAD;
 
 /// A stretch of a session under one price. It carries its prices, so nothing can re-price it (I9).
@@ -46,6 +47,7 @@ use crate::journal::MAX_PAYLOAD;
 /// let fee = SessionCost::default().close_segment(energy, price, free);
 /// let segment = Segment {
 ///     session: SessionId::new(1),
+///     account: AccountId::new(1),
 ///     index: 0,
 ///     tariff: TariffVersion::new(1),
 ///     band: "day".parse()?,
@@ -64,6 +66,8 @@ use crate::journal::MAX_PAYLOAD;
 pub struct Segment {
     /// The session it is part of.
     pub session: SessionId,
+    /// Who pays.
+    pub account: AccountId,
     /// 0, 1, 2, ... within the session.
     pub index: u8,
     /// The tariff it was priced by.
@@ -72,7 +76,8 @@ pub struct Segment {
     pub band: BandName,
     /// Its start.
     pub from: WallTime,
-    /// Its end.
+    /// Its end, never before its start. By a clock that was set back in between, it is
+    /// [`from`](Self::from) itself ([`WallTime::not_before`]).
     pub to: WallTime,
     /// What was drawn in it.
     pub energy: Energy,
@@ -110,7 +115,7 @@ pub struct ClosedSession {
     pub port: PortId,
     /// When the session's record was made.
     pub opened: WallTime,
-    /// When it ended.
+    /// When it ended: never before its last segment's end.
     pub closed: WallTime,
     /// Why.
     pub reason: StopReason,
@@ -189,9 +194,11 @@ pub enum Record {
         /// When.
         at: WallTime,
     },
-    /// A tariff came into force.
+    /// A tariff came into force for a plan.
     TariffSet {
-        /// Its number.
+        /// The plan.
+        plan: PlanId,
+        /// Its number, counted over all plans.
         version: TariffVersion,
         /// The table.
         tariff: Tariff,
@@ -229,14 +236,15 @@ pub enum Record {
         credential: CredentialId,
         /// The port.
         port: PortId,
-        /// The band in force.
+        /// The band in force, in the tariff of the account.
         band: BandIndex,
         /// When.
         at: WallTime,
     },
     /// Energy passed the meters.
     Progress {
-        /// Seconds since the record before this one.
+        /// Seconds since the time of the records before this one
+        /// ([`Book::last`](crate::book::Book::last)).
         elapsed: u32,
         /// How much, and for whom.
         advances: Advances,
@@ -245,7 +253,7 @@ pub enum Record {
     SegmentClosed {
         /// The stretch that ended.
         segment: Segment,
-        /// The band in force from here.
+        /// The band in force from here, in the tariff of the session's account.
         next: BandIndex,
     },
     /// A session's last stretch ended; [`Record::SessionClosed`] follows.
@@ -284,10 +292,39 @@ pub enum Record {
     },
     /// Part of a snapshot: a piece of what the pile knew when it was written.
     Snapshot(Piece),
+    /// A tariff is to come into force for a plan; [`Record::TariffSet`] follows when it does. A
+    /// pile plans one at a time: a new one takes the place of the one before.
+    TariffPlanned {
+        /// The plan.
+        plan: PlanId,
+        /// When it is to come into force.
+        from: UnixSeconds,
+        /// The table.
+        tariff: Tariff,
+        /// When it was planned.
+        at: WallTime,
+    },
+    /// An account is charged by another plan from here on.
+    PlanAssigned {
+        /// The account.
+        account: AccountId,
+        /// The plan.
+        plan: PlanId,
+        /// When.
+        at: WallTime,
+    },
+    /// The landlord has every record up to this one, and said so.
+    Exported {
+        /// The number of the last record handed over.
+        through: u64,
+        /// When.
+        at: WallTime,
+    },
 }
 
 impl Record {
-    /// True for a record that a compaction carries forward as it is.
+    /// True for a record of a kind that may outlive its place in the log as it is. Whether this one
+    /// still must, [`Book::keeps`](crate::book::Book::keeps) says.
     pub const fn is_kept(&self) -> bool {
         matches!(
             self,
@@ -297,6 +334,53 @@ impl Record {
                 | Self::Settled(_)
                 | Self::Paid { .. }
         )
+    }
+
+    /// The pile's clock once this record stands, where it showed `last` before:
+    /// [`Book::last`](crate::book::Book::last) after [`Book::apply`](crate::book::Book::apply).
+    ///
+    /// Every record tells its time, but for two kinds that can lie ahead of a clock that was set
+    /// back: a segment that ends when it began, and a bill, whose last segment told it.
+    ///
+    /// ```
+    /// use billing_core::record::{Advances, Record};
+    /// use pile_units::{UnixSeconds, WallTime};
+    /// let last = WallTime { unix: UnixSeconds::new(1000), ..WallTime::default() };
+    /// let progress = Record::Progress { elapsed: 60, advances: Advances::default() };
+    /// assert_eq!(progress.time_after(last).unix, UnixSeconds::new(1060));
+    /// ```
+    pub const fn time_after(&self, last: WallTime) -> WallTime {
+        match self {
+            Self::Commissioned { at, .. }
+            | Self::Enrolled { at, .. }
+            | Self::Revoked { at, .. }
+            | Self::AccountClosed { at, .. }
+            | Self::PolicySet { at, .. }
+            | Self::TariffSet { at, .. }
+            | Self::LimitsSet { at, .. }
+            | Self::PortSwitched { at, .. }
+            | Self::ClockSet { to: at, .. }
+            | Self::SessionOpened { at, .. }
+            | Self::FaultLatched { at, .. }
+            | Self::FaultCleared { at, .. }
+            | Self::Paid { at, .. }
+            | Self::TariffPlanned { at, .. }
+            | Self::PlanAssigned { at, .. }
+            | Self::Exported { at, .. } => *at,
+            Self::Progress { elapsed, .. } => WallTime {
+                unix: last.unix.plus(*elapsed),
+                quality: last.quality,
+            },
+            Self::SegmentClosed { segment, .. } | Self::LastSegment { segment } => {
+                if segment.to.unix.get() == segment.from.unix.get() {
+                    last
+                } else {
+                    segment.to
+                }
+            }
+            Self::Settled(settlement) => settlement.at,
+            Self::SessionClosed(_) | Self::Snapshot(_) => last,
+        }
     }
 
     /// A buffer that holds any record's bytes.
@@ -349,9 +433,15 @@ pub enum Piece {
         next_settlement: u32,
         /// The time of the last record.
         last: WallTime,
+        /// The number of the last record that was exported, 0 before any.
+        exported: u64,
+        /// Sessions opened and seconds counted in the present stretch, and in the one before.
+        rates: [Rate; 2],
     },
-    /// The tariff in force.
+    /// A tariff in force.
     Tariff {
+        /// The plan.
+        plan: PlanId,
         /// Its number.
         version: TariffVersion,
         /// The table.
@@ -378,4 +468,6 @@ pub enum Piece {
     Session(OpenSession),
     /// A settlement not yet paid.
     Settlement(Settlement),
+    /// The tariff that is planned.
+    Planned(PlannedTariff),
 }

@@ -201,3 +201,11 @@ impl PortSet {
         PortId::first(MAX_PORTS).filter(move |port| self.contains(*port))
     }
 }
+
+impl FromIterator<PortId> for PortSet {
+    fn from_iter<I: IntoIterator<Item = PortId>>(ports: I) -> Self {
+        let mut set = Self::default();
+        ports.into_iter().for_each(|port| set.insert(port));
+        set
+    }
+}

@@ -17,12 +17,8 @@ use billing_core::tariff::BandIndex;
 use jobs::Job;
 use outbox::Outbox;
 use people::{Choice, Window};
-use pile_units::{
-    Duration, Instant, MAX_PORTS, PileId, PortId, TariffVersion, UnixSeconds, WallTime,
-};
-
-/// How long a warning of the supply holds: by then it is gone, or the warning was a dip.
-const FAILING_FOR: Duration = Duration::from_seconds(5);
+use pile_units::{Instant, MAX_PORTS, PileId, PortId, TariffVersion, UnixSeconds, WallTime};
+use ports::Failing;
 
 /// What a pile is built with.
 ///
@@ -88,8 +84,8 @@ pub struct Controller {
     job: Option<Job>,
     over_budget: Option<Instant>,
     hot: bool,
-    /// When the supply was last said to fail.
-    failing: Option<Instant>,
+    /// The supply was said to fail.
+    failing: Option<Failing>,
     failed: bool,
     reader: bool,
     shown: [Option<Indicator>; MAX_PORTS],
@@ -149,10 +145,15 @@ impl Controller {
     pub fn handle(&mut self, now: Instant, event: Event) -> Actions {
         let mut out = Actions::default();
         self.expire(now, &mut out);
+        if let (Some(failing), Event::Sample(port, _) | Event::MeterSilent(port)) =
+            (&mut self.failing, &event)
+        {
+            failing.asked(*port);
+        }
         match event {
             Event::Sample(port, sample) => self.sample(now, port, &sample, &mut out),
             Event::MeterSilent(port) => {
-                let stop = self.at_mut(port).and_then(Port::silence);
+                let stop = self.at_mut(port).and_then(|place| place.silence(now));
                 self.stop_if(now, port, stop, &mut out);
             }
             Event::Trip(port, fault) => self.stop_if(now, port, Some(fault.into()), &mut out),
@@ -161,7 +162,7 @@ impl Controller {
             Event::TwoCards => out.refuse(Refusal::OneCard),
             Event::Button(port) => self.button(now, port, &mut out),
             Event::Reader(answers) => self.reader = answers,
-            Event::PowerFailing => self.failing = Some(now),
+            Event::PowerFailing => self.power_failing(now, &mut out),
             Event::Persisted(headroom) => self.persisted(now, headroom, &mut out),
             Event::LedgerFailed => self.fail(now, &mut out),
             Event::Command(id, command) => self.command(now, id, command, &mut out),
@@ -186,10 +187,32 @@ impl Controller {
         ports.chain(choice).chain(window).min()
     }
 
-    /// How often a port's meter is to be read now.
-    pub fn pace(&self, port: PortId, now: Instant) -> Duration {
-        let limit = self.book.limits().port_power();
-        self.at(port).pace(now, limit)
+    /// Which port's meter is to be read next, and when: at once if that moment has passed. `None`
+    /// for a pile without ports.
+    ///
+    /// ```
+    /// # use billing_core::{book::Book, ledger::Headroom};
+    /// # use pile_controller::{Config, Controller, Event};
+    /// # use pile_units::{Instant, PileId, WallTime};
+    /// # let headroom = Headroom::default();
+    /// # let config = Config { ports: 2, pile: PileId::new([1; 8]), wall: WallTime::default(), headroom };
+    /// let now = Instant::from_millis(1000);
+    /// let mut pile = Controller::new(config, Book::new(), now);
+    /// let mut order = Vec::new();
+    /// while let Some((due, port)) = pile.next_reading(now).filter(|(due, _)| *due <= now) {
+    ///     order.push(port.number());
+    ///     let _ = pile.handle(now, Event::MeterSilent(port)); // nothing is wired here
+    /// }
+    /// assert_eq!(order, [1, 2]);
+    /// ```
+    pub fn next_reading(&self, now: Instant) -> Option<(Instant, PortId)> {
+        let round = self.round(now);
+        let due = |(id, port): (PortId, &Port)| {
+            let due = port.next_reading(now, &round, id.index());
+            let wanted = self.failing.is_some_and(|failing| failing.wants(id));
+            (if wanted { due.min(now) } else { due }, id)
+        };
+        self.in_use().map(due).min()
     }
 
     /// The oldest record that is not durable: what `Action::Persist` asks to write.
@@ -223,12 +246,6 @@ impl Controller {
     /// True if the card reader answers.
     pub const fn reader_answers(&self) -> bool {
         self.reader
-    }
-
-    /// True while every reading is recorded at once, since the supply may not see the next.
-    fn is_failing(&self, now: Instant) -> bool {
-        self.failing
-            .is_some_and(|since| now.since(since) < FAILING_FOR)
     }
 
     /// Wall time at a moment.

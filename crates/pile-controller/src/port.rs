@@ -6,6 +6,7 @@
 //!   and what is billed is never more than what was delivered (I3).
 
 mod delivery;
+mod readings;
 
 use billing_core::record::{Fault, StopReason};
 use billing_core::tariff::BandIndex;
@@ -14,9 +15,8 @@ use metering::Sample;
 use pile_units::{
     AccountId, Duration, Energy, Instant, Limits, Power, SessionId, TariffVersion, WallTime,
 };
+pub(crate) use readings::{FAST, Round};
 
-/// At most this much of a port's energy is unrecorded (I3).
-pub(crate) const RECORD_EVERY: Energy = Energy::from_watt_hours(1);
 /// A meter that is needed and says nothing for this long is lost.
 pub(crate) const METER_LOST_AFTER: Duration = Duration::from_seconds(5);
 /// As many silent answers in a row are a lost meter.
@@ -29,19 +29,8 @@ pub(crate) const LAST_READING_WITHIN: Duration = Duration::from_seconds(3);
 const WELD_CHECK_AFTER: Duration = Duration::from_seconds(3);
 /// Readings of a powered, open port that make it welded.
 const WELD_HITS: u8 = 2;
-/// The pace of a port's readings while power can flow.
-pub(crate) const FAST: Duration = Duration::from_seconds(1);
-/// Up to this limit a port draws less between two readings than may be unrecorded; above it is
-/// read twice as often (I3).
-const FAST_UP_TO: Power = Power::from_watts(1000);
-const FASTER: Duration = Duration::from_millis(500);
-/// The pace of an idle port's readings.
-const SLOW: Duration = Duration::from_seconds(60);
 /// A reading is as good as one made now for this long.
 const FRESH: Duration = Duration::from_millis(1500);
-/// How long a port that opened is still read fast.
-const FAST_AFTER_OPENING: Duration = Duration::from_seconds(10);
-
 /// Where a port is. The table of what becomes of each by each input is in the crate's README.
 ///
 /// ```
@@ -191,17 +180,19 @@ pub(crate) struct Port {
     /// Not in the outbox yet: the session's, and nobody's.
     pub unrecorded: Energy,
     pub stray: Energy,
+    /// What the open session drew in its first counter step and is not billed for.
+    discarded: Energy,
     /// Records of this port's session in the outbox.
     pub in_outbox: u8,
     energy: Option<Energy>,
     resolution: Energy,
     /// What is left of the session's first counter step, which may end after the session.
     discard: Energy,
-    /// The most that may flow.
-    most: Power,
     heard: Instant,
     /// The last reading since the start of the machine.
     read: Option<Instant>,
+    /// The last time that the meter was asked, in vain or not.
+    asked: Option<Instant>,
     silent: u8,
     opened: Instant,
     weld_hits: u8,
@@ -222,13 +213,14 @@ impl Port {
             before: Energy::ZERO,
             unrecorded: Energy::ZERO,
             stray: Energy::ZERO,
+            discarded: Energy::ZERO,
             in_outbox: 0,
             energy: None,
             resolution: Energy::ZERO,
             discard: Energy::ZERO,
-            most: Power::ZERO,
             heard: now,
             read: None,
+            asked: None,
             silent: 0,
             opened: now,
             weld_hits: 0,
@@ -276,19 +268,6 @@ impl Port {
         self.power >= Limits::NO_LOAD_POWER
     }
 
-    /// How often the meter is to be read.
-    pub fn pace(&self, now: Instant, limit: Power) -> Duration {
-        let quiet = matches!(self.phase, Phase::Free)
-            && self.weld_hits == 0
-            && (self.silent == 0 || self.silent >= SILENT_LIMIT)
-            && now.since(self.opened) >= FAST_AFTER_OPENING;
-        match quiet {
-            true => SLOW,
-            false if limit > FAST_UP_TO => FASTER,
-            false => FAST,
-        }
-    }
-
     /// Everything the session drew.
     pub const fn session_energy(&self) -> Energy {
         self.before.saturating_add(self.segment)
@@ -298,6 +277,7 @@ impl Port {
     pub fn deliver(&mut self, now: Instant, price: (TariffVersion, BandIndex)) {
         self.heard = now;
         self.discard = self.resolution;
+        self.discarded = Energy::ZERO;
         self.phase = Phase::Delivering(Delivery::new(now, price));
     }
 
@@ -357,32 +337,14 @@ impl Port {
         self.before = Energy::ZERO;
     }
 
-    /// True when unrecorded energy must go to the ledger before the next reading (I3).
-    pub fn must_record(&self) -> bool {
-        // What flows until the next reading is durable, in 1.1 s: mW x 1.1 s / 3600.
-        let flows =
-            |power: Power| Energy::from_milliwatt_hours(u64::from(power.milliwatts()) / 3270);
-        // The step not yet counted, and the first one, which was drawn and is not billed.
-        let steps = self.resolution.saturating_add(self.resolution);
-        let hidden = if self.is_closed() {
-            let steady = steps.saturating_add(flows(self.power));
-            // A charger may start in full just after this reading.
-            steady.max(self.resolution.saturating_add(flows(self.most)))
-        } else {
-            steps
-        };
-        let measured = self.unrecorded.saturating_add(self.stray);
-        !measured.is_zero() && measured.saturating_add(hidden) >= RECORD_EVERY
-    }
-
     /// Takes a reading; says what must stop, if anything.
     pub fn sample(&mut self, now: Instant, limits: &Limits, sample: &Sample) -> Option<Stop> {
         let before = self.energy.replace(sample.energy).unwrap_or(sample.energy);
         let heard = core::mem::replace(&mut self.heard, now);
         self.read = Some(now);
+        self.asked = Some(now);
         self.resolution = sample.resolution;
         self.power = sample.power;
-        self.most = limits.port_power().percent(Limits::OVERLOAD_PERCENT);
         self.silent = 0;
         self.attribute(sample.energy.saturating_sub(before));
         if let Phase::Finishing { since, seen, .. } = &mut self.phase {
@@ -401,7 +363,8 @@ impl Port {
     }
 
     /// The meter gave no answer.
-    pub fn silence(&mut self) -> Option<Stop> {
+    pub fn silence(&mut self, now: Instant) -> Option<Stop> {
+        self.asked = Some(now);
         self.silent = self.silent.saturating_add(1);
         (self.silent >= SILENT_LIMIT && self.needs_meter()).then_some(Fault::MeterLost.into())
     }
@@ -461,6 +424,8 @@ impl Port {
             Phase::Delivering(_) | Phase::Finishing { seen: false, .. } => {
                 let billed = delta.saturating_sub(self.discard);
                 self.discard = self.discard.saturating_sub(delta);
+                let unbilled = delta.saturating_sub(billed);
+                self.discarded = self.discarded.saturating_add(unbilled);
                 billed
             }
             _ => Energy::ZERO,

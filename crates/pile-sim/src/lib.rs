@@ -4,5 +4,7 @@
 pub mod bl0942;
 pub mod cards;
 pub mod flash;
+pub mod fuzzing;
+pub mod life;
 pub mod mfrc522;
 pub mod world;

@@ -1,4 +1,4 @@
-//! Identities: a port, an account, a session, a credential, a tariff version, a pile.
+//! Identities: a port, an account, a session, a credential, a tariff plan and version, a pile.
 
 use crate::OutOfRange;
 
@@ -75,6 +75,71 @@ impl<'de> serde::Deserialize<'de> for PortId {
     }
 }
 
+/// The most tariff plans one pile can have, the standard one included.
+pub const MAX_PLANS: usize = 4;
+
+/// A tariff plan: which of the pile's price tables an account is charged by.
+///
+/// Everyone is on the [standard plan](Self::STANDARD) until told otherwise. It has number 0, the
+/// others 1..[`MAX_PLANS`].
+///
+/// ```
+/// use pile_units::PlanId;
+/// let own_price = PlanId::new(1)?;
+/// assert_ne!(own_price, PlanId::STANDARD);
+/// assert_eq!(PlanId::default(), PlanId::STANDARD);
+/// assert!(PlanId::new(4).is_err());
+/// # Ok::<(), pile_units::OutOfRange>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[serde(transparent)]
+pub struct PlanId(u8);
+
+impl PlanId {
+    /// The plan of every account that was assigned to no other.
+    pub const STANDARD: Self = Self(0);
+
+    /// Makes a plan from its number, 0..[`MAX_PLANS`].
+    ///
+    /// # Errors
+    /// [`OutOfRange`] outside that range.
+    pub const fn new(number: u8) -> Result<Self, OutOfRange> {
+        // Widening; `usize::from` is not const.
+        if (number as usize) < MAX_PLANS {
+            Ok(Self(number))
+        } else {
+            Err(OutOfRange)
+        }
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// The place in an array, 0..[`MAX_PLANS`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// All plans, the standard one first.
+    pub fn all() -> impl Iterator<Item = Self> + Clone {
+        (0u8..).take(MAX_PLANS).map(Self)
+    }
+}
+
+impl core::fmt::Display for PlanId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        core::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for PlanId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(u8::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*
@@ -141,7 +206,7 @@ id!(
     CredentialId(u16)
 );
 id!(
-    /// A tariff as it was set: the first is 1, each change adds one.
+    /// A tariff as it was set: the first is 1, each change adds one, whichever plan it is for.
     ///
     /// ```
     /// use pile_units::TariffVersion;

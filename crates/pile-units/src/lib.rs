@@ -11,7 +11,9 @@ mod time;
 
 pub use credential::{CardAlias, Credential, Role, Strength};
 pub use electric::{Current, Energy, Power, Temperature, Voltage};
-pub use ids::{AccountId, CredentialId, MAX_PORTS, PileId, PortId, SessionId, TariffVersion};
+pub use ids::{
+    AccountId, CredentialId, MAX_PLANS, MAX_PORTS, PileId, PlanId, PortId, SessionId, TariffVersion,
+};
 pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
 pub use time::{ClockQuality, Duration, Instant, UnixSeconds, UtcOffset, WallTime};

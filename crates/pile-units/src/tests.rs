@@ -70,6 +70,8 @@ fn prices_that_are_not_plain_decimals_are_refused() {
 fn illegal_bytes_do_not_become_values() {
     assert!(postcard::from_bytes::<PortId>(&[16]).is_err());
     assert!(postcard::from_bytes::<PortId>(&[15]).is_ok());
+    assert!(postcard::from_bytes::<PlanId>(&[4]).is_err());
+    assert!(postcard::from_bytes::<PlanId>(&[3]).is_ok());
     assert!(postcard::from_bytes::<Currency>(b"cny").is_err());
     let mut buffer = [0; 8];
     let too_dear = postcard::to_slice(&1_000_000_001u32, &mut buffer).unwrap();
@@ -92,6 +94,35 @@ fn all_sixteen_ports_have_a_number_and_the_seventeenth_does_not() {
     assert_eq!(all, (1..=16).collect::<std::vec::Vec<_>>());
     assert!(PortId::from_number(17).is_err());
     assert!(PortId::from_index(16).is_err());
+}
+
+#[test]
+fn the_plans_are_four_and_the_standard_one_comes_first() {
+    let all: std::vec::Vec<_> = PlanId::all().map(PlanId::index).collect();
+    assert_eq!(all, [0, 1, 2, 3]);
+    assert_eq!(PlanId::all().next(), Some(PlanId::STANDARD));
+    assert_eq!(PlanId::new(4), Err(OutOfRange));
+}
+
+#[test]
+fn a_time_that_is_moved_keeps_its_doubt_and_loses_its_certainty() {
+    use ClockQuality::{Informative, Relative, Synchronised, Unknown};
+    let time = |unix, quality| WallTime {
+        unix: UnixSeconds::new(unix),
+        quality,
+    };
+    // The same second is not before; only what lies before is moved.
+    let same = time(100, Unknown).not_before(time(100, Synchronised));
+    assert_eq!(same, time(100, Unknown));
+    for (began, moved) in [
+        (Synchronised, Informative),
+        (Informative, Informative),
+        (Unknown, Unknown),
+        (Relative, Relative),
+    ] {
+        let ended = time(99, Synchronised).not_before(time(100, began));
+        assert_eq!(ended, time(100, moved));
+    }
 }
 
 #[test]

@@ -168,6 +168,41 @@ pub struct WallTime {
     pub quality: ClockQuality,
 }
 
+impl WallTime {
+    /// This time, or `earlier` where this lies before it: the end of something that began at
+    /// `earlier`, by a clock that may have been set back in between.
+    ///
+    /// A time that had to be moved is no longer one that a trusted clock showed, so a synchronised
+    /// `earlier` becomes [`ClockQuality::Informative`].
+    ///
+    /// ```
+    /// use pile_units::{ClockQuality, UnixSeconds, WallTime};
+    /// let shown = |seconds| WallTime {
+    ///     unix: UnixSeconds::new(seconds),
+    ///     quality: ClockQuality::Synchronised,
+    /// };
+    /// let began = shown(36_000);
+    /// assert_eq!(shown(36_060).not_before(began), shown(36_060));
+    /// // Set back by an hour: nothing ends before it began.
+    /// let ended = shown(32_460).not_before(began);
+    /// assert_eq!((ended.unix, ended.quality), (began.unix, ClockQuality::Informative));
+    /// ```
+    #[must_use]
+    pub const fn not_before(self, earlier: Self) -> Self {
+        if self.unix.get() >= earlier.unix.get() {
+            return self;
+        }
+        let quality = match earlier.quality {
+            ClockQuality::Synchronised => ClockQuality::Informative,
+            other => other,
+        };
+        Self {
+            unix: earlier.unix,
+            quality,
+        }
+    }
+}
+
 /// A fixed distance from UTC in minutes, -14:00..=+14:00. Daylight saving is not modelled.
 ///
 /// ```

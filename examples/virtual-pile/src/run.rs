@@ -142,6 +142,7 @@ impl<'a> Player<'a> {
             seed: pile.seed,
             flash_bytes: pile.flash_bytes,
             look: Look::Always,
+            ..Setup::default()
         };
         let mut cards = BTreeMap::new();
         for (name, card) in &scenario.cards {

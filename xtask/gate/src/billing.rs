@@ -33,8 +33,7 @@ async fn remembers() -> Option<bool> {
         },
         at: WallTime::default(),
     };
-    ledger.reserve(&book);
-    ledger.append(&claimed).await.ok()?;
+    ledger.append(&book, &claimed).await.ok()?;
     book.apply(&claimed).ok()?;
     let (_, again) = Ledger::mount(&mut flash).await.ok()?;
     Some(again == book)

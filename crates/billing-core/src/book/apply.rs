@@ -3,13 +3,11 @@
 //! [`Book::check`] says whether a record may come; what changes then cannot fail, so a record is
 //! applied whole or not at all.
 
-use super::{Account, Book, FoldError, OpenSegment, OpenSession, Settlement};
+use super::{Account, Book, FoldError, OpenSegment, OpenSession, PlannedTariff, Settlement};
 use crate::cost::SessionCost;
 use crate::record::{Advances, ClosedSession, Record, Segment};
 use crate::tariff::BandIndex;
-use pile_units::{
-    AccountId, Credential, CredentialId, Energy, PortId, SessionId, TariffVersion, WallTime,
-};
+use pile_units::{AccountId, Credential, CredentialId, Energy, PortId, SessionId, WallTime};
 
 impl Book {
     /// Adds one record.
@@ -18,8 +16,9 @@ impl Book {
     /// [`FoldError`] where the record contradicts what is known; nothing has changed then.
     pub fn apply(&mut self, record: &Record) -> Result<(), FoldError> {
         self.check(record)?;
+        self.count_time(record);
         self.change(record);
-        self.last = self.time_of(record);
+        self.last = record.time_after(self.last);
         Ok(())
     }
 
@@ -57,8 +56,26 @@ impl Book {
             }
             Record::PolicySet { uid_only, .. } => self.uid_only = *uid_only,
             Record::TariffSet {
-                version, tariff, ..
-            } => self.tariff = Some((*version, tariff.clone())),
+                plan,
+                version,
+                tariff,
+                ..
+            } => self.set_tariff(*plan, *version, tariff),
+            Record::TariffPlanned {
+                plan, from, tariff, ..
+            } => {
+                self.planned = Some(PlannedTariff {
+                    plan: *plan,
+                    from: *from,
+                    tariff: tariff.clone(),
+                });
+            }
+            Record::PlanAssigned { account, plan, .. } => {
+                if let Some(account) = self.account_mut(*account) {
+                    account.plan = *plan;
+                }
+            }
+            Record::Exported { through, .. } => self.exported = *through,
             Record::LimitsSet { limits, .. } => self.limits = *limits,
             Record::PortSwitched { port, enabled, .. } => {
                 if let Some(port) = self.port_mut(*port) {
@@ -94,33 +111,6 @@ impl Book {
         }
     }
 
-    /// When the record became true.
-    fn time_of(&self, record: &Record) -> WallTime {
-        match record {
-            Record::Commissioned { at, .. }
-            | Record::Enrolled { at, .. }
-            | Record::Revoked { at, .. }
-            | Record::AccountClosed { at, .. }
-            | Record::PolicySet { at, .. }
-            | Record::TariffSet { at, .. }
-            | Record::LimitsSet { at, .. }
-            | Record::PortSwitched { at, .. }
-            | Record::ClockSet { to: at, .. }
-            | Record::SessionOpened { at, .. }
-            | Record::FaultLatched { at, .. }
-            | Record::FaultCleared { at, .. }
-            | Record::Paid { at, .. } => *at,
-            Record::Progress { elapsed, .. } => WallTime {
-                unix: self.last.unix.plus(*elapsed),
-                ..self.last
-            },
-            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => segment.to,
-            Record::SessionClosed(closed) => closed.closed,
-            Record::Settled(settlement) => settlement.at,
-            Record::Snapshot(_) => self.last,
-        }
-    }
-
     fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
         self.accounts.iter_mut().find(|account| account.id == id)
     }
@@ -152,10 +142,10 @@ impl Book {
         at: WallTime,
     ) {
         let card = self.credentials.iter().find(|card| card.id == credential);
-        let (Some(segment), Some(card)) = (self.segment(0, band, at), card) else {
+        let Some((card, account)) = card.and_then(|card| Some((card, card.account()?))) else {
             return;
         };
-        let Some(account) = card.account() else {
+        let Some(segment) = self.segment(account, 0, band, at) else {
             return;
         };
         let session = OpenSession {
@@ -174,11 +164,18 @@ impl Book {
             place.session = Some(session);
         }
         self.next_session = id.next().unwrap_or(id);
+        self.count_session();
     }
 
-    /// A new segment under the tariff in force.
-    fn segment(&self, index: u8, band_index: BandIndex, from: WallTime) -> Option<OpenSegment> {
-        let (tariff, table): (TariffVersion, _) = self.tariff()?;
+    /// A new segment under the tariff that the account is on.
+    fn segment(
+        &self,
+        account: AccountId,
+        index: u8,
+        band_index: BandIndex,
+        from: WallTime,
+    ) -> Option<OpenSegment> {
+        let (tariff, table) = self.tariff_of(account)?;
         let band = table.band(band_index)?;
         Some(OpenSegment {
             index,
@@ -209,8 +206,9 @@ impl Book {
     }
 
     fn close_segment(&mut self, segment: &Segment, next: Option<BandIndex>) {
+        let index = segment.index.saturating_add(1);
         let following =
-            next.and_then(|band| self.segment(segment.index.saturating_add(1), band, segment.to));
+            next.and_then(|band| self.segment(segment.account, index, band, segment.to));
         let port = self.find(segment.session).map(|session| session.port);
         let Some(port) = port.and_then(|port| self.port_mut(port)) else {
             return;
@@ -228,6 +226,7 @@ impl Book {
             session.segment = following;
         } else {
             session.segment.energy = Energy::ZERO;
+            session.segment.from = segment.to;
             session.ended = true;
         }
     }
@@ -249,7 +248,9 @@ impl Book {
         // Checked: `Book::settlement` found room.
         let _ = self.settlements.push(*settlement);
         self.next_settlement = self.next_settlement.saturating_add(1);
+        let through = self.closed_through(settlement.account);
         if let Some(account) = self.account_mut(settlement.account) {
+            account.settled_through = through;
             account.settled_energy = account.energy;
             account.settled = account.total();
             account.settled_sessions = account.sessions;

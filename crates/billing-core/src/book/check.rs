@@ -2,10 +2,8 @@
 
 use super::{Account, Book, OpenSession};
 use crate::record::{Advances, ClosedSession, Record, Segment};
-use crate::tariff::{BandIndex, Tariff};
-use pile_units::{
-    AccountId, Credential, CredentialId, Energy, MAX_PORTS, PortId, Role, SessionId, TariffVersion,
-};
+use crate::tariff::BandIndex;
+use pile_units::{AccountId, Credential, CredentialId, Energy, MAX_PORTS, PortId, Role, SessionId};
 
 /// Error returned by [`Book::check`], [`Book::apply`] and [`Book::restore`]: the record contradicts
 /// what is known. The book is unchanged.
@@ -28,7 +26,8 @@ pub enum FoldError {
     Account,
     /// The session is unknown, open already, not at that point, or its number is not the next.
     Session,
-    /// No tariff, not the next version, no such band, or another currency than that of earlier bills.
+    /// No tariff, not the next version, no such band, or another currency than that of earlier bills
+    /// or of the standard tariff.
     Tariff,
     /// The energy, the fees or the readings do not follow from the records before.
     Sum,
@@ -36,6 +35,10 @@ pub enum FoldError {
     Fault,
     /// The settlement is unknown, or not what the account owes, or its number is not the next.
     Settlement,
+    /// It ends before it began.
+    Time,
+    /// An export that hands over nothing more than the one before.
+    Export,
     /// More of them than a pile can hold.
     Capacity,
     /// A piece of a snapshot where none belongs, or one that does not fit those before it.
@@ -53,6 +56,8 @@ impl core::fmt::Display for FoldError {
             Self::Sum => "energy, fees or readings do not follow from the records before",
             Self::Fault => "a fault is cleared or latched that is not, or is",
             Self::Settlement => "a settlement is unknown, out of order or not what is owed",
+            Self::Time => "a segment or a session ends before it began",
+            Self::Export => "an export hands over nothing more than the one before",
             Self::Capacity => "there are more of them than a pile can hold",
             Self::Snapshot => "a piece of a snapshot stands where none belongs",
         })
@@ -85,8 +90,14 @@ impl Book {
             Record::Revoked { credential, .. } => self.card(*credential).map(drop),
             Record::AccountClosed { account, .. } => self.check_account_closing(*account),
             Record::TariffSet {
-                version, tariff, ..
-            } => self.check_tariff(*version, tariff),
+                plan,
+                version,
+                tariff,
+                ..
+            } => self.check_tariff(*plan, *version, tariff),
+            Record::TariffPlanned { tariff, .. } => self.check_currency(tariff),
+            Record::PlanAssigned { account, .. } => self.active(*account).map(drop),
+            Record::Exported { through, .. } => ensure(*through > self.exported, FoldError::Export),
             // A port may be switched off or on at any time, also while a session is about to open.
             Record::PolicySet { .. }
             | Record::LimitsSet { .. }
@@ -101,7 +112,7 @@ impl Book {
             } => self.check_opening(*session, *credential, *port, *band),
             Record::Progress { advances, .. } => self.check_advances(advances),
             Record::SegmentClosed { segment, next } => {
-                let (_, tariff) = self.tariff().ok_or(FoldError::Tariff)?;
+                let (_, tariff) = self.tariff_of(segment.account).ok_or(FoldError::Tariff)?;
                 tariff.band(*next).ok_or(FoldError::Tariff)?;
                 // A session counts its segments in a byte.
                 ensure(segment.index < u8::MAX - 1, FoldError::Capacity)?;
@@ -168,17 +179,6 @@ impl Book {
         self.active(id).map(drop)
     }
 
-    fn check_tariff(&self, version: TariffVersion, tariff: &Tariff) -> Result<(), FoldError> {
-        let next = match self.tariff() {
-            Some((current, _)) => current.next(),
-            None => Some(TariffVersion::new(1)),
-        };
-        let same = self
-            .fixed_currency()
-            .is_none_or(|currency| currency == tariff.currency());
-        ensure(Some(version) == next && same, FoldError::Tariff)
-    }
-
     fn check_opening(
         &self,
         id: SessionId,
@@ -187,8 +187,8 @@ impl Book {
         band: BandIndex,
     ) -> Result<(), FoldError> {
         let account = self.card(credential)?.account();
-        self.active(account.ok_or(FoldError::Credential)?)?;
-        let (_, tariff) = self.tariff().ok_or(FoldError::Tariff)?;
+        let account = self.active(account.ok_or(FoldError::Credential)?)?;
+        let (_, tariff) = self.tariff_of(account.id).ok_or(FoldError::Tariff)?;
         tariff.band(band).ok_or(FoldError::Tariff)?;
         ensure(id == self.next_session, FoldError::Session)?;
         ensure(self.session(port).is_none(), FoldError::Session)?;
@@ -213,7 +213,8 @@ impl Book {
 
     fn check_segment(&self, segment: &Segment) -> Result<(), FoldError> {
         let session = self.find(segment.session).ok_or(FoldError::Session)?;
-        ensure(!session.ended, FoldError::Session)?;
+        let owned = session.account == segment.account;
+        ensure(owned && !session.ended, FoldError::Session)?;
         let open = &session.segment;
         let same = open.index == segment.index
             && open.tariff == segment.tariff
@@ -231,6 +232,7 @@ impl Book {
             same && (fee.energy_micro, fee.service_micro) == fees,
             FoldError::Sum,
         )?;
+        ensure(segment.to.unix >= segment.from.unix, FoldError::Time)?;
         let more = segment.energy.checked_sub(open.energy);
         let register = more.and_then(|more| self.register(session.port).checked_add(more));
         register.map(drop).ok_or(FoldError::Sum)
@@ -245,6 +247,8 @@ impl Book {
             && session.strength == closed.strength
             && session.opened == closed.opened;
         ensure(same, FoldError::Session)?;
+        let ended = session.segment.from.unix;
+        ensure(closed.closed.unix >= ended, FoldError::Time)?;
         let sums = session.energy() == closed.energy
             && self.register(closed.port) == closed.reading
             && session.segment.index.checked_add(1) == Some(closed.segments)

@@ -17,9 +17,12 @@ impl Book {
             next_account: self.next_account,
             next_settlement: self.next_settlement,
             last: self.last,
+            exported: self.exported,
+            rates: self.rates,
         });
-        let tariff = self.tariff.iter().map(|(version, tariff)| Piece::Tariff {
-            version: *version,
+        let tariffs = self.tariffs().map(|(plan, version, tariff)| Piece::Tariff {
+            plan,
+            version,
             tariff: tariff.clone(),
         });
         let ports = PortId::first(self.ports.len()).zip(&self.ports);
@@ -32,7 +35,8 @@ impl Book {
                 fault: port.fault,
                 enabled: port.enabled,
             });
-        pile.chain(tariff)
+        pile.chain(tariffs)
+            .chain(self.planned.iter().map(|it| Piece::Planned(it.clone())))
             .chain(self.accounts.iter().map(|it| Piece::Account(*it)))
             .chain(self.credentials.iter().map(|it| Piece::Credential(*it)))
             .chain(used)
@@ -42,8 +46,8 @@ impl Book {
 
     /// Bytes that the pieces take on the flash at most, where `frame` says what one takes.
     ///
-    /// The tariff and all ports are counted always, so that only an enrolment, a session and a
-    /// settlement make it more.
+    /// One tariff and all ports are counted always, so that only an enrolment, a session, a
+    /// settlement, and a tariff that is planned or is of another plan make it more.
     pub(crate) fn snapshot_bound(&self, frame: impl Fn(usize) -> u32) -> u32 {
         let many = |number: usize, payload| {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
@@ -51,7 +55,8 @@ impl Book {
         };
         [
             many(1, size::PILE),
-            many(1, size::TARIFF),
+            many(self.tariffs().count().max(1), size::TARIFF),
+            many(usize::from(self.planned.is_some()), size::PLANNED),
             many(self.ports.len(), size::PORT),
             many(self.accounts.len(), size::ACCOUNT),
             many(self.credentials.len(), size::CREDENTIAL),
@@ -80,6 +85,8 @@ impl Book {
                 next_account,
                 next_settlement,
                 last,
+                exported,
+                rates,
             } => {
                 self.pile = *pile;
                 self.uid_only = *uid_only;
@@ -89,17 +96,21 @@ impl Book {
                 self.next_account = *next_account;
                 self.next_settlement = *next_settlement;
                 self.last = *last;
+                self.exported = *exported;
+                self.rates = *rates;
                 Ok(())
             }
-            Piece::Tariff { version, tariff } => {
-                ensure(self.tariff.is_none(), FoldError::Tariff)?;
-                self.tariff = Some((*version, tariff.clone()));
-                Ok(())
-            }
+            Piece::Tariff {
+                plan,
+                version,
+                tariff,
+            } => self.restore_tariff(*plan, *version, tariff),
+            Piece::Planned(planned) => self.restore_planned(planned),
             Piece::Account(account) => {
                 let last = self.accounts.last();
                 let rising = last.is_none_or(|last| last.id < account.id);
-                let known = rising && account.id < self.next_account;
+                let settled = account.settled_through < self.next_session;
+                let known = rising && settled && account.id < self.next_account;
                 ensure(known, FoldError::Account)?;
                 let pushed = self.accounts.push(*account);
                 pushed.map_err(|_| FoldError::Capacity)
@@ -136,6 +147,8 @@ impl Book {
                 let known = session.id < self.next_session && owned;
                 let free = self.session(session.port).is_none();
                 ensure(known && free, FoldError::Session)?;
+                let ordered = session.opened.unix <= session.segment.from.unix;
+                ensure(ordered, FoldError::Time)?;
                 let place = self.port_mut(session.port).ok_or(FoldError::Capacity)?;
                 place.session = Some(session.clone());
                 Ok(())

@@ -6,8 +6,8 @@ use crate::record::{
 };
 use crate::tariff::{Band, BandIndex, Tariff};
 use pile_units::{
-    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits, PileId,
-    PortId, Price, Role, Strength, TariffVersion, UnixSeconds, UtcOffset, WallTime,
+    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits,
+    MAX_PLANS, PileId, PlanId, PortId, Price, Role, Strength, UnixSeconds, UtcOffset, WallTime,
 };
 
 /// Chooses what happens next. `dice(n)` answers 0..`n`; any answer will do, also one outside.
@@ -39,7 +39,7 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
             at,
         };
     }
-    if book.tariff().is_none() {
+    if book.tariffs().next().is_none() {
         return tariff_set(book, at, dice).unwrap_or(Record::PolicySet { uid_only: true, at });
     }
     let choice = dice(100);
@@ -50,11 +50,15 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
         0..2 => enrolled(book, at, dice(3) > 0),
         2 => revoked(book, at, dice),
         3 => account_closed(book, at, dice),
+        4 if dice(3) == 0 => tariff_planned(at, dice),
         4 => tariff_set(book, at, dice),
+        5 if dice(2) == 0 => plan_assigned(book, at, dice),
         5 => Some(Record::PolicySet {
             uid_only: dice(2) == 0,
             at,
         }),
+        // Few: numbers of the log, which the book does not know, must stay ahead.
+        6 if dice(2) == 0 => exported(book, book.exported() + 1 + u64::from(dice(3)), at),
         6 => Limits::default()
             .with_port_power(pile_units::Power::from_watts(600))
             .ok()
@@ -102,7 +106,7 @@ pub fn closing(book: &Book, session: &OpenSession, at: WallTime, more: u32) -> O
         strength: session.strength,
         port: session.port,
         opened: session.opened,
-        closed: at,
+        closed: at.not_before(session.segment.from),
         reason: StopReason::Full,
         energy: session.energy(),
         reading: book.register(session.port),
@@ -113,7 +117,8 @@ pub fn closing(book: &Book, session: &OpenSession, at: WallTime, more: u32) -> O
     }))
 }
 
-/// The open segment as it would be closed, with so many milliwatt-hours more.
+/// The open segment as it would be closed at `to`, or when it began where that is later, with so
+/// many milliwatt-hours more.
 pub fn segment(session: &OpenSession, to: WallTime, more: u32) -> Segment {
     let open = &session.segment;
     let energy = open
@@ -123,11 +128,12 @@ pub fn segment(session: &OpenSession, to: WallTime, more: u32) -> Segment {
     let fee = cost.close_segment(energy, open.energy_price, open.service_price);
     Segment {
         session: session.id,
+        account: session.account,
         index: open.index,
         tariff: open.tariff,
         band: open.band,
         from: open.from,
-        to,
+        to: to.not_before(open.from),
         energy,
         energy_price: open.energy_price,
         service_price: open.service_price,
@@ -143,16 +149,16 @@ pub fn opened(
     at: WallTime,
     dice: &mut dyn FnMut(u32) -> u32,
 ) -> Option<Record> {
-    let (_, tariff) = book.tariff()?;
     let mut cards = book.credentials().iter().filter(|card| {
         let account = card.account().and_then(|id| book.account(id));
         !card.revoked && account.is_some_and(|account| account.active)
     });
     let credential = cards.clone().nth(pick(cards.clone().count(), dice));
-    let credential = credential.or_else(|| cards.next())?.id;
+    let credential = credential.or_else(|| cards.next())?;
+    let (_, tariff) = book.tariff_of(credential.account()?)?;
     Some(Record::SessionOpened {
         session: book.next_session(),
-        credential,
+        credential: credential.id,
         port,
         band: tariff.band_at(at).0,
         at,
@@ -194,8 +200,53 @@ pub fn paid(book: &Book, at: WallTime, dice: &mut dyn FnMut(u32) -> u32) -> Opti
     })
 }
 
-/// A tariff of one to four bands and up to 48 changes a day.
+/// Hands every record up to a number over to the landlord, where that is more than before.
+pub fn exported(book: &Book, through: u64, at: WallTime) -> Option<Record> {
+    (through > book.exported()).then_some(Record::Exported { through, at })
+}
+
+/// A tariff of one to four bands and up to 48 changes a day: the standard one at first, then one of
+/// any plan.
 pub fn tariff_set(book: &Book, at: WallTime, dice: &mut dyn FnMut(u32) -> u32) -> Option<Record> {
+    let first = book.tariff(PlanId::STANDARD).is_none();
+    Some(Record::TariffSet {
+        plan: if first { PlanId::STANDARD } else { plan(dice)? },
+        version: book.next_tariff()?,
+        tariff: tariff(dice)?,
+        at,
+    })
+}
+
+/// Such a tariff, for one of the next hours.
+pub fn tariff_planned(at: WallTime, dice: &mut dyn FnMut(u32) -> u32) -> Option<Record> {
+    Some(Record::TariffPlanned {
+        plan: plan(dice)?,
+        from: at.unix.plus(dice(20_000)),
+        tariff: tariff(dice)?,
+        at,
+    })
+}
+
+/// An account gets another plan, or the one it has.
+pub fn plan_assigned(
+    book: &Book,
+    at: WallTime,
+    dice: &mut dyn FnMut(u32) -> u32,
+) -> Option<Record> {
+    let accounts = book.accounts();
+    let account = accounts.get(pick(accounts.len(), dice))?.id;
+    Some(Record::PlanAssigned {
+        account,
+        plan: plan(dice)?,
+        at,
+    })
+}
+
+fn plan(dice: &mut dyn FnMut(u32) -> u32) -> Option<PlanId> {
+    PlanId::all().nth(pick(MAX_PLANS, dice))
+}
+
+fn tariff(dice: &mut dyn FnMut(u32) -> u32) -> Option<Tariff> {
     const NAMES: [&str; 4] = ["night", "day", "evening peak", "x"];
     let count = pick(NAMES.len(), dice) + 1;
     let width = pick(8, dice) + 1;
@@ -217,15 +268,7 @@ pub fn tariff_set(book: &Book, at: WallTime, dice: &mut dyn FnMut(u32) -> u32) -
         *slot = BandIndex::new(u8::try_from(n / width % count).ok()?).ok()?;
     }
     let unknown = BandIndex::FIRST;
-    let tariff = Tariff::new(Currency::CNY, UtcOffset::UTC, &bands, slots, unknown).ok()?;
-    let version = book
-        .tariff()
-        .map_or(Some(TariffVersion::new(1)), |(it, _)| it.next())?;
-    Some(Record::TariffSet {
-        version,
-        tariff,
-        at,
-    })
+    Tariff::new(Currency::CNY, UtcOffset::UTC, &bands, slots, unknown).ok()
 }
 
 /// Energy at every port, and some that nobody pays for.
@@ -273,7 +316,7 @@ fn segment_closed(
     if session.ended {
         return None;
     }
-    let (_, tariff) = book.tariff()?;
+    let (_, tariff) = book.tariff_of(session.account)?;
     let next = u8::try_from(pick(tariff.bands().len(), dice)).ok()?;
     Some(Record::SegmentClosed {
         segment: segment(session, at, dice(3000)),
@@ -292,18 +335,21 @@ fn card(id: CredentialId, role: Role) -> Credential {
     }
 }
 
+/// The clock is set to another time, also to one that was already.
 fn clock(at: WallTime, dice: &mut dyn FnMut(u32) -> u32) -> WallTime {
     let base = UnixSeconds::new(1_735_689_600);
+    let unix = if dice(3) == 0 {
+        UnixSeconds::new(at.unix.get().saturating_sub(dice(7200)))
+    } else {
+        base.max(at.unix).plus(dice(7200))
+    };
     let quality = match dice(4) {
         0 => ClockQuality::Unknown,
         1 => ClockQuality::Informative,
         2 => ClockQuality::Synchronised,
         _ => ClockQuality::Relative,
     };
-    WallTime {
-        unix: base.max(at.unix).plus(dice(7200)),
-        quality,
-    }
+    WallTime { unix, quality }
 }
 
 fn later(at: WallTime, seconds: u32) -> WallTime {

@@ -8,8 +8,8 @@ use super::{Book, FoldError, MAX_ACCOUNTS, MAX_CREDENTIALS, MAX_SETTLEMENTS};
 use crate::record::{Advance, Advances, Fault, Piece, Record, Revocation};
 use crate::tariff::{Band, BandIndex, Tariff};
 use pile_units::{
-    AccountId, CardAlias, Credential, CredentialId, Currency, Energy, Money, PileId, PortId, Role,
-    SessionId, Strength, TariffVersion, UtcOffset, WallTime,
+    AccountId, CardAlias, Credential, CredentialId, Currency, Energy, Money, PileId, PlanId,
+    PortId, Role, SessionId, Strength, TariffVersion, UtcOffset, WallTime,
 };
 use std::vec::Vec;
 
@@ -56,6 +56,7 @@ fn tariff(version: u16, currency: &str, energy: &str) -> Record {
         service: "0.20".parse().unwrap(),
     };
     Record::TariffSet {
+        plan: PlanId::STANDARD,
         version: TariffVersion::new(version),
         tariff: Tariff::flat(currency.parse().unwrap(), UtcOffset::UTC, band),
         at: AT,
@@ -243,7 +244,8 @@ fn the_last_tariff_number_is_not_followed_by_zero() {
     let pieces = ready().pieces().collect::<Vec<_>>();
     for piece in pieces {
         let piece = match piece {
-            Piece::Tariff { tariff, .. } => Piece::Tariff {
+            Piece::Tariff { tariff, plan, .. } => Piece::Tariff {
+                plan,
                 version: TariffVersion::new(u16::MAX),
                 tariff,
             },

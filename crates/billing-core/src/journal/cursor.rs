@@ -2,10 +2,10 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::frame::{self, Chain, FRAME_MAX, Frame, Mark, OVERHEAD, PAYLOAD_AT};
+use super::frame::{self, Chain, FRAME_MAX, Frame, OVERHEAD, PAYLOAD_AT};
 use super::header::{Found, HEADER_MAX, Header};
 use super::layout::Layout;
-use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD};
+use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD, RawFrame};
 
 /// A reader's trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,30 +93,37 @@ pub(super) async fn is_blank<F: NorFlash>(
     Ok(true)
 }
 
-/// Where in a log a cursor is.
+/// Pieces one behind another; the first may be of a snapshot that a power cut took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Among the frames of the base snapshot, of which so many were seen.
-    Snapshot(u32),
-    /// After the end frame of the base snapshot, at the end of its last page.
-    Ended,
-    /// Among the records.
-    Records,
+struct Pieces {
+    page: u32,
+    number: u32,
+    /// True if there may have been others before what the cursor sees.
+    more: bool,
 }
 
 /// A place in the log. All fields are what has verified so far.
 pub(super) struct Cursor {
     layout: Layout,
     identity: Identity,
+    /// The oldest page of the log, by its newest header.
     base: u32,
     last: u32,
     /// The chain at the end of page `last`, where it is known beforehand.
     goal: Option<Chain>,
     next_header: Option<Header>,
+    /// The oldest page of the log when this page was opened.
+    page_base: u32,
     pub counter: u32,
     pub offset: u32,
     pub chain: Chain,
-    pub phase: Phase,
+    /// Pieces of a snapshot whose end was not seen.
+    pieces: Option<Pieces>,
+    /// The page in which the newest whole snapshot starts.
+    pub snapshot: Option<u32>,
+    /// The page of the first copy of a record that still stands where it was, and the number of
+    /// the last record so copied.
+    pub copies: Option<(u32, u64)>,
     /// Frames in which one bit was mended.
     pub mended: u32,
     /// The last frame was one of them.
@@ -124,22 +131,32 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Opens the log whose first page is `base` and whose last page is `last`.
+    /// Opens one page of the log, which is not its last.
+    pub async fn page<F: NorFlash>(
+        flash: &mut F,
+        layout: Layout,
+        identity: Identity,
+        base: u32,
+        page: u32,
+    ) -> Result<Self, Fault<F::Error>> {
+        let next = page.saturating_add(1);
+        let goal = header_of(flash, &layout, identity, next, 0).await?.first;
+        Self::open(flash, layout, identity, base, (page, page), Some(goal)).await
+    }
+
+    /// Opens the pages from `first` to `last` of the log whose oldest page is `base`.
     pub async fn open<F: NorFlash>(
         flash: &mut F,
         layout: Layout,
         identity: Identity,
         base: u32,
-        last: u32,
+        (first, last): (u32, u32),
         goal: Option<Chain>,
     ) -> Result<Self, Fault<F::Error>> {
-        let bad = |seq| corrupt(&layout, base, seq, Damage::Header);
-        let header = header_of(flash, &layout, identity, base, 0).await?;
-        let phase = match header.begun {
-            Some(begun) if begun == base => Phase::Snapshot(0),
-            None if header.base == base => Phase::Records,
-            _ => return Err(bad(header.first.seq)),
-        };
+        let header = header_of(flash, &layout, identity, first, 0).await?;
+        if header.base > base {
+            return Err(corrupt(&layout, first, header.first.seq, Damage::Header));
+        }
         let mut cursor = Self {
             layout,
             identity,
@@ -147,10 +164,17 @@ impl Cursor {
             last,
             goal,
             next_header: None,
-            counter: base,
+            page_base: header.base,
+            counter: first,
             offset: layout.header,
             chain: header.first,
-            phase,
+            pieces: Some(Pieces {
+                page: first,
+                number: 0,
+                more: true,
+            }),
+            snapshot: None,
+            copies: None,
             mended: 0,
             last_mended: false,
         };
@@ -229,23 +253,45 @@ impl Cursor {
     }
 
     fn pass<E>(&mut self, frame: &Frame, mended: bool, window: &Window) -> Result<Step, Fault<E>> {
-        let address = self.layout.start(self.counter) + self.offset;
         let step = Step {
             seq: self.chain.seq,
-            mark: frame.mark,
+            kind: frame.kind,
             len: frame.len,
-            address,
+            address: self.layout.start(self.counter) + self.offset,
+            is_copy: frame.kind == Kind::Carried && self.page_base == self.base,
         };
-        self.phase = match (self.phase, frame.mark) {
-            (Phase::Snapshot(seen), Mark::Snapshot) => Phase::Snapshot(seen.saturating_add(1)),
-            (Phase::Snapshot(seen), Mark::End)
-                if step.payload(window) == Some(&seen.to_le_bytes()) =>
-            {
-                Phase::Ended
+        let raw = step.raw(window);
+        match frame.kind {
+            Kind::Piece => {
+                let pieces = self.pieces.get_or_insert(Pieces {
+                    page: self.counter,
+                    number: 0,
+                    more: false,
+                });
+                pieces.number = pieces.number.saturating_add(1);
             }
-            (Phase::Records, Mark::Record) => Phase::Records,
-            _ => return Err(self.damage(Damage::Misplaced)),
-        };
+            Kind::End => {
+                let pieces = self.pieces.take();
+                let pieces = pieces.ok_or_else(|| self.damage(Damage::Misplaced))?;
+                let count = raw.and_then(|raw| raw.payload.first_chunk().copied());
+                let count = count.map(u32::from_le_bytes);
+                if count.is_some_and(|count| count <= pieces.number) {
+                    self.snapshot = Some(pieces.page);
+                } else if count.is_none() || !pieces.more {
+                    return Err(self.damage(Damage::Misplaced));
+                }
+            }
+            Kind::Record => self.pieces = None,
+            Kind::Carried => {
+                self.pieces = None;
+                let entry = raw.and_then(RawFrame::entry);
+                let entry = entry.ok_or_else(|| self.damage(Damage::Misplaced))?;
+                if step.is_copy {
+                    let first = self.copies.map_or(self.counter, |(first, _)| first);
+                    self.copies = Some((first, entry.seq));
+                }
+            }
+        }
         self.offset = self.offset.saturating_add(self.layout.frame(frame.len));
         self.chain = frame.next;
         self.mended = self.mended.saturating_add(u32::from(mended));
@@ -254,14 +300,13 @@ impl Cursor {
     }
 
     fn turn_page<E>(&mut self, header: &Header) -> Result<(), Fault<E>> {
+        if header.base < self.page_base || header.base > self.base {
+            return Err(self.damage(Damage::Header));
+        }
         self.counter = self.counter.saturating_add(1);
         self.offset = self.layout.header;
+        self.page_base = header.base;
         self.last_mended = false;
-        self.phase = match (self.phase, header.begun) {
-            (Phase::Snapshot(seen), Some(begun)) if begun == self.base => Phase::Snapshot(seen),
-            (Phase::Ended | Phase::Records, None) if header.base == self.base => Phase::Records,
-            _ => return Err(self.damage(Damage::Header)),
-        };
         Ok(())
     }
 
@@ -269,33 +314,43 @@ impl Cursor {
         corrupt(&self.layout, self.counter, self.chain.seq, kind)
     }
 
-    /// Fails if whole frames stand at the cursor or behind it in its page: then what stopped the
-    /// cursor was not a torn write at the end of the log.
+    /// Fails unless what stopped the cursor looks like a torn write at the end of the log: no longer
+    /// than the frame that it began, and without whole frames in it. Two of them in a row are
+    /// proof, or one with nothing behind it; what a torn write leaves could be taken for one alone
+    /// once in a while.
     pub async fn refuse_more<F: NorFlash>(
         &self,
         flash: &mut F,
         window: &mut Window,
     ) -> Result<(), Fault<F::Error>> {
         let start = self.layout.start(self.counter);
-        let mut address = start + self.offset;
         let limit = start + self.layout.page;
+        let bytes = window.at(flash, start + self.offset, limit, FRAME_MAX).await;
+        let bytes = bytes.map_err(Fault::Flash)?;
+        // A write that was cut leaves ones, so the length it read is the longest it can have been.
+        let length = bytes.first().map_or(MAX_PAYLOAD, |length| usize::from(*length));
+        let end = start + self.offset + self.layout.frame(length.min(MAX_PAYLOAD));
+        let blank = is_blank(flash, window, end.min(limit), limit).await;
+        if !blank.map_err(Fault::Flash)? {
+            return Err(self.damage(Damage::Frame));
+        }
+        let mut address = start + self.offset;
         while address < limit {
-            let bytes = window
-                .at(flash, address, limit, 1)
-                .await
-                .map_err(Fault::Flash)?;
-            let length = bytes
-                .first()
-                .map_or(usize::MAX, |length| usize::from(*length));
-            if length <= MAX_PAYLOAD {
-                let want = length + OVERHEAD;
-                let bytes = window
-                    .at(flash, address, limit, want)
-                    .await
-                    .map_err(Fault::Flash)?;
-                if frame::is_whole(bytes) {
-                    return Err(self.damage(Damage::Frame));
+            let mut at = address;
+            let mut frames = 0;
+            let last = loop {
+                let bytes = window.at(flash, at, limit, FRAME_MAX).await;
+                let bytes = bytes.map_err(Fault::Flash)?;
+                match frame::whole(bytes) {
+                    Some(length) if frames < 2 => {
+                        frames += 1;
+                        at += self.layout.frame(length);
+                    }
+                    _ => break bytes.iter().all(|byte| *byte == 0xff),
                 }
+            };
+            if frames > 1 || (frames == 1 && last) {
+                return Err(self.damage(Damage::Frame));
             }
             address += self.layout.align;
         }
@@ -317,10 +372,8 @@ impl Cursor {
             .await
             .map_err(Fault::Flash)?;
         match frame::check(bytes, &self.chain) {
-            Some(Frame {
-                mark: Mark::Record, ..
-            }) => Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header)),
-            _ => Ok(()),
+            Some(_) => Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header)),
+            None => Ok(()),
         }
     }
 }
@@ -328,30 +381,33 @@ impl Cursor {
 /// One frame of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step {
-    pub seq: u64,
-    pub mark: Mark,
-    pub len: usize,
+    seq: u64,
+    kind: Kind,
+    len: usize,
     address: u32,
+    /// A copy of a record that still stands where it was.
+    is_copy: bool,
 }
 
 impl Step {
-    /// The entry, out of the window that the cursor has just read.
-    pub fn entry<'w>(&self, window: &'w Window) -> Option<Entry<'w>> {
-        let kind = match self.mark {
-            Mark::Record => Kind::Record,
-            Mark::Snapshot => Kind::Snapshot,
-            Mark::End => return None,
-        };
-        Some(Entry {
+    /// The frame, out of the window that the cursor has just read.
+    pub fn raw<'w>(&self, window: &'w Window) -> Option<RawFrame<'w>> {
+        let skip = usize::try_from(self.address.checked_sub(window.start)?).ok()? + PAYLOAD_AT;
+        Some(RawFrame {
             seq: self.seq,
-            kind,
-            payload: self.payload(window)?,
+            kind: self.kind,
+            payload: window.bytes.get(skip..skip + self.len)?,
         })
     }
 
-    pub fn payload<'w>(&self, window: &'w Window) -> Option<&'w [u8]> {
-        let skip = usize::try_from(self.address.checked_sub(window.start)?).ok()? + PAYLOAD_AT;
-        window.bytes.get(skip..skip + self.len)
+    /// The entry in it.
+    pub fn found<'w>(&self, window: &'w Window) -> Option<Entry<'w>> {
+        self.raw(window)?.entry()
+    }
+
+    /// The entry in it, unless the log has it already.
+    pub fn entry<'w>(&self, window: &'w Window) -> Option<Entry<'w>> {
+        self.found(window).filter(|_| !self.is_copy)
     }
 }
 

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+use super::reclaim::original;
+
 #[cfg(doc)]
-use super::{Journal, MAX_PAYLOAD, Snapshot};
+use super::{Journal, MAX_PAYLOAD};
 
 /// The 16 bytes that tell one journal from every other, given when it is formatted: from the
 /// pile's random source, or its serial number. They start the hash chain, so a record never
@@ -64,18 +66,22 @@ impl fmt::Debug for Head {
     }
 }
 
-/// What an [`Entry`] is.
+/// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// Written by [`Snapshot::append_snapshot`] or [`Snapshot::carry`]: a part of the state from
-    /// which the records that follow go on.
-    Snapshot,
-    /// Written by [`Journal::append`].
+    /// A record, written by [`Journal::append`].
     Record,
+    /// A record of a page that was given back since, copied by [`Journal::reclaim`].
+    Carried,
+    /// A piece of a snapshot, written by [`Journal::snapshot`].
+    Piece,
+    /// The end of a whole snapshot.
+    End,
 }
 
 /// One verified entry of the journal, as given to the visitor of [`Journal::mount`] and
-/// [`Journal::scan`]: first all entries of the newest committed snapshot, then all records since.
+/// [`Journal::scan`], in the order of the log. A carried record stands behind younger ones; sort by
+/// number where that matters. None is given twice.
 ///
 /// ```
 /// use billing_core::journal::{Entry, Kind};
@@ -91,36 +97,79 @@ pub enum Kind {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// The sequence number: 1 for the journal's first record, then rising by at least one (the
-    /// end of a snapshot takes a number, too).
+    /// The sequence number: 1 for the journal's first record, then rising by at least one. A
+    /// carried record keeps the number that it was appended under, for ever.
     pub seq: u64,
-    /// Snapshot entry or record.
+    /// What it is.
     pub kind: Kind,
-    /// The 1 to [`MAX_PAYLOAD`] bytes that were appended.
+    /// The bytes that were appended. Of the end of a snapshot: the number of its pieces, 4 bytes,
+    /// little endian.
     pub payload: &'a [u8],
 }
 
-/// What an append did, once the record is durable.
+/// A frame as it stands in the log, for an export whose reader computes the [`Chain`] again.
+///
+/// ```
+/// use billing_core::journal::{Chain, RawFrame};
+/// /// The chain after a frame, or `None` if one was left out before it.
+/// fn follow(chain: Chain, frame: RawFrame<'_>) -> Option<Chain> {
+///     (frame.seq == chain.seq).then(|| chain.after(frame.kind, frame.payload))
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawFrame<'a> {
+    /// Its own sequence number, without gaps.
+    pub seq: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// Its payload; of a carried record with its number before it.
+    pub payload: &'a [u8],
+}
+
+impl<'a> RawFrame<'a> {
+    /// The entry in the frame: a carried record by its own number and without it. `None` for a
+    /// carried frame that holds none, which no journal writes.
+    pub fn entry(self) -> Option<Entry<'a>> {
+        let (seq, payload) = match self.kind {
+            Kind::Carried => original(self.payload)?,
+            _ => (self.seq, self.payload),
+        };
+        Some(Entry {
+            seq,
+            kind: self.kind,
+            payload,
+        })
+    }
+}
+
+/// What an append did, once the record is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Appended {
     /// The record's sequence number.
     pub seq: u64,
     /// Bytes programmed: the frame, and the page header where a page was opened.
     pub bytes: u32,
-    /// Flash operations: 1, or with a new page 3 (erase, header, frame; 2 if the page was known
-    /// to be erased).
+    /// Flash operations: 1, or with a new page 3 (erase, header, frame; 2 if the page was erased
+    /// ahead).
     pub operations: u32,
+}
+
+impl Appended {
+    /// Adds what another did.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.seq = other.seq;
+        self.bytes += other.bytes;
+        self.operations += other.operations;
+    }
 }
 
 /// What the last mount had to mend, all of it without loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mended {
     /// Frames that were read in spite of one wrong bit. They stay as they are on the flash until
-    /// a compaction leaves them behind; a second wrong bit in one would be `Corrupt`.
+    /// their page is given back; a second wrong bit in one would be `Corrupt`.
     pub bits: u32,
     /// The log ended in a torn write, which was never acknowledged: the rest of its page is given
     /// up.
     pub torn: bool,
-    /// Pages of an uncommitted snapshot that were erased.
-    pub pages_erased: u32,
 }

@@ -13,8 +13,7 @@ pub enum Damage {
     Frame,
     /// A frame or a header is readable, but does not continue the hash chain.
     Chain,
-    /// A snapshot frame stands among the records, a record inside a snapshot, or the snapshot's
-    /// end frame is missing or miscounts.
+    /// The end of a snapshot miscounts its pieces, or a carried record has no number.
     Misplaced,
 }
 
@@ -25,7 +24,7 @@ impl fmt::Display for Damage {
             Self::Header => "page header missing or contradictory",
             Self::Frame => "unreadable frame",
             Self::Chain => "hash chain broken",
-            Self::Misplaced => "snapshot frames and records out of place",
+            Self::Misplaced => "frames out of place",
         })
     }
 }
@@ -54,7 +53,7 @@ impl fmt::Display for Corruption {
 /// Why a flash cannot carry a journal (or not this one).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Geometry {
-    /// Fewer than three pages: a snapshot could never replace an older one.
+    /// Fewer than three pages: none could be given back while two are in use.
     TooFewPages,
     /// The capacity is not a whole number of pages, lies beyond 32-bit addresses, or makes more than
     /// 65,535 pages.
@@ -98,19 +97,19 @@ pub enum MountError<E> {
     Flash(E),
 }
 
-/// Error returned by [`Journal::append`](super::Journal::append) and by the steps of a
-/// [`Snapshot`](super::Snapshot). Only [`Flash`](Self::Flash) leaves a trace on the flash.
+/// Error returned by [`Journal::append`](super::Journal::append) and
+/// [`Journal::snapshot`](super::Journal::snapshot). Only [`Flash`](Self::Flash) leaves the end of the
+/// log unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendError<E> {
-    /// No page is free (or only the reserve is). Nothing was changed.
+    /// No page is free. Nothing was changed.
     Full,
     /// The payload is empty or longer than this many bytes. Nothing was changed.
     Length {
         /// The longest payload that this journal takes.
         max: usize,
     },
-    /// An earlier flash error, a dropped future or a dropped [`Snapshot`](super::Snapshot) left
-    /// the end of the log unknown: mount again.
+    /// An earlier flash error or a dropped future left the end of the log unknown: mount again.
     Poisoned,
     /// The flash failed. Whether the record is there is known only after the next mount.
     Flash(E),
@@ -127,10 +126,14 @@ pub enum ScanError<E> {
     Flash(E),
 }
 
-/// Error returned by [`Snapshot::carry`](super::Snapshot::carry).
+/// Error returned by [`Journal::reclaim`](super::Journal::reclaim).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CarryError<E> {
-    /// An earlier record no longer verifies. The snapshot can be aborted.
+pub enum ReclaimError<E> {
+    /// Only the page being written is left.
+    Nothing,
+    /// The newest snapshot starts in the oldest page, or before: write another first.
+    NeedsSnapshot,
+    /// The page no longer verifies. It stays as it is.
     Corrupt(Corruption),
     /// The copy could not be written.
     Append(AppendError<E>),
@@ -178,9 +181,11 @@ impl<E: fmt::Debug> fmt::Display for ScanError<E> {
     }
 }
 
-impl<E: fmt::Debug> fmt::Display for CarryError<E> {
+impl<E: fmt::Debug> fmt::Display for ReclaimError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Nothing => f.write_str("only the page being written is left"),
+            Self::NeedsSnapshot => f.write_str("the oldest page holds the only snapshot"),
             Self::Corrupt(what) => what.fmt(f),
             Self::Append(error) => error.fmt(f),
         }
@@ -193,4 +198,4 @@ impl<E: fmt::Debug> core::error::Error for FormatError<E> {}
 impl<E: fmt::Debug> core::error::Error for MountError<E> {}
 impl<E: fmt::Debug> core::error::Error for AppendError<E> {}
 impl<E: fmt::Debug> core::error::Error for ScanError<E> {}
-impl<E: fmt::Debug> core::error::Error for CarryError<E> {}
+impl<E: fmt::Debug> core::error::Error for ReclaimError<E> {}

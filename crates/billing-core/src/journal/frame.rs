@@ -2,46 +2,52 @@
 
 use sha2::{Digest, Sha256};
 
-use super::repair::{CRC, correct};
-use super::{Head, Identity, MAX_PAYLOAD, VERSION};
+use super::repair::FRAMES;
+use super::{Head, Identity, Kind, MAX_PAYLOAD, VERSION};
 
 /// Bytes of a frame beside its payload: length, mark, chain tag, check sum.
-pub(super) const OVERHEAD: usize = 10;
+pub(super) const OVERHEAD: usize = PAYLOAD_AT + TAG + SUM;
 /// The longest frame after padding to any allowed write size.
 pub(super) const FRAME_MAX: usize = 256;
-const TAG: usize = 4;
+const TAG: usize = 2;
+const SUM: usize = 3;
 
-/// What a frame is: the top two bits of its second byte. The pattern `11` of erased flash is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
-    Record,
-    Snapshot,
-    End,
-}
-
-impl Mark {
+impl Kind {
+    /// The top two bits of a frame's second byte.
     const fn code(self) -> u8 {
         match self {
             Self::Record => 0,
-            Self::Snapshot => 1,
+            Self::Piece => 1,
             Self::End => 2,
+            Self::Carried => 3,
         }
     }
 
-    const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::Record),
-            1 => Some(Self::Snapshot),
-            2 => Some(Self::End),
-            _ => None,
+    const fn from_code(code: u8) -> Self {
+        match code & 3 {
+            0 => Self::Record,
+            1 => Self::Piece,
+            2 => Self::End,
+            _ => Self::Carried,
         }
     }
 }
 
-/// A point between two frames: the next sequence number and the chain's head so far.
+/// A point between two frames of a journal. From it on, anyone who has the frames can compute the
+/// chain again.
+///
+/// ```
+/// use billing_core::journal::{Chain, Identity, Kind};
+/// let start = Chain::genesis(Identity::new([7; 16]));
+/// let one = start.after(Kind::Record, b"session opened");
+/// assert_eq!((start.seq, one.seq), (1, 2));
+/// assert_ne!(one.head, start.after(Kind::Record, b"session closed").head);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Chain {
+pub struct Chain {
+    /// The sequence number of the next frame.
     pub seq: u64,
+    /// The head so far.
     pub head: Head,
 }
 
@@ -59,12 +65,12 @@ impl Chain {
     }
 
     /// The point after one more frame.
-    pub fn after(&self, mark: Mark, payload: &[u8]) -> Self {
+    pub fn after(&self, kind: Kind, payload: &[u8]) -> Self {
         let length = u8::try_from(payload.len()).unwrap_or(u8::MAX);
         let mut hash = Sha256::new();
         hash.update(self.head.0);
         hash.update(self.seq.to_le_bytes());
-        hash.update([mark.code(), length]);
+        hash.update([kind.code(), length]);
         hash.update(payload);
         Self {
             seq: self.seq.saturating_add(1),
@@ -73,16 +79,16 @@ impl Chain {
     }
 
     /// The second byte of the frame that continues the chain here.
-    fn mark_byte(&self, mark: Mark) -> u8 {
+    fn mark_byte(&self, kind: Kind) -> u8 {
         let [low, ..] = self.seq.to_le_bytes();
-        (mark.code() << 6) | (low & 0x3f)
+        (kind.code() << 6) | (low & 0x3f)
     }
 }
 
 /// A frame that verified against the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Frame {
-    pub mark: Mark,
+    pub kind: Kind,
     /// Bytes of payload, which start at [`PAYLOAD_AT`].
     pub len: usize,
     /// The chain after this frame.
@@ -96,25 +102,25 @@ pub(super) const PAYLOAD_AT: usize = 2;
 /// `None` for a payload that is empty or too long.
 pub(super) fn emit(
     chain: &Chain,
-    mark: Mark,
+    kind: Kind,
     payload: &[u8],
     out: &mut [u8; FRAME_MAX],
 ) -> Option<Chain> {
     if payload.is_empty() || payload.len() > MAX_PAYLOAD {
         return None;
     }
-    let next = chain.after(mark, payload);
+    let next = chain.after(kind, payload);
     let length = u8::try_from(payload.len()).ok()?;
     out.fill(0xff);
     let covered = PAYLOAD_AT + payload.len() + TAG;
     let (body, check) = out.split_at_mut_checked(covered)?;
     let (start, rest) = body.split_first_chunk_mut::<PAYLOAD_AT>()?;
-    *start = [length, chain.mark_byte(mark)];
+    *start = [length, chain.mark_byte(kind)];
     let (data, tag) = rest.split_at_mut_checked(payload.len())?;
     data.copy_from_slice(payload);
     tag.copy_from_slice(next.head.0.get(..TAG)?);
-    let sum = CRC.checksum(body);
-    check.get_mut(..4)?.copy_from_slice(&sum.to_le_bytes());
+    let [low, middle, high, _] = FRAMES.sum(body).to_le_bytes();
+    *check.first_chunk_mut::<SUM>()? = [low, middle, high];
     Some(next)
 }
 
@@ -125,26 +131,28 @@ fn split(bytes: &[u8]) -> Option<(&[u8], u32)> {
         return None;
     }
     let (covered, rest) = bytes.split_at_checked(PAYLOAD_AT + length + TAG)?;
-    let (sum, _) = rest.split_first_chunk::<4>()?;
-    Some((covered, u32::from_le_bytes(*sum)))
+    let [low, middle, high] = *rest.first_chunk::<SUM>()?;
+    Some((covered, u32::from_le_bytes([low, middle, high, 0])))
 }
 
-/// True if a whole frame with a right check sum starts `bytes`, whatever chain it belongs to.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    split(bytes).is_some_and(|(covered, sum)| CRC.checksum(covered) == sum)
+/// The length of the payload, if a whole frame with a right check sum starts `bytes`, whatever
+/// chain it belongs to.
+pub(super) fn whole(bytes: &[u8]) -> Option<usize> {
+    let (covered, sum) = split(bytes)?;
+    (FRAMES.sum(covered) == sum).then(|| covered.len() - PAYLOAD_AT - TAG)
 }
 
 /// Verifies everything but the check sum of the frame whose covered bytes are given.
 fn continues(covered: &[u8], chain: &Chain) -> Option<Frame> {
     let (&[length, second], rest) = covered.split_first_chunk::<PAYLOAD_AT>()?;
-    let mark = Mark::from_code(second >> 6)?;
+    let kind = Kind::from_code(second >> 6);
     let (payload, tag) = rest.split_at_checked(usize::from(length))?;
-    if second != chain.mark_byte(mark) {
+    if second != chain.mark_byte(kind) {
         return None;
     }
-    let next = chain.after(mark, payload);
+    let next = chain.after(kind, payload);
     (next.head.0.get(..TAG) == Some(tag)).then_some(Frame {
-        mark,
+        kind,
         len: payload.len(),
         next,
     })
@@ -153,7 +161,7 @@ fn continues(covered: &[u8], chain: &Chain) -> Option<Frame> {
 /// Verifies the frame that starts `bytes` as the continuation of `chain`.
 pub(super) fn check(bytes: &[u8], chain: &Chain) -> Option<Frame> {
     let (covered, sum) = split(bytes)?;
-    if CRC.checksum(covered) != sum {
+    if FRAMES.sum(covered) != sum {
         return None;
     }
     continues(covered, chain)
@@ -183,7 +191,7 @@ fn repair_rest(bytes: &mut [u8], chain: &Chain) -> Option<Frame> {
     let (covered, sum) = split(bytes)?;
     let length = covered.len();
     let covered = bytes.get_mut(..length)?;
-    let flip = correct(covered, sum)?;
+    let flip = FRAMES.correct(covered, sum)?;
     // A bit of the length byte was tried before, with the frame end that it implies.
     let frame = if flip.byte == Some(0) {
         None

@@ -1,11 +1,11 @@
 //! The page header.
 
 use super::frame::Chain;
-use super::repair::{CRC, correct};
+use super::repair::HEADERS;
 use super::{Head, Identity, Layout, VERSION};
 
 /// Bytes of a header before padding.
-pub(super) const HEADER: usize = 84;
+pub(super) const HEADER: usize = 80;
 /// The longest header after padding to any allowed write size.
 pub(super) const HEADER_MAX: usize = 128;
 const MAGIC: [u8; 4] = *b"OPLJ";
@@ -18,10 +18,8 @@ pub(super) struct Header {
     pub recovery: bool,
     /// Pages opened before this one since the journal was formatted.
     pub counter: u32,
-    /// The first page of the newest committed snapshot, or the journal's first page.
+    /// The oldest page of the log when this one was opened.
     pub base: u32,
-    /// The first page of the uncommitted snapshot that this page belongs to.
-    pub begun: Option<u32>,
     /// The chain before the first frame of this page.
     pub first: Chain,
     pub identity: Identity,
@@ -43,7 +41,6 @@ pub(super) enum Found {
 impl Header {
     pub fn emit(&self, out: &mut [u8; HEADER_MAX]) {
         let mut fields = [0xff; HEADER];
-        let none = u32::MAX;
         let mut at = fields.iter_mut();
         let mut put = |bytes: &[u8]| {
             for (byte, slot) in bytes.iter().zip(at.by_ref()) {
@@ -61,14 +58,13 @@ impl Header {
         put(&self.pages.to_le_bytes());
         put(&self.counter.to_le_bytes());
         put(&self.base.to_le_bytes());
-        put(&self.begun.unwrap_or(none).to_le_bytes());
         put(&self.first.seq.to_le_bytes());
         put(&self.identity.0);
         put(&self.first.head.0);
         out.fill(0xff);
         let sum = fields
             .split_last_chunk::<4>()
-            .map_or(0, |(covered, _)| CRC.checksum(covered));
+            .map_or(0, |(covered, _)| HEADERS.sum(covered));
         let all = fields
             .iter()
             .take(HEADER - 4)
@@ -90,7 +86,7 @@ impl Header {
         let sum = u32::from_le_bytes(*sum);
         let mut mended = [0; HEADER - 4];
         mended.copy_from_slice(covered);
-        let whole = CRC.checksum(covered) == sum || correct(&mut mended, sum).is_some();
+        let whole = HEADERS.sum(covered) == sum || HEADERS.correct(&mut mended, sum).is_some();
         if let Some(header) = whole.then(|| Self::fields(&mended)).flatten() {
             return Found::Valid(header);
         }
@@ -109,19 +105,16 @@ impl Header {
         let (pages, rest) = rest.split_first_chunk::<2>()?;
         let (counter, rest) = rest.split_first_chunk::<4>()?;
         let (base, rest) = rest.split_first_chunk::<4>()?;
-        let (begun, rest) = rest.split_first_chunk::<4>()?;
         let (seq, rest) = rest.split_first_chunk::<8>()?;
         let (identity, rest) = rest.split_first_chunk::<16>()?;
         let (head, _) = rest.split_first_chunk::<32>()?;
         if *magic != MAGIC || version != VERSION || flags & !RECOVERY != 0 || zero != 0 {
             return None;
         }
-        let begun = u32::from_le_bytes(*begun);
         Some(Self {
             recovery: flags & RECOVERY != 0,
             counter: u32::from_le_bytes(*counter),
             base: u32::from_le_bytes(*base),
-            begun: (begun != u32::MAX).then_some(begun),
             first: Chain {
                 seq: u64::from_le_bytes(*seq),
                 head: Head(*head),

@@ -16,9 +16,6 @@ pub(super) struct Layout {
     pub header: u32,
 }
 
-/// Bytes of payload in an end frame: how many snapshot frames came before it, little endian.
-pub(super) const END_PAYLOAD: usize = 4;
-
 /// Page sizes are counted in this many bytes.
 const PAGE_UNIT: u32 = 64;
 
@@ -118,74 +115,21 @@ impl Layout {
 /// let journal = Journal::<_>::format(flash, Identity::new([7; 16])).await.unwrap();
 /// let room = journal.room();
 /// assert_eq!((room.pages, room.pages_live, room.pages_free), (8, 1, 7));
-/// assert_eq!(room.bytes_left_in_page, 1024 - 84);
+/// assert_eq!(room.bytes_left_in_page, 1024 - 80);
 /// # });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Pages of the flash.
     pub pages: u32,
-    /// Pages of the live window: from the newest committed snapshot (or the journal's first page)
-    /// to the page being written.
+    /// Pages of the log, from the oldest to the one being written.
     pub pages_live: u32,
-    /// Pages that can still be opened. A compaction must fit in these
-    /// ([`Packing::pages`]) while the live window stands.
+    /// Pages outside it.
     pub pages_free: u32,
+    /// Live pages that nothing is needed of any more: the next page that is opened frees them.
+    pub pages_reclaimed: u32,
+    /// Free pages that are erased, the next ones first.
+    pub pages_erased: u32,
     /// Bytes left for frames in the page being written.
     pub bytes_left_in_page: u32,
-    /// Bytes left for frames in all: an upper bound, since a frame never crosses a page.
-    pub bytes_free: u32,
-    /// Bytes that the live window takes, page headers included.
-    pub bytes_live: u32,
-}
-
-/// Counts the pages that a snapshot will take, frame by frame, from
-/// [`Journal::packing`](super::Journal::packing).
-///
-/// ```
-/// # use billing_core::journal::{Identity, Journal, testing::RamFlash};
-/// # embassy_futures::block_on(async {
-/// let flash = RamFlash::<4, 1024, 8192>::new();
-/// let journal = Journal::<_>::format(flash, Identity::new([7; 16])).await.unwrap();
-/// let mut packing = journal.packing();
-/// for _ in 0..40 {
-///     packing.add(24); // one account: 24 bytes
-/// }
-/// // Two pages of accounts, and the page that the commit opens.
-/// assert_eq!(packing.pages(), 3);
-/// assert!(packing.pages() <= journal.room().pages_free);
-/// # });
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packing {
-    layout: Layout,
-    pages: u32,
-    offset: u32,
-}
-
-impl Packing {
-    pub(super) const fn new(layout: Layout) -> Self {
-        Self {
-            layout,
-            pages: 1,
-            offset: layout.header,
-        }
-    }
-
-    /// Adds a snapshot record of this many bytes.
-    pub fn add(&mut self, payload: usize) {
-        let frame = self.layout.frame(payload);
-        if self.offset.saturating_add(frame) > self.layout.page {
-            self.pages = self.pages.saturating_add(1);
-            self.offset = self.layout.header;
-        }
-        self.offset = self.offset.saturating_add(frame);
-    }
-
-    /// Free pages that the snapshot takes, with the page that the commit opens.
-    pub fn pages(&self) -> u32 {
-        let mut with_end = *self;
-        with_end.add(END_PAYLOAD);
-        with_end.pages.saturating_add(1)
-    }
 }

@@ -9,35 +9,34 @@ mod frame;
 mod header;
 mod layout;
 mod mount;
+mod reclaim;
 mod repair;
-mod snapshot;
+mod salvage;
 pub mod testing;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use entry::{Appended, Entry, Head, Identity, Kind, Mended};
+pub use entry::{Appended, Entry, Head, Identity, Kind, Mended, RawFrame};
 pub use error::{
-    AppendError, CarryError, Corruption, Damage, FormatError, Geometry, MountError, ScanError,
+    AppendError, Corruption, Damage, FormatError, Geometry, MountError, ReclaimError, ScanError,
 };
-pub use layout::{Packing, Room};
-pub use snapshot::Snapshot;
+pub use frame::Chain;
+pub use layout::Room;
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use cursor::{Cursor, Fault, Window};
-use frame::{Chain, Mark};
+use cursor::{Cursor, Fault, Step, Window};
 use layout::Layout;
 
 /// The longest payload of a record, where the page is long enough to hold its frame.
 pub const MAX_PAYLOAD: usize = 240;
 /// The version of the flash format that this code writes and reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Ready,
-    Snapshot,
     /// An operation has begun and not come back.
     Unknown,
 }
@@ -81,11 +80,20 @@ pub struct Journal<F, const PAGE_UNITS: usize = 1> {
     flash: F,
     layout: Layout,
     identity: Identity,
+    /// The oldest page of the log, by the newest header.
     base: u32,
+    /// The same for the next header: pages before it are reclaimed.
+    next_base: u32,
+    /// The page in which the newest whole snapshot starts.
+    pieces: Option<u32>,
+    /// The page of the first copy made since `base` became durable.
+    copies_from: Option<u32>,
+    /// The number of the last record copied from page `next_base`; after a mount, from that page
+    /// or a later one.
+    copied: Option<u64>,
     tail: Tail,
     /// Pages after the tail that were erased in this run and not touched since.
-    clean: u32,
-    reserve: u32,
+    erased: u32,
     state: State,
     mended: Mended,
 }
@@ -117,18 +125,21 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             layout,
             identity,
             base: 0,
+            next_base: 0,
+            pieces: None,
+            copies_from: None,
+            copied: None,
             tail: Tail {
                 counter: 0,
                 offset: Some(layout.header),
                 chain,
             },
-            clean: layout.pages - 1,
-            reserve: 0,
+            erased: layout.pages - 1,
             state: State::Ready,
             mended: Mended::default(),
         };
         journal
-            .write_header(0, 0, None, false)
+            .write_header(0, false)
             .await
             .map_err(FormatError::Flash)?;
         Ok(journal)
@@ -151,43 +162,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     ///
     /// After a cut the record is there whole or not at all, and every earlier one is there.
     pub async fn append(&mut self, payload: &[u8]) -> Result<Appended, AppendError<F::Error>> {
-        self.check(State::Ready)?;
-        self.check_length(payload)?;
-        let opens = !self.fits(payload.len());
-        if opens && self.pages_free() <= self.reserve {
-            return Err(AppendError::Full);
-        }
-        self.state = State::Unknown;
-        let appended = self.write(Mark::Record, payload, self.base, None).await;
-        self.settle(State::Ready, appended)
-    }
-
-    /// Opens a snapshot on a fresh page, to which the caller then writes the whole state. Until it
-    /// is committed or aborted the journal takes no record; a [`Snapshot`] that is dropped leaves
-    /// the journal [`Poisoned`](AppendError::Poisoned).
-    ///
-    /// # Errors
-    ///
-    /// [`AppendError::Full`] if fewer than two pages are free: one for the snapshot, one that the
-    /// commit opens.
-    ///
-    /// # Power loss
-    ///
-    /// Until the commit the older snapshot and all records stand; the next mount erases the
-    /// pages of the uncommitted one, so a cut never costs a page.
-    pub async fn begin_snapshot(
-        &mut self,
-    ) -> Result<Snapshot<'_, F, PAGE_UNITS>, AppendError<F::Error>> {
-        self.check(State::Ready)?;
-        if self.pages_free() < 2 {
-            return Err(AppendError::Full);
-        }
-        let before = self.tail;
-        let begun = before.counter.saturating_add(1);
-        self.state = State::Unknown;
-        let opened = self.open_page(self.base, Some(begun)).await;
-        self.settle(State::Snapshot, opened)?;
-        Ok(Snapshot::new(self, before, begun))
+        self.put(Kind::Record, payload).await
     }
 
     /// Reads all live entries again, verifying each.
@@ -204,6 +179,71 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         &mut self,
         visit: &mut impl FnMut(Entry<'_>),
     ) -> Result<(), ScanError<F::Error>> {
+        self.walk((self.base, self.tail.counter), |step, window| {
+            if let Some(entry) = step.entry(window) {
+                visit(entry);
+            }
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Reads one page of the log again, `page` pages behind the oldest, as [`scan`](Self::scan)
+    /// does. False if the log is shorter.
+    ///
+    /// # Errors
+    ///
+    /// As for [`scan`](Self::scan).
+    ///
+    /// # Cancellation safety
+    ///
+    /// Changes nothing; it can be dropped at any time.
+    pub async fn scan_page(
+        &mut self,
+        page: u32,
+        visit: &mut impl FnMut(Entry<'_>),
+    ) -> Result<bool, ScanError<F::Error>> {
+        let page = self.base.saturating_add(page);
+        if page > self.tail.counter {
+            return Ok(false);
+        }
+        self.walk((page, page), |step, window| {
+            if let Some(entry) = step.entry(window) {
+                visit(entry);
+            }
+        })
+        .await
+        .map(|_| true)
+    }
+
+    /// Reads all frames of the log again, verifying each, and gives them as they stand; returns
+    /// the point before the first, from which the chain can be computed again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`scan`](Self::scan).
+    ///
+    /// # Cancellation safety
+    ///
+    /// Changes nothing; it can be dropped at any time.
+    pub async fn export(
+        &mut self,
+        visit: &mut impl FnMut(RawFrame<'_>),
+    ) -> Result<Chain, ScanError<F::Error>> {
+        self.walk((self.base, self.tail.counter), |step, window| {
+            if let Some(frame) = step.raw(window) {
+                visit(frame);
+            }
+        })
+        .await
+    }
+
+    /// Reads the pages from `first` to `last`.
+    async fn walk(
+        &mut self,
+        (first, last): (u32, u32),
+        mut visit: impl FnMut(&Step, &Window),
+    ) -> Result<Chain, ScanError<F::Error>> {
         if self.state != State::Ready {
             return Err(ScanError::Poisoned);
         }
@@ -211,50 +251,40 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             Fault::Flash(error) => ScanError::Flash(error),
             Fault::Corrupt(what) => ScanError::Corrupt(what),
         };
+        let (layout, identity, base) = (self.layout, self.identity, self.base);
+        let flash = &mut self.flash;
+        let opened = if last == self.tail.counter {
+            let goal = Some(self.tail.chain);
+            Cursor::open(flash, layout, identity, base, (first, last), goal).await
+        } else {
+            Cursor::page(flash, layout, identity, base, last).await
+        };
+        let mut cursor = opened.map_err(fault)?;
+        let start = cursor.chain;
         let mut window = Window::new();
-        let mut cursor = self.live(self.tail).await.map_err(fault)?;
-        while let Some(step) = cursor
-            .step(&mut self.flash, &mut window)
-            .await
-            .map_err(fault)?
-        {
-            if let Some(entry) = step.entry(&window) {
-                visit(entry);
-            }
+        while let Some(step) = cursor.step(flash, &mut window).await.map_err(fault)? {
+            visit(&step, &window);
         }
-        Ok(())
+        Ok(start)
+    }
+
+    /// True if [`reclaim`](Self::reclaim) would find a page, with a snapshot before it or without.
+    pub fn can_reclaim(&self) -> bool {
+        let end = self.copies_from.unwrap_or(self.tail.counter);
+        self.next_base < end.min(self.tail.counter)
     }
 
     /// How much of the flash is in use.
     pub fn room(&self) -> Room {
-        let Layout {
-            page,
-            pages,
-            header,
-            ..
-        } = self.layout;
-        let pages_live = pages - self.pages_free();
-        let used = self.tail.offset.unwrap_or(page);
+        let Layout { page, pages, .. } = self.layout;
         Room {
             pages,
-            pages_live,
+            pages_live: pages - self.pages_free(),
             pages_free: self.pages_free(),
-            bytes_left_in_page: page - used,
-            bytes_free: page - used + self.pages_free() * (page - header),
-            bytes_live: (pages_live - 1) * page + used,
+            pages_reclaimed: self.next_base.saturating_sub(self.base),
+            pages_erased: self.erased,
+            bytes_left_in_page: page - self.tail.offset.unwrap_or(page),
         }
-    }
-
-    /// Starts the count of the pages that a snapshot will take.
-    pub const fn packing(&self) -> Packing {
-        Packing::new(self.layout)
-    }
-
-    /// Keeps this many pages out of reach of [`append`](Self::append), which answers
-    /// [`Full`](AppendError::Full) instead, so that a compaction always has room. Zero after a
-    /// mount. Snapshots may use the reserve.
-    pub const fn set_reserve(&mut self, pages: u32) {
-        self.reserve = pages;
     }
 
     /// Bytes that a record with this much payload takes on the flash.
@@ -292,6 +322,11 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         self.state != State::Ready
     }
 
+    #[cfg(test)]
+    pub(crate) const fn flash(&self) -> &F {
+        &self.flash
+    }
+
     /// Gives the flash back.
     pub fn release(self) -> F {
         self.flash
@@ -323,29 +358,10 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         }
     }
 
-    fn check_length(&self, payload: &[u8]) -> Result<(), AppendError<F::Error>> {
-        let max = self.layout.max_payload();
-        if payload.is_empty() || payload.len() > max {
-            return Err(AppendError::Length { max });
-        }
-        Ok(())
-    }
-
-    /// Ends an operation: back to `state`, or stay unknown.
-    fn settle<T>(
-        &mut self,
-        state: State,
-        result: Result<T, F::Error>,
-    ) -> Result<T, AppendError<F::Error>> {
+    /// Ends an operation: the end of the log is known again, unless the flash failed.
+    fn settle<T>(&mut self, result: Result<T, F::Error>) -> Result<T, AppendError<F::Error>> {
         let value = result.map_err(AppendError::Flash)?;
-        self.state = state;
+        self.state = State::Ready;
         Ok(value)
-    }
-
-    /// A cursor over the live log up to a known end.
-    async fn live(&mut self, tail: Tail) -> Result<Cursor, Fault<F::Error>> {
-        let (layout, identity, base) = (self.layout, self.identity, self.base);
-        let goal = Some(tail.chain);
-        Cursor::open(&mut self.flash, layout, identity, base, tail.counter, goal).await
     }
 }

@@ -2,8 +2,7 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::cursor::{Cursor, Fault, Phase, Window, corrupt, is_blank, read_header};
-use super::frame::Chain;
+use super::cursor::{Cursor, Fault, Window, corrupt, is_blank, read_header};
 use super::header::{Found, Header};
 use super::layout::Layout;
 use super::{Corruption, Damage, Entry, Geometry, Journal, Mended, MountError, State, Tail};
@@ -26,8 +25,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     ///
     /// # Power loss
     ///
-    /// The only write is the erase of an uncommitted snapshot's pages, which a later mount
-    /// repeats if it was cut.
+    /// Nothing is written.
     ///
     /// ```
     /// use billing_core::journal::{Identity, Journal, MountError, testing::RamFlash};
@@ -51,74 +49,59 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             Fault::Flash(error) => MountError::Flash(error),
             Fault::Corrupt(what) => MountError::Corrupt(what),
         };
-        let identity = newest.identity;
-        let (last, goal) = end_of_log(&mut flash, &layout, &newest)
-            .await
-            .map_err(fault)?;
-        let mut cursor = Cursor::open(&mut flash, layout, identity, newest.base, last, goal)
-            .await
-            .map_err(fault)?;
+        let (identity, last) = (newest.identity, newest.counter);
+        if newest.base > last || last - newest.base >= layout.pages {
+            let kind = Damage::Header;
+            let damage = corrupt(&layout, last, newest.first.seq, kind);
+            return Err(fault(damage));
+        }
+        let mut cursor = Cursor::open(
+            &mut flash,
+            layout,
+            identity,
+            newest.base,
+            (newest.base, last),
+            None,
+        )
+        .await
+        .map_err(fault)?;
         while let Some(step) = cursor.step(&mut flash, &mut window).await.map_err(fault)? {
             if let Some(entry) = step.entry(&window) {
                 visit(entry);
             }
         }
-        if cursor.phase != Phase::Records {
-            return Err(fault(cursor.damage(Damage::Misplaced)));
-        }
         let start = layout.start(last);
-        let clean = is_blank(
-            &mut flash,
-            &mut window,
-            start + cursor.offset,
-            start + layout.page,
-        )
-        .await
-        .map_err(MountError::Flash)?;
+        let rest = (start + cursor.offset, start + layout.page);
+        let clean = is_blank(&mut flash, &mut window, rest.0, rest.1).await;
+        let clean = clean.map_err(MountError::Flash)?;
+        if !clean {
+            let more = cursor.refuse_more(&mut flash, &mut window).await;
+            more.map_err(fault)?;
+        }
+        let headless = cursor.refuse_headless(&mut flash, &mut window).await;
+        headless.map_err(fault)?;
         let whole = clean && !cursor.last_mended;
-        let mut journal = Self {
+        Ok(Self {
             flash,
             layout,
             identity,
             base: newest.base,
+            next_base: newest.base,
+            pieces: cursor.snapshot,
+            copies_from: cursor.copies.map(|(first, _)| first),
+            copied: cursor.copies.map(|(_, last)| last),
             tail: Tail {
-                counter: newest.counter,
+                counter: last,
                 offset: whole.then_some(cursor.offset),
                 chain: cursor.chain,
             },
-            clean: 0,
-            reserve: 0,
+            erased: 0,
             state: State::Ready,
             mended: Mended {
                 bits: cursor.mended,
                 torn: !whole,
-                pages_erased: 0,
             },
-        };
-        let tail = Tail {
-            counter: last,
-            ..journal.tail
-        };
-        let flash = &mut journal.flash;
-        if let Some(begun) = newest.begun {
-            refuse_lost_commit(flash, layout, &newest, begun, &mut window)
-                .await
-                .map_err(fault)?;
-            let erased = journal.roll_back(tail).await.map_err(MountError::Flash)?;
-            journal.mended.pages_erased = erased;
-        } else {
-            if !clean {
-                cursor
-                    .refuse_more(flash, &mut window)
-                    .await
-                    .map_err(fault)?;
-            }
-            cursor
-                .refuse_headless(flash, &mut window)
-                .await
-                .map_err(fault)?;
-        }
-        Ok(journal)
+        })
     }
 }
 
@@ -176,68 +159,4 @@ async fn newest<F: NorFlash>(
         }
     }
     Err(MountError::Blank)
-}
-
-/// The last page of the log, and its end where a header says so: the pages of a snapshot that was
-/// not committed are not part of the log, and the first of them proves where it ends.
-async fn end_of_log<F: NorFlash>(
-    flash: &mut F,
-    layout: &Layout,
-    newest: &Header,
-) -> Result<(u32, Option<Chain>), Fault<F::Error>> {
-    let bad = || corrupt(layout, newest.counter, newest.first.seq, Damage::Header);
-    let last = newest
-        .begun
-        .map_or(Some(newest.counter), |begun| begun.checked_sub(1));
-    let last = last
-        .filter(|last| newest.base <= *last && *last <= newest.counter)
-        .filter(|_| newest.counter - newest.base < layout.pages)
-        .ok_or_else(bad)?;
-    let Some(begun) = newest.begun else {
-        return Ok((last, None));
-    };
-    match read_header(flash, layout, layout.index(begun))
-        .await
-        .map_err(Fault::Flash)?
-    {
-        Found::Valid(header)
-            if header.counter == begun
-                && header.begun == newest.begun
-                && header.base == newest.base
-                && header.identity == newest.identity =>
-        {
-            Ok((last, Some(header.first)))
-        }
-        _ => Err(bad()),
-    }
-}
-
-/// Fails if the snapshot whose pages are about to be erased was committed after all: it is whole,
-/// and records follow on a page whose header was damaged.
-async fn refuse_lost_commit<F: NorFlash>(
-    flash: &mut F,
-    layout: Layout,
-    newest: &Header,
-    begun: u32,
-    window: &mut Window,
-) -> Result<(), Fault<F::Error>> {
-    let opened = Cursor::open(flash, layout, newest.identity, begun, newest.counter, None).await;
-    let mut cursor = match opened {
-        Ok(cursor) => cursor,
-        Err(Fault::Corrupt(_)) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    loop {
-        match cursor.step(flash, window).await {
-            Ok(Some(_)) => (),
-            Ok(None) => break,
-            // A page of it was half-erased by an earlier mount.
-            Err(Fault::Corrupt(_)) => return Ok(()),
-            Err(error) => return Err(error),
-        }
-    }
-    if cursor.phase == Phase::Ended {
-        cursor.refuse_headless(flash, window).await?;
-    }
-    Ok(())
 }

@@ -1,9 +1,31 @@
-//! The check sum of frames and headers, and what it can mend.
+//! The check sums of headers and frames, and what they can mend.
 
-/// CRC-32/ISO-HDLC (the one of Ethernet, zip and PNG), stored least significant byte first.
-pub(super) const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-/// Its polynomial, bit-reversed.
-const POLYNOMIAL: u32 = 0xedb8_8320;
+/// A check sum that tells and mends one wrong bit.
+pub(super) struct Code {
+    crc: crc::Crc<u32>,
+    polynomial: u32,
+    /// One bit further from the end: what a flipped bit does to the check sum.
+    back: fn(u32, u32) -> u32,
+    /// The last bit that the check sum takes of a byte, and the one before it, and so on.
+    bits: [u8; 8],
+}
+
+/// CRC-32/ISO-HDLC, the one of Ethernet and zip: for headers.
+pub(super) const HEADERS: Code = Code {
+    crc: crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC),
+    polynomial: 0xedb8_8320,
+    back: |effect, polynomial| (effect >> 1) ^ (polynomial * (effect & 1)),
+    bits: [7, 6, 5, 4, 3, 2, 1, 0],
+};
+
+/// CRC-24/FLEXRAY-A: for frames. Its Hamming distance is 6 up to 248 bytes (FlexRay Communications
+/// System Protocol Specification 2.1A, section 4.5).
+pub(super) const FRAMES: Code = Code {
+    crc: crc::Crc::<u32>::new(&crc::CRC_24_FLEXRAY_A),
+    polynomial: 0x5d_6dcb,
+    back: |effect, polynomial| ((effect << 1) & 0xff_ffff) ^ (polynomial * (effect >> 23)),
+    bits: [0, 1, 2, 3, 4, 5, 6, 7],
+};
 
 /// The single bit in which covered data and check sum disagree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,36 +44,37 @@ impl Flip {
     }
 }
 
-/// Finds the single bit that explains why `covered` and its stored check sum disagree, and flips it.
-///
-/// The check sum has a Hamming distance of at least 5 below 372 bytes, so two or three wrong bits
-/// are never taken for one.
-pub(super) fn correct(covered: &mut [u8], stored: u32) -> Option<Flip> {
-    let syndrome = CRC.checksum(covered) ^ stored;
-    if syndrome.is_power_of_two() {
-        return Some(Flip {
-            byte: None,
-            mask: 0,
-        });
+impl Code {
+    pub fn sum(&self, covered: &[u8]) -> u32 {
+        self.crc.checksum(covered)
     }
-    // What one flipped bit does to the check sum, from the last bit of the data backwards.
-    let mut effect = 1_u32;
-    for byte in (0..covered.len()).rev() {
-        for bit in (0..8).rev() {
-            effect = if effect & 1 == 1 {
-                (effect >> 1) ^ POLYNOMIAL
-            } else {
-                effect >> 1
-            };
-            if effect == syndrome {
-                let flip = Flip {
-                    byte: Some(byte),
-                    mask: 1 << bit,
-                };
-                flip.apply(covered);
-                return Some(flip);
+
+    /// Finds the single bit that explains why `covered` and its stored check sum disagree, and
+    /// flips it. Two or three wrong bits are never taken for one: the Hamming distance is at least
+    /// 5 at these lengths.
+    pub fn correct(&self, covered: &mut [u8], stored: u32) -> Option<Flip> {
+        let syndrome = self.sum(covered) ^ stored;
+        if syndrome.is_power_of_two() {
+            return Some(Flip {
+                byte: None,
+                mask: 0,
+            });
+        }
+        // The last bit leaves the polynomial, as the bit before the first of a check sum would.
+        let mut effect = self.polynomial;
+        for byte in (0..covered.len()).rev() {
+            for bit in self.bits {
+                if effect == syndrome {
+                    let flip = Flip {
+                        byte: Some(byte),
+                        mask: 1 << bit,
+                    };
+                    flip.apply(covered);
+                    return Some(flip);
+                }
+                effect = (self.back)(effect, self.polynomial);
             }
         }
+        None
     }
-    None
 }

@@ -45,14 +45,22 @@ fn an_image_has_the_bytes_that_another_implementation_of_the_format_gives_it() {
         let flash = RamFlash::<8, 256, 1024>::new();
         let mut journal = Journal::<_>::format(flash, IDENTITY).await.unwrap();
         journal.append(b"first").await.unwrap();
-        let counting: Vec<u8> = (0..40).collect();
-        journal.append(&counting).await.unwrap();
-        let mut snapshot = journal.begin_snapshot().await.unwrap();
-        snapshot.append_snapshot(b"sum").await.unwrap();
-        assert_eq!(snapshot.carry(&mut |entry| entry.seq == 1).await, Ok(1));
-        assert_eq!(snapshot.entries(), 2);
-        snapshot.commit().await.unwrap();
-        journal.append(b"last").await.unwrap();
+        let counting: Vec<u8> = (0..200).collect();
+        journal.append(&counting[..140]).await.unwrap();
+        let mut pieces = [b"sum"].into_iter();
+        snapshot(&mut journal, |buffer| {
+            let piece = pieces.next()?;
+            buffer[..3].copy_from_slice(piece);
+            Some(3)
+        })
+        .await;
+        let kept = journal.reclaim(&mut |entry| entry.seq == 1).await.unwrap();
+        assert_eq!((kept.seq, kept.bytes, kept.operations), (5, 16, 1));
+        journal.append(&counting[120..]).await.unwrap();
+        assert_eq!(journal.room().pages_reclaimed, 1);
+        let opened = journal.append(&[0; 60]).await.unwrap();
+        assert_eq!(opened.operations, 2);
+        assert_eq!(journal.room().pages_reclaimed, 0);
         assert_eq!(journal.release().bytes[..], golden());
     });
 }
@@ -68,12 +76,14 @@ fn a_golden_image_mounts() {
     assert_eq!(
         found,
         [
-            (3, Kind::Snapshot, b"sum".to_vec()),
-            (4, Kind::Snapshot, b"first".to_vec()),
-            (6, Kind::Record, b"last".to_vec()),
+            (3, Kind::Piece, b"sum".to_vec()),
+            (4, Kind::End, 1_u32.to_le_bytes().to_vec()),
+            (1, Kind::Carried, b"first".to_vec()),
+            (6, Kind::Record, (120..200).collect()),
+            (7, Kind::Record, [0; 60].to_vec()),
         ]
     );
-    assert_eq!((journal.next_seq(), journal.identity()), (7, IDENTITY));
+    assert_eq!((journal.next_seq(), journal.identity()), (8, IDENTITY));
     assert_eq!(journal.mended(), Mended::default());
 }
 
@@ -97,9 +107,9 @@ fn an_erased_flash_is_blank_and_never_a_fresh_journal() {
 #[test]
 fn a_later_format_is_named_by_its_version() {
     let mut flash = formatted().release();
-    flash.bytes[4] = 2;
-    flash.bytes[80] ^= 0x55;
-    assert_eq!(entries(flash), Err(MountError::Version(2)));
+    flash.bytes[4] = 9;
+    flash.bytes[76] ^= 0x55;
+    assert_eq!(entries(flash), Err(MountError::Version(9)));
 }
 
 #[test]
@@ -156,77 +166,189 @@ fn a_page_may_be_several_erase_units() {
 fn a_record_has_1_to_240_bytes_or_what_a_short_page_holds() {
     block_on(async {
         let mut journal = formatted();
-        let max = 256 - 88 - 10;
+        let max = 256 - 80 - 7;
         assert_eq!(journal.max_payload(), max);
         let room = journal.room();
         assert_eq!(journal.append(&[]).await, Err(AppendError::Length { max }));
         assert_eq!(
-            journal.append(&[0; 159]).await,
+            journal.append(&[0; 170]).await,
             Err(AppendError::Length { max })
         );
         assert_eq!(journal.room(), room);
         assert_eq!(
-            journal.append(&[0; 158]).await.map(|done| done.bytes),
-            Ok(168)
+            journal.append(&[0; 169]).await.map(|done| done.bytes),
+            Ok(176)
         );
         assert_eq!(journal.room().bytes_left_in_page, 0);
     });
 }
 
+async fn snapshot<F: NorFlash>(
+    journal: &mut Journal<F>,
+    mut piece: impl FnMut(&mut [u8; MAX_PAYLOAD]) -> Option<usize>,
+) {
+    journal.snapshot(&mut piece).await.unwrap();
+}
+
+/// So many pieces of 30 bytes.
+fn pieces(number: usize) -> impl FnMut(&mut [u8; MAX_PAYLOAD]) -> Option<usize> {
+    let mut pieces = core::iter::repeat_n(30, number);
+    move |_| pieces.next()
+}
+
 #[test]
-fn a_full_journal_refuses_changes_nothing_and_can_be_compacted_from_its_reserve() {
+fn a_full_journal_refuses_and_changes_nothing() {
     block_on(async {
         let mut journal = formatted();
-        journal.set_reserve(2);
         let mut count = 0;
         while journal.append(&[count; 60]).await.is_ok() {
             count += 1;
         }
-        // Six pages of two.
-        assert_eq!(count, 12);
-        assert_eq!(journal.room().pages_free, 2);
+        // Eight pages of two.
+        assert_eq!((count, journal.room().pages_free), (16, 0));
         let (head, image) = (journal.head(), journal.flash.clone());
         assert_eq!(journal.append(&[1; 60]).await, Err(AppendError::Full));
         assert_eq!((journal.head(), &journal.flash), (head, &image));
         // A smaller one fits the open page's rest.
-        assert!(
-            journal
-                .append(&[1; 2])
-                .await
-                .is_ok_and(|done| done.operations == 1)
-        );
+        let small = journal.append(&[1; 2]).await;
+        assert!(small.is_ok_and(|done| done.operations == 1));
+    });
+}
 
-        let mut snapshot = journal.begin_snapshot().await.unwrap();
-        while snapshot.append_snapshot(&[2; 30]).await.is_ok() {}
-        assert_eq!(snapshot.entries(), 3);
-        snapshot.commit().await.unwrap();
+#[test]
+fn a_page_is_given_back_only_behind_a_whole_snapshot() {
+    block_on(async {
+        let mut journal = formatted();
+        for n in 0..4 {
+            journal.append(&[n; 60]).await.unwrap();
+        }
+        let none = journal.reclaim(&mut |_| false).await;
+        assert_eq!(none, Err(ReclaimError::NeedsSnapshot));
+        let mut fails = |buffer: &mut [u8; MAX_PAYLOAD]| Some(buffer.len() + 1);
+        assert!(journal.snapshot(&mut fails).await.is_err());
+        let none = journal.reclaim(&mut |_| false).await;
+        assert_eq!(none, Err(ReclaimError::NeedsSnapshot));
+        snapshot(&mut journal, pieces(1)).await;
+        journal.reclaim(&mut |_| false).await.unwrap();
+        journal.reclaim(&mut |_| false).await.unwrap();
+        assert_eq!(journal.room().pages_reclaimed, 2);
+        assert!(!journal.can_reclaim());
+        let none = journal.reclaim(&mut |_| false).await;
+        assert_eq!(none, Err(ReclaimError::Nothing));
+        // The page that is opened next frees them.
+        assert_eq!(journal.room().pages_free, 5);
+        journal.append(&[9; 120]).await.unwrap();
         assert_eq!(journal.room().pages_free, 6);
     });
 }
 
 #[test]
-fn a_dropped_snapshot_poisons_until_the_mount_that_takes_it_away() {
+fn a_snapshot_that_was_cut_and_begun_anew_counts() {
     block_on(async {
         let mut journal = formatted();
-        journal.append(b"kept").await.unwrap();
-        let mut snapshot = journal.begin_snapshot().await.unwrap();
-        for _ in 0..10 {
-            snapshot.append_snapshot(&[3; 50]).await.unwrap();
+        journal.append(&[0; 160]).await.unwrap();
+        journal.append(b"record").await.unwrap();
+        let mut cut = pieces(2);
+        let mut fails = |buffer: &mut [u8; MAX_PAYLOAD]| cut(buffer).or(Some(0));
+        assert!(journal.snapshot(&mut fails).await.is_err());
+        snapshot(&mut journal, pieces(3)).await;
+        let flash = journal.release();
+        let found = entries(flash.clone()).unwrap();
+        assert_eq!(found.len(), 8);
+        let mut journal = Journal::<_>::mount(flash, &mut |_| ()).await.unwrap();
+        journal.reclaim(&mut |_| true).await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_carried_keeps_its_number_and_is_given_once() {
+    block_on(async {
+        let mut journal = formatted();
+        let mut kept = Vec::new();
+        for n in 0..40_u8 {
+            if !journal.room().pages_free.is_multiple_of(8) && journal.room().pages_free < 4 {
+                if journal.reclaim(&mut |entry| entry.payload[0] < 3).await
+                    == Err(ReclaimError::NeedsSnapshot)
+                {
+                    snapshot(&mut journal, pieces(1)).await;
+                }
+                // A copy beside what it was copied from is not given twice.
+                let flash = journal.flash.clone();
+                let mut found = entries(flash).unwrap();
+                found.retain(|(_, _, payload)| payload.len() == 60 && payload[0] < 3);
+                found.sort_by_key(|(seq, ..)| *seq);
+                assert!(found.iter().map(|(seq, ..)| *seq).eq(kept.iter().copied()));
+            }
+            let done = journal.append(&[n; 60]).await.unwrap();
+            if n < 3 {
+                kept.push(done.seq);
+            }
         }
-        assert!(journal.is_poisoned());
-        assert_eq!(journal.append(b"no").await, Err(AppendError::Poisoned));
-        assert_eq!(journal.scan(&mut |_| ()).await, Err(ScanError::Poisoned));
-        assert!(matches!(
-            journal.begin_snapshot().await,
-            Err(AppendError::Poisoned)
-        ));
-        let journal = Journal::<_>::mount(journal.release(), &mut |_| ())
+        assert!(journal.next_seq() > 50, "{}", journal.next_seq());
+        assert!(kept.len() == 3);
+    });
+}
+
+#[test]
+fn giving_a_page_back_goes_on_where_a_boot_interrupted_it() {
+    block_on(async {
+        let mut journal = formatted();
+        for n in 0..6 {
+            journal.append(&[n; 60]).await.unwrap();
+        }
+        snapshot(&mut journal, pieces(1)).await;
+        let before = journal.flash.clone();
+        journal.reclaim(&mut |_| true).await.unwrap();
+        let both = journal.next_seq();
+        // A boot after the first of the two copies.
+        let mut journal = Journal::<_>::mount(before, &mut |_| ()).await.unwrap();
+        let mut one = true;
+        journal
+            .reclaim(&mut |_| core::mem::take(&mut one))
             .await
             .unwrap();
-        assert_eq!(journal.mended().pages_erased, 5);
+        let mut journal = Journal::<_>::mount(journal.release(), &mut |_| ())
+            .await
+            .unwrap();
+        let mut asked = Vec::new();
+        journal
+            .reclaim(&mut |entry| {
+                asked.push(entry.seq);
+                true
+            })
+            .await
+            .unwrap();
+        assert_eq!((asked, journal.next_seq()), ([2].to_vec(), both));
+        journal.append(&[7; 160]).await.unwrap();
+        let mut found = entries(journal.release()).unwrap();
+        found.retain(|(_, kind, _)| matches!(kind, Kind::Record | Kind::Carried));
+        let numbers: Vec<u64> = found.iter().map(|(seq, ..)| *seq).collect();
+        assert_eq!(numbers, [3, 4, 5, 6, 1, 2, 11]);
+    });
+}
+
+#[test]
+fn an_export_follows_the_chain_from_its_origin_to_the_head() {
+    block_on(async {
+        let mut journal = formatted();
+        for n in 0..6 {
+            journal.append(&[n; 60]).await.unwrap();
+        }
+        snapshot(&mut journal, pieces(1)).await;
+        journal.reclaim(&mut |_| true).await.unwrap();
+        journal.append(&[7; 160]).await.unwrap();
+        let mut frames = Vec::new();
+        let visit = &mut |frame: RawFrame<'_>| {
+            frames.push((frame.seq, frame.kind, frame.payload.to_vec()));
+        };
+        let mut chain = journal.export(visit).await.unwrap();
+        for (seq, kind, payload) in frames {
+            assert_eq!(seq, chain.seq);
+            chain = chain.after(kind, &payload);
+        }
         assert_eq!(
-            entries(journal.release()).unwrap(),
-            [(1, Kind::Record, b"kept".to_vec())]
+            (chain.seq, chain.head),
+            (journal.next_seq(), journal.head())
         );
     });
 }
@@ -246,6 +368,13 @@ fn a_page_that_was_just_erased_is_not_erased_again() {
             .unwrap();
         // After a boot, erased or not: an erase, too.
         assert_eq!(journal.append(&[0; 120]).await.unwrap().operations, 3);
+        assert_eq!(journal.erase_ahead().await, Ok(true));
+        assert_eq!(journal.room().pages_erased, 1);
+        assert_eq!(journal.append(&[0; 120]).await.unwrap().operations, 2);
+        for _ in 0..2 {
+            assert_eq!(journal.erase_ahead().await, Ok(true));
+        }
+        assert_eq!(journal.erase_ahead().await, Ok(false));
     });
 }
 
@@ -327,7 +456,7 @@ fn a_flash_error_or_a_dropped_append_poisons_until_the_next_mount() {
 fn a_scan_notices_what_changed_under_a_running_journal() {
     let mut journal = formatted();
     block_on(journal.append(b"one record")).unwrap();
-    journal.flash.bytes[91..95].fill(0);
+    journal.flash.bytes[83..87].fill(0);
     let expected = Corruption {
         page: 0,
         seq: 1,
@@ -356,7 +485,7 @@ fn every_single_bit_of_a_frame_is_mended_and_no_two() {
     };
     for length in [1, 7, 100, 240] {
         let mut bytes = [0; FRAME_MAX];
-        let next = frame::emit(&chain, Mark::Snapshot, &[0x5a; 240][..length], &mut bytes).unwrap();
+        let next = frame::emit(&chain, Kind::Piece, &[0x5a; 240][..length], &mut bytes).unwrap();
         let whole = bytes;
         let end = (length + frame::OVERHEAD) * 8;
         for bit in 0..end {
@@ -387,9 +516,9 @@ proptest! {
     ) {
         let chain = Chain { seq, head: Head(head) };
         let mut bytes = [0; FRAME_MAX];
-        let next = frame::emit(&chain, Mark::Record, &payload, &mut bytes).unwrap();
+        let next = frame::emit(&chain, Kind::Record, &payload, &mut bytes).unwrap();
         let read = frame::check(&bytes, &chain).unwrap();
-        prop_assert_eq!((read.mark, read.len, read.next), (Mark::Record, payload.len(), next));
+        prop_assert_eq!((read.kind, read.len, read.next), (Kind::Record, payload.len(), next));
         prop_assert_eq!(&bytes[frame::PAYLOAD_AT..][..payload.len()], &payload[..]);
         let elsewhere = Chain { seq: seq ^ 64, ..chain };
         prop_assert_eq!(frame::check(&bytes, &elsewhere), None);
@@ -397,14 +526,14 @@ proptest! {
 
     #[test]
     fn a_header_reads_back_what_was_written(
-        recovery: bool, counter: u32, base: u32, begun in prop::option::of(0..u32::MAX),
+        recovery: bool, counter: u32, base: u32,
         seq: u64, head: [u8; 32], identity: [u8; 16], page_size: u16, pages: u16, write_size: u8,
-        bit in prop::option::of(0..84_usize * 8),
+        bit in prop::option::of(0..80_usize * 8),
     ) {
         let first = Chain { seq, head: Head(head) };
         let identity = Identity::new(identity);
         let header = Header {
-            recovery, counter, base, begun, first, identity, page_size, pages, write_size,
+            recovery, counter, base, first, identity, page_size, pages, write_size,
         };
         let mut bytes = [0; HEADER_MAX];
         header.emit(&mut bytes);

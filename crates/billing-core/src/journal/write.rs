@@ -2,33 +2,43 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::frame::{self, FRAME_MAX, Mark};
+use super::frame::{self, FRAME_MAX};
 use super::header::{HEADER_MAX, Header};
-use super::{Appended, Journal, Tail};
+use super::{AppendError, Appended, Journal, Kind, State};
 
 impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     /// Writes a frame, on a new page where it does not fit.
-    pub(super) async fn write(
+    pub(super) async fn put(
         &mut self,
-        mark: Mark,
+        kind: Kind,
         payload: &[u8],
-        base: u32,
-        begun: Option<u32>,
-    ) -> Result<Appended, F::Error> {
+    ) -> Result<Appended, AppendError<F::Error>> {
+        self.check(State::Ready)?;
+        let max = self.layout.max_payload();
+        if payload.is_empty() || payload.len() > max {
+            return Err(AppendError::Length { max });
+        }
+        if !self.fits(payload.len()) && self.pages_free() == 0 {
+            return Err(AppendError::Full);
+        }
+        self.state = State::Unknown;
+        let written = self.write(kind, payload).await;
+        self.settle(written)
+    }
+
+    async fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<Appended, F::Error> {
         let mut done = Appended {
             seq: self.tail.chain.seq,
             bytes: 0,
             operations: 0,
         };
         if !self.fits(payload.len()) {
-            let opened = self.open_page(base, begun).await?;
-            done.bytes += opened.bytes;
-            done.operations += opened.operations;
+            done.add(self.open_page().await?);
         }
         let mut bytes = [0xff; FRAME_MAX];
         let length = self.layout.frame(payload.len());
         let offset = self.tail.offset.unwrap_or(self.layout.header);
-        let next = frame::emit(&self.tail.chain, mark, payload, &mut bytes);
+        let next = frame::emit(&self.tail.chain, kind, payload, &mut bytes);
         let frame = usize::try_from(length)
             .ok()
             .and_then(|length| bytes.get(..length));
@@ -43,24 +53,24 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         Ok(done)
     }
 
-    /// Makes the next page the page being written.
-    pub(super) async fn open_page(
-        &mut self,
-        base: u32,
-        begun: Option<u32>,
-    ) -> Result<Appended, F::Error> {
+    /// Makes the next page the page being written, and gives back what was reclaimed.
+    async fn open_page(&mut self) -> Result<Appended, F::Error> {
         let counter = self.tail.counter.saturating_add(1);
         let recovery = self.tail.offset.is_none();
         let mut operations = 1;
-        if self.clean == 0 {
+        if self.erased == 0 {
             self.erase(counter).await?;
             operations += 1;
         } else {
-            self.clean -= 1;
+            self.erased -= 1;
         }
-        self.write_header(counter, base, begun, recovery).await?;
+        self.write_header(counter, recovery).await?;
         self.tail.counter = counter;
         self.tail.offset = Some(self.layout.header);
+        if self.base != self.next_base {
+            self.base = self.next_base;
+            self.copies_from = None;
+        }
         Ok(Appended {
             seq: self.tail.chain.seq,
             bytes: self.layout.header,
@@ -76,15 +86,12 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     pub(super) async fn write_header(
         &mut self,
         counter: u32,
-        base: u32,
-        begun: Option<u32>,
         recovery: bool,
     ) -> Result<(), F::Error> {
         let header = Header {
             recovery,
             counter,
-            base,
-            begun,
+            base: self.next_base,
             first: self.tail.chain,
             identity: self.identity,
             page_size: self.layout.page_units(),
@@ -96,18 +103,5 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let length = usize::try_from(self.layout.header).unwrap_or(HEADER_MAX);
         let bytes = bytes.get(..length).unwrap_or_default();
         self.flash.write(self.layout.start(counter), bytes).await
-    }
-
-    /// Erases the pages after `tail`, the newest first, and makes it the end of the log again.
-    pub(super) async fn roll_back(&mut self, tail: Tail) -> Result<u32, F::Error> {
-        let mut erased = 0;
-        while self.tail.counter > tail.counter {
-            self.erase(self.tail.counter).await?;
-            self.tail.counter -= 1;
-            erased += 1;
-        }
-        self.tail = tail;
-        self.clean = erased;
-        Ok(erased)
     }
 }

@@ -1,22 +1,27 @@
-//! How much fits: the arithmetic that keeps a place for every compaction.
+//! How much fits: the arithmetic that keeps a place for whatever must still be written.
 //!
 //! # Terms
-//! - *S(b)*: pages that a snapshot of *b* bytes of frames takes at most. The commit opens one more.
-//! - *P*: pages of the flash. *L*: pages of the live log. *F* = *P* - *L*: free pages.
+//! - *P*: pages of the flash. *S*: pages that a snapshot of the book takes at most, after one record
+//!   more. *K*: pages that the **kept** records take when they stand one behind another.
+//! - The **reserve** *R* = *S* + 2 + *P* / 12: free pages that no record may use.
 //!
-//! # Why a compaction never fails
-//! [`Capacity::needed`] is *S(b + growth)* + 1, where *growth* is the most that one record can add
-//! to a snapshot. An append that would leave fewer free pages is refused, so a snapshot always fits.
+//! # Why giving pages back never fails
+//! While a record is appended *R* pages are free. Giving back starts with a snapshot (*S* pages) if
+//! none stands behind the oldest page. Then each page gives one and takes what is kept of it, which
+//! may be a little more than it took before: a record that is carried for the first time grows by
+//! its number, and frames do not cross pages. That is less than a tenth, and *K* is less than four
+//! fifths of the flash, so the other 2 + *P* / 12 pages outlast it.
 //!
-//! # Why a compaction always helps
-//! It is wanted when *F* <= *needed*, and leaves *S* + 1 live pages, the last one empty. While *b*
-//! stays within the **hard limit** *S* <= (*P* - 3) / 2, *L* = *P* - *F* >= *S* + 2 then, so at least
-//! one page comes back, and the append after it finds room.
+//! # Why it always helps
+//! When every page was given back once, the log is the kept records one behind another, a
+//! snapshot and the page being written: *K* + *S* + 1 pages. The **hard limit** on *K* leaves *R* + 1
+//! pages beside them, so the next record finds a page.
 //!
 //! # What sessions may fill
 //! Less than that limit: the **plan** leaves a further eighth of the flash (at least two pages), so
-//! that a full ledger is not rewritten for every page of progress, which would wear it out, and so
-//! that segments nobody could foresee (a clock set twice, three new tariffs) still fit.
+//! that the kept records of a full ledger are not copied for every page of progress, which would
+//! wear it out, and so that segments nobody could foresee (a clock set twice, three new tariffs)
+//! still fit.
 
 use crate::book::{Book, OpenSession};
 use crate::ledger::Headroom;
@@ -24,21 +29,23 @@ use crate::record::size;
 use embedded_storage_async::nor_flash::NorFlash;
 
 /// Bytes of a frame beside its payload, and of a page's header (the journal's format).
-const FRAME: u32 = 10;
-const HEADER: u32 = 84;
+const FRAME: u32 = 7;
+const HEADER: u32 = 80;
+/// What a carried record's number takes at most before record 34,359,738,368.
+const NUMBER: usize = 5;
 /// The payload of the frame that ends a snapshot.
 const END: usize = 4;
 /// The longest session, hours: the cap of `pile_units::Limits`.
 const LONGEST_SESSION: usize = 12;
 /// The longest piece or kept record but for the tariff.
-const LONGEST: usize = size::SESSION;
+const LONGEST: usize = size::PILE;
 
 const _: () = assert!(
-    LONGEST >= size::PILE
+    LONGEST >= size::SESSION
         && LONGEST >= size::ACCOUNT
-        && LONGEST >= size::CLOSED
-        && LONGEST >= size::SEGMENT
-        && LONGEST >= size::SETTLED
+        && LONGEST >= size::CLOSED + NUMBER
+        && LONGEST >= size::SEGMENT + NUMBER
+        && LONGEST >= size::SETTLED + NUMBER
 );
 
 /// A flash, as it is planned.
@@ -69,22 +76,26 @@ impl Capacity {
         (payload + FRAME).next_multiple_of(self.word)
     }
 
-    /// Pages of a snapshot of the book and this many bytes of kept records, with the page that the
-    /// commit opens.
-    pub fn snapshot(&self, book: &Book, kept: u32) -> u32 {
-        self.pages_of(self.bytes(book, kept)).saturating_add(1)
+    /// Bytes that a kept record takes once it is carried.
+    pub fn kept(&self, payload: usize) -> u32 {
+        self.frame(payload.saturating_add(NUMBER))
     }
 
     /// Free pages that must remain after the next record, whatever it is.
-    pub fn needed(&self, book: &Book, kept: u32) -> u32 {
-        let bytes = self.bytes(book, kept).saturating_add(self.growth());
-        self.pages_of(bytes).saturating_add(1)
+    pub fn reserve(&self, book: &Book) -> u32 {
+        let bytes = self.snapshot(book).saturating_add(self.growth());
+        self.pages_of(bytes).saturating_add(2 + self.pages / 12)
     }
 
-    /// What can still be written.
+    /// Pages that a snapshot of the book takes at most: as many are kept erased.
+    pub fn snapshot_pages(&self, book: &Book) -> u32 {
+        self.pages_of(self.snapshot(book))
+    }
+
+    /// What can still be written beside so many bytes of kept records.
     pub fn headroom(&self, book: &Book, kept: u32) -> Headroom {
-        let segment = self.frame(size::SEGMENT);
-        let closed = self.frame(size::CLOSED);
+        let segment = self.kept(size::SEGMENT);
+        let closed = self.kept(size::CLOSED);
         let segments = segments(book);
         let session = segments.saturating_mul(segment).saturating_add(closed);
         // What an open session may still write: the segments it has not closed, one at least.
@@ -98,35 +109,31 @@ impl Capacity {
             left.saturating_mul(segment).saturating_add(closed)
         };
         let open = book.open_sessions().map(rest).fold(0, u32::saturating_add);
-        let free = self
-            .planned()
-            .saturating_sub(self.bytes(book, kept))
-            .saturating_sub(open);
+        let free = self.plan(book).saturating_sub(kept).saturating_sub(open);
         // Every account can be settled and paid when sessions are refused.
-        let settlement =
-            self.frame(size::SETTLED) + self.frame(size::PAID) + self.frame(size::SETTLEMENT);
-        let accounts = u32::try_from(book.accounts().len()).unwrap_or(u32::MAX);
-        let landlord = accounts
+        let settlement = self.kept(size::SETTLED) + self.kept(size::PAID);
+        let landlord = people(book)
             .saturating_mul(settlement)
             .saturating_add(self.growth());
-        // A new tariff or time closes a segment of every open session.
+        // A new tariff or time closes a segment of every open session; a card is in the snapshot
+        // that stands and in the one that is to come.
         let running = u32::try_from(book.open_sessions().count()).unwrap_or(u32::MAX);
-        let fact = self.growth().max(running.saturating_mul(segment));
+        let fact = (2 * self.growth()).max(running.saturating_mul(segment));
         Headroom {
-            sessions: free.saturating_sub(landlord) / (session + self.frame(size::SESSION)),
+            sessions: free.saturating_sub(landlord) / session.max(1),
             facts: free / fact,
         }
     }
 
     /// Bytes of a snapshot's frames.
-    fn bytes(&self, book: &Book, kept: u32) -> u32 {
-        kept.saturating_add(book.snapshot_bound(|payload| self.frame(payload)))
+    fn snapshot(&self, book: &Book) -> u32 {
+        book.snapshot_bound(|payload| self.frame(payload))
     }
 
-    /// The most that one record adds to a snapshot: a session's piece, a card and its account, a
-    /// settlement and its piece.
+    /// The most that one record adds to a snapshot: a tariff, a session's piece, a card and its
+    /// account, a settlement and its piece.
     fn growth(&self) -> u32 {
-        2 * self.frame(LONGEST)
+        (2 * self.frame(LONGEST)).max(self.frame(size::PLANNED))
     }
 
     /// The fewest bytes of a page that frames fill: none crosses into the next.
@@ -136,33 +143,52 @@ impl Capacity {
         self.page.saturating_sub(header + waste).max(1)
     }
 
-    /// What a snapshot takes beside its entries: its end, and the gap before the tariff's long frame.
+    /// What a snapshot takes beside its pieces: its end, and the gaps before the tariffs' long
+    /// frames.
     fn extra(&self) -> u32 {
-        self.frame(END) + self.frame(size::TARIFF) - self.frame(LONGEST)
+        let gap = self.frame(size::PLANNED) - self.frame(LONGEST);
+        self.frame(END) + TARIFFS * gap
     }
 
     fn pages_of(&self, bytes: u32) -> u32 {
         bytes.saturating_add(self.extra()).div_ceil(self.filled())
     }
 
-    /// Bytes of a snapshot's frames that sessions may fill.
-    fn planned(&self) -> u32 {
+    /// Bytes that kept records may fill.
+    fn plan(&self, book: &Book) -> u32 {
+        // With every account's settlement waiting and every port in use.
+        let settlements = people(book).saturating_mul(self.frame(size::SETTLEMENT));
+        let ports = u32::try_from(pile_units::MAX_PORTS).unwrap_or(u32::MAX);
+        let sessions = ports.saturating_mul(self.frame(size::SESSION));
+        let bytes = [settlements, sessions, self.growth()]
+            .into_iter()
+            .fold(self.snapshot(book), u32::saturating_add);
+        let snapshot = self.pages_of(bytes);
+        let reserve = snapshot.saturating_add(2 + self.pages / 12);
         let spare = (self.pages / 8).max(2);
-        let pages = self.pages.saturating_sub(3 + spare) / 2;
-        pages
+        self.pages
+            .saturating_sub(reserve)
+            .saturating_sub(snapshot + 2 + spare)
             .saturating_mul(self.filled())
-            .saturating_sub(self.extra() + self.growth())
     }
 }
+
+fn people(book: &Book) -> u32 {
+    u32::try_from(book.accounts().len()).unwrap_or(u32::MAX)
+}
+
+/// Tariffs in a snapshot: one a plan, and the planned one.
+const TARIFFS: u32 = pile_units::MAX_PLANS as u32 + 1;
 
 /// The most segments of a session: one more than the changes of band in its hours, and one more
 /// for a clock or a tariff that is set in its course.
 fn segments(book: &Book) -> u32 {
-    let changes = book.tariff().map_or(0, |(_, tariff)| {
+    let changes = book.tariffs().map(|(_, _, tariff)| {
         let slots = tariff.slots();
         let next = slots.iter().cycle().skip(1);
         slots.iter().zip(next).filter(|(a, b)| a != b).count()
     });
+    let changes = changes.max().unwrap_or(0);
     // Half hours of the longest session, its first and last cut short.
     let changes = changes.min(2 * LONGEST_SESSION + 1);
     u32::try_from(changes).unwrap_or(u32::MAX).saturating_add(2)
@@ -170,7 +196,7 @@ fn segments(book: &Book) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    //! The journal's own count of pages is the judge.
+    //! A journal that is filled with the same frames is the judge.
 
     use super::*;
     use crate::journal::testing::RamFlash;
@@ -186,19 +212,27 @@ mod tests {
         let flash = RamFlash::<W, E, N>::new();
         let journal = block_on(Journal::<_>::format(flash, Identity::new([1; 16]))).unwrap();
         let capacity = Capacity::of::<RamFlash<W, E, N>>(journal.room().pages);
-        let mut packing = journal.packing();
+        let mut pages = 1;
+        let mut left = journal.room().bytes_left_in_page;
+        let whole = left;
         let mut bytes = 0;
-        for (n, payload) in payloads.iter().enumerate() {
+        let end = core::iter::once(END);
+        for (n, payload) in payloads.iter().copied().chain(end).enumerate() {
             // The tariff is the one long piece, and comes second.
-            let payload = if n == 1 { size::TARIFF } else { *payload };
-            prop_assert_eq!(capacity.frame(payload), journal.frame_bytes(payload));
-            packing.add(payload);
-            bytes += capacity.frame(payload);
+            let payload = if n == 1 { size::PLANNED } else { payload };
+            let frame = journal.frame_bytes(payload);
+            prop_assert_eq!(capacity.frame(payload), frame);
+            if frame > left {
+                pages += 1;
+                left = whole;
+            }
+            left -= frame;
+            bytes += frame;
         }
-        let bound = capacity.pages_of(bytes) + 1;
-        prop_assert!(packing.pages() <= bound, "{} > {bound}", packing.pages());
-        // And it is not far off: a tenth of short pages, and one.
-        let loose = packing.pages() + packing.pages() / 4 + 1;
+        let bound = capacity.pages_of(bytes - capacity.frame(END));
+        prop_assert!(pages <= bound, "{pages} > {bound}");
+        // And it is not far off: a tenth of short pages, and two.
+        let loose = pages + pages / 4 + 2;
         prop_assert!(E < 2048 || bound <= loose, "{bound} > {loose}");
         Ok(())
     }
@@ -249,7 +283,14 @@ mod tests {
             let frame = |payload| capacity.frame(payload);
             let card = frame(size::CREDENTIAL) + frame(size::ACCOUNT);
             let settled = frame(size::SETTLED) + frame(size::SETTLEMENT);
-            let others = [frame(size::SESSION), frame(size::CLOSED), card, settled];
+            let tariff = frame(size::PLANNED);
+            let others = [
+                frame(size::SESSION),
+                frame(size::CLOSED),
+                card,
+                settled,
+                tariff,
+            ];
             assert!(others.into_iter().all(|more| more <= capacity.growth()));
         }
     }

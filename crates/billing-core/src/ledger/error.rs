@@ -1,7 +1,7 @@
 //! What can go wrong with a ledger.
 
 use crate::book::FoldError;
-use crate::journal::{AppendError, CarryError, FormatError, MountError};
+use crate::journal::{AppendError, Corruption, FormatError, MountError, ReclaimError, ScanError};
 
 /// Error returned by [`Ledger::mount`](super::Ledger::mount) and [`Ledger::format`](super::Ledger::format): why the flash is not taken for a ledger.
 ///
@@ -48,7 +48,7 @@ impl<E: core::fmt::Debug> core::fmt::Display for OpenError<E> {
 
 impl<E: core::fmt::Debug> core::error::Error for OpenError<E> {}
 
-/// Error returned by [`Ledger::append`](super::Ledger::append) and [`Ledger::compact`](super::Ledger::compact).
+/// Error returned by [`Ledger::append`](super::Ledger::append) and [`Ledger::work`](super::Ledger::work).
 ///
 /// ```
 /// use billing_core::journal::AppendError;
@@ -63,15 +63,15 @@ impl<E: core::fmt::Debug> core::error::Error for OpenError<E> {}
 pub enum LedgerError<E> {
     /// The journal refused.
     Append(AppendError<E>),
-    /// What was to be carried into a snapshot no longer verifies.
-    Carry(CarryError<E>),
+    /// What stands on the flash no longer verifies.
+    Corrupt(Corruption),
 }
 
 impl<E: core::fmt::Debug> core::fmt::Display for LedgerError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Append(error) => write!(f, "the journal refuses the record: {error:?}"),
-            Self::Carry(error) => write!(f, "the snapshot cannot be written: {error:?}"),
+            Self::Corrupt(what) => write!(f, "the ledger changed on the flash: {what}"),
         }
     }
 }
@@ -81,5 +81,26 @@ impl<E: core::fmt::Debug> core::error::Error for LedgerError<E> {}
 impl<E> From<AppendError<E>> for LedgerError<E> {
     fn from(error: AppendError<E>) -> Self {
         Self::Append(error)
+    }
+}
+
+impl<E> From<ReclaimError<E>> for LedgerError<E> {
+    fn from(error: ReclaimError<E>) -> Self {
+        match error {
+            ReclaimError::Append(error) => Self::Append(error),
+            ReclaimError::Corrupt(what) => Self::Corrupt(what),
+            // Nothing that could be given back: there is no room.
+            ReclaimError::Nothing | ReclaimError::NeedsSnapshot => Self::Append(AppendError::Full),
+        }
+    }
+}
+
+impl<E> From<ScanError<E>> for LedgerError<E> {
+    fn from(error: ScanError<E>) -> Self {
+        match error {
+            ScanError::Poisoned => Self::Append(AppendError::Poisoned),
+            ScanError::Corrupt(what) => Self::Corrupt(what),
+            ScanError::Flash(error) => Self::Append(AppendError::Flash(error)),
+        }
     }
 }

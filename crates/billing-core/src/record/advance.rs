@@ -1,7 +1,10 @@
 //! Energy that passed the meters, and whose it is.
 
-use pile_units::{Energy, MAX_PORTS, PortId};
-use serde::{Deserialize, Serialize};
+use core::fmt;
+use pile_units::{Energy, MAX_PORTS, OutOfRange, PortId};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Where measured energy belongs: to the session open on a port, or to nobody.
 ///
@@ -15,50 +18,11 @@ use serde::{Deserialize, Serialize};
 /// assert!(!Advance::unattributed(port, Energy::from_watt_hours(1)).is_session());
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Raw", into = "Raw")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advance {
     port: PortId,
     session: bool,
     energy: Energy,
-}
-
-/// As the bytes say it: the port's index, the top bit set where nobody pays.
-#[derive(Serialize, Deserialize)]
-struct Raw {
-    channel: u8,
-    energy: Energy,
-}
-
-const UNATTRIBUTED: u8 = 0x80;
-
-impl From<Advance> for Raw {
-    fn from(advance: Advance) -> Self {
-        let index = advance.port.number() - 1;
-        Self {
-            channel: if advance.session {
-                index
-            } else {
-                index | UNATTRIBUTED
-            },
-            energy: advance.energy,
-        }
-    }
-}
-
-impl TryFrom<Raw> for Advance {
-    type Error = pile_units::OutOfRange;
-
-    fn try_from(raw: Raw) -> Result<Self, Self::Error> {
-        if raw.energy > Self::MAX_ENERGY {
-            return Err(pile_units::OutOfRange);
-        }
-        Ok(Self {
-            port: PortId::from_index(usize::from(raw.channel & !UNATTRIBUTED))?,
-            session: raw.channel & UNATTRIBUTED == 0,
-            energy: raw.energy,
-        })
-    }
 }
 
 impl Advance {
@@ -99,35 +63,127 @@ impl Advance {
     }
 }
 
-/// The advances of all ports since the last progress record: at most two a port.
+/// Ports, each with energy of its session and energy of nobody.
+const CHANNELS: usize = 2 * MAX_PORTS;
+
+const _: () = assert!(CHANNELS == u32::BITS as usize, "a bit for each channel");
+
+/// The advances of all ports since the last progress record: of each port at most one of its
+/// session and one of nobody.
 ///
 /// ```
 /// use billing_core::record::{Advance, Advances};
 /// use pile_units::{Energy, PortId};
 /// let mut advances = Advances::default();
-/// assert!(advances.push(Advance::of_session(PortId::from_number(1)?, Energy::from_watt_hours(1))));
-/// assert_eq!(advances.iter().count(), 1);
+/// let drawn = Advance::of_session(PortId::from_number(1)?, Energy::from_watt_hours(1));
+/// assert!(advances.push(drawn));
+/// assert!(!advances.push(drawn)); // one of a kind
+/// assert_eq!(advances.iter().collect::<Vec<_>>(), [drawn]);
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Advances(heapless::Vec<Advance, { 2 * MAX_PORTS }>);
+///
+/// # Serialised form
+/// A varint of 32 bits that says which advances there are (bit 0 is the session on port 1, bit 15
+/// that on port 16, bit 16 what belongs to nobody on port 1, and so on), then their energies in the
+/// order of the bits, a varint each. Ten charging ports take 2 bytes and their energies.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Advances {
+    /// Which there are.
+    mask: u32,
+    // Zero where there is none, so that equal advances are equal arrays.
+    energies: [Energy; CHANNELS],
+}
 
 impl Advances {
-    /// Adds one; false if there is no room, which cannot happen with two a port, or if it is more
-    /// than [`Advance::MAX_ENERGY`].
+    /// Adds one; false if its port has one of that kind already, or if it is more than
+    /// [`Advance::MAX_ENERGY`].
     #[must_use]
     pub fn push(&mut self, advance: Advance) -> bool {
-        advance.energy <= Advance::MAX_ENERGY && self.0.push(advance).is_ok()
+        let side = if advance.session { 0 } else { MAX_PORTS };
+        self.set(side + advance.port.index(), advance.energy)
+            .is_ok()
     }
 
-    /// All of them, in order.
+    /// All of them: those of sessions by port, then those of nobody by port.
     pub fn iter(&self) -> impl Iterator<Item = Advance> + '_ {
-        self.0.iter().copied()
+        channels(self.mask)
+            .zip(PortId::first(MAX_PORTS).chain(PortId::first(MAX_PORTS)))
+            .zip(&self.energies)
+            .filter_map(|(((channel, present), port), energy)| {
+                present.then_some(Advance {
+                    port,
+                    session: channel < MAX_PORTS,
+                    energy: *energy,
+                })
+            })
     }
 
     /// True without any.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.mask == 0
+    }
+
+    fn set(&mut self, channel: usize, energy: Energy) -> Result<(), OutOfRange> {
+        let place = self.energies.get_mut(channel).ok_or(OutOfRange)?;
+        let bit = 1u32 << channel;
+        if energy > Advance::MAX_ENERGY || self.mask & bit != 0 {
+            return Err(OutOfRange);
+        }
+        *place = energy;
+        self.mask |= bit;
+        Ok(())
+    }
+}
+
+/// All channels, each with whether its bit is set.
+fn channels(mask: u32) -> impl Iterator<Item = (usize, bool)> {
+    (0..CHANNELS).map(move |channel| (channel, mask & (1 << channel) != 0))
+}
+
+impl fmt::Debug for Advances {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for Advances {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // A tuple, since a list would write its length, which the bits say already.
+        let mut fields = serializer.serialize_tuple(1 + self.iter().count())?;
+        fields.serialize_element(&self.mask)?;
+        for advance in self.iter() {
+            fields.serialize_element(&advance.energy)?;
+        }
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Advances {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(1 + CHANNELS, Reader)
+    }
+}
+
+/// Reads the bits, and then as many energies as there are bits.
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Advances;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("which advances there are, and their energies")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut fields: A) -> Result<Advances, A::Error> {
+        let short = || A::Error::invalid_length(0, &"the advances");
+        let mask = fields.next_element::<u32>()?.ok_or_else(short)?;
+        let mut advances = Advances::default();
+        for (channel, present) in channels(mask) {
+            if present {
+                let energy = fields.next_element()?.ok_or_else(short)?;
+                advances.set(channel, energy).map_err(A::Error::custom)?;
+            }
+        }
+        Ok(advances)
     }
 }

@@ -6,13 +6,13 @@ use super::{
     Advance, Advances, ClosedSession, Fault, Piece, Record, Reference, Revocation, Segment,
     StopReason,
 };
-use crate::book::{Account, OpenSegment, OpenSession, Settlement};
+use crate::book::{Account, OpenSegment, OpenSession, PlannedTariff, Rate, Settlement};
 use crate::cost::{Bill, SessionCost};
 use crate::tariff::{Band, BandIndex, BandName, Tariff};
 use pile_units::{
     AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits, Money,
-    PileId, PortId, Power, Price, Role, SessionId, Strength, TariffVersion, UnixSeconds, UtcOffset,
-    WallTime,
+    PileId, PlanId, PortId, Power, Price, Role, SessionId, Strength, TariffVersion, UnixSeconds,
+    UtcOffset, WallTime,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -73,6 +73,18 @@ fn at() -> impl Strategy<Value = WallTime> {
 
 fn port() -> impl Strategy<Value = PortId> {
     (1u8..=16).prop_map(|number| PortId::from_number(number).unwrap())
+}
+
+fn plan() -> impl Strategy<Value = PlanId> {
+    (0u8..4).prop_map(|number| PlanId::new(number).unwrap())
+}
+
+fn planned() -> impl Strategy<Value = PlannedTariff> {
+    (plan(), u32s(), tariff()).prop_map(|(plan, from, tariff)| PlannedTariff {
+        plan,
+        from: UnixSeconds::new(from),
+        tariff,
+    })
 }
 
 fn name() -> impl Strategy<Value = BandName> {
@@ -156,14 +168,16 @@ fn advances() -> impl Strategy<Value = Advances> {
     });
     prop::collection::vec(advance, 0..=32).prop_map(|all| {
         let mut advances = Advances::default();
-        assert!(all.into_iter().all(|advance| advances.push(advance)));
+        for advance in all {
+            let _ = advances.push(advance); // the first of a kind
+        }
         advances
     })
 }
 
 prop_compose! {
     fn segment()(
-        (session, index, tariff) in (u32s(), u8s(), u16s()),
+        (session, account, index, tariff) in (u32s(), u16s(), u8s(), u16s()),
         band in name(),
         (from, to) in (at(), at()),
         energy in energy(),
@@ -172,6 +186,7 @@ prop_compose! {
     ) -> Segment {
         Segment {
             session: SessionId::new(session),
+            account: AccountId::new(account),
             index,
             tariff: TariffVersion::new(tariff),
             band,
@@ -229,14 +244,15 @@ prop_compose! {
 
 prop_compose! {
     fn account()(
-        (id, sessions, settled_sessions) in (u16s(), u32s(), u32s()),
-        active in any::<bool>(),
+        (id, sessions, settled_sessions, through) in (u16s(), u32s(), u32s(), u32s()),
+        (active, plan) in (any::<bool>(), plan()),
         energy in (energy(), energy()),
         money in (money(), money(), money()),
     ) -> Account {
         Account {
             id: AccountId::new(id),
             active,
+            plan,
             sessions,
             energy: energy.0,
             energy_fee: money.0,
@@ -244,6 +260,7 @@ prop_compose! {
             settled_energy: energy.1,
             settled: money.2,
             settled_sessions,
+            settled_through: SessionId::new(through),
         }
     }
 }
@@ -292,6 +309,8 @@ prop_compose! {
         limits in limits(),
         next in (u32s(), u32s(), u16s(), u32s()),
         last in at(),
+        exported in number(),
+        rates in [(u32s(), u32s()), (u32s(), u32s())],
     ) -> Piece {
         Piece::Pile {
             pile: pile.map(PileId::new),
@@ -302,6 +321,8 @@ prop_compose! {
             next_account: AccountId::new(next.2),
             next_settlement: next.3,
             last,
+            exported,
+            rates: rates.map(|(sessions, seconds)| Rate { sessions, seconds }),
         }
     }
 }
@@ -310,7 +331,8 @@ pub fn piece() -> impl Strategy<Value = Piece> {
     let fault = prop::option::of(select(std::vec![Fault::Overload, Fault::MeterLost]));
     prop_oneof![
         pile(),
-        (u16s(), tariff()).prop_map(|(version, tariff)| Piece::Tariff {
+        (plan(), u16s(), tariff()).prop_map(|(plan, version, tariff)| Piece::Tariff {
+            plan,
             version: TariffVersion::new(version),
             tariff
         }),
@@ -327,6 +349,7 @@ pub fn piece() -> impl Strategy<Value = Piece> {
         account().prop_map(Piece::Account),
         session().prop_map(Piece::Session),
         settlement().prop_map(Piece::Settlement),
+        planned().prop_map(Piece::Planned),
     ]
 }
 
@@ -357,10 +380,13 @@ pub fn record() -> impl Strategy<Value = Record> {
             at
         }),
         (any::<bool>(), at()).prop_map(|(uid_only, at)| Record::PolicySet { uid_only, at }),
-        (u16s(), tariff(), at()).prop_map(|(version, tariff, at)| Record::TariffSet {
-            version: TariffVersion::new(version),
-            tariff,
-            at
+        (plan(), u16s(), tariff(), at()).prop_map(|(plan, version, tariff, at)| {
+            Record::TariffSet {
+                plan,
+                version: TariffVersion::new(version),
+                tariff,
+                at,
+            }
         }),
         (limits(), at()).prop_map(|(limits, at)| Record::LimitsSet { limits, at }),
         (port(), any::<bool>(), at()).prop_map(|(port, enabled, at)| Record::PortSwitched {
@@ -396,6 +422,18 @@ pub fn record() -> impl Strategy<Value = Record> {
             at
         }),
         piece().prop_map(Record::Snapshot),
+        (planned(), at()).prop_map(|(planned, at)| Record::TariffPlanned {
+            plan: planned.plan,
+            from: planned.from,
+            tariff: planned.tariff,
+            at
+        }),
+        (u16s(), plan(), at()).prop_map(|(account, plan, at)| Record::PlanAssigned {
+            account: AccountId::new(account),
+            plan,
+            at
+        }),
+        (number(), at()).prop_map(|(through, at)| Record::Exported { through, at }),
     ]
 }
 

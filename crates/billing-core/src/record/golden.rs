@@ -1,5 +1,6 @@
 //! The published format, record by record. The bytes are written out by postcard's rules, not
-//! copied from its output: integers are LEB128 varints (bytes, and arrays of bytes, as they are;
+//! copied from its output (and those of version 2 were checked against an encoder of a few lines of
+//! Python that shares nothing with it): integers are LEB128 varints (bytes, and arrays of bytes, as they are;
 //! signed integers zigzag), a `bool` or an `Option` is 0 or 1, an enum its variant's number, a text or a
 //! list its length and then its parts, a struct its fields one after the other.
 
@@ -8,13 +9,13 @@ extern crate std;
 use super::{
     Advance, Advances, ClosedSession, Fault, Piece, Record, Revocation, Segment, StopReason,
 };
-use crate::book::{Account, OpenSegment, OpenSession, Settlement};
+use crate::book::{Account, OpenSegment, OpenSession, PlannedTariff, Rate, Settlement};
 use crate::cost::{Bill, SessionCost};
 use crate::tariff::{Band, BandIndex, Tariff};
 use pile_units::{
     AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits, Money,
-    PileId, PortId, Price, Role, SessionId, Strength, TariffVersion, UnixSeconds, UtcOffset,
-    WallTime,
+    PileId, PlanId, PortId, Price, Role, SessionId, Strength, TariffVersion, UnixSeconds,
+    UtcOffset, WallTime,
 };
 use std::vec::Vec;
 
@@ -104,6 +105,10 @@ fn tenant() -> Credential {
     }
 }
 
+fn own_plan() -> PlanId {
+    PlanId::new(3).unwrap()
+}
+
 fn price(micros: u32) -> Price {
     Price::from_micros_per_kilowatt_hour(micros).unwrap()
 }
@@ -129,6 +134,7 @@ fn tariff_bytes() -> Vec<u8> {
 fn segment() -> Segment {
     Segment {
         session: SessionId::new(7),
+        account: AccountId::new(3),
         index: 1,
         tariff: TariffVersion::new(2),
         band: "day".parse().unwrap(),
@@ -144,7 +150,7 @@ fn segment() -> Segment {
 
 fn segment_bytes() -> Vec<u8> {
     bytes(&[
-        &[7, 1, 2],
+        &[7, 3, 1, 2],
         b"\x03day",
         &AT,
         &LATER,
@@ -210,11 +216,29 @@ fn the_bytes_of_what_the_landlord_sets_are_these() {
     golden(Record::PolicySet { uid_only: true, at }, &[&[4, 1], &AT]);
     golden(
         Record::TariffSet {
+            plan: PlanId::STANDARD,
             version: TariffVersion::new(1),
             tariff: tariff(),
             at,
         },
-        &[&[5, 1], &tariff_bytes(), &AT],
+        &[&[5, 0, 1], &tariff_bytes(), &AT],
+    );
+    golden(
+        Record::TariffPlanned {
+            plan: own_plan(),
+            from: second(2000).unix,
+            tariff: tariff(),
+            at,
+        },
+        &[&[19, 3], &LATER[..2], &tariff_bytes(), &AT],
+    );
+    golden(
+        Record::PlanAssigned {
+            account: AccountId::new(300),
+            plan: own_plan(),
+            at,
+        },
+        &[&[20, 0xac, 2, 3], &AT],
     );
     let defaults = Limits::default();
     golden(
@@ -249,16 +273,29 @@ fn the_bytes_of_a_session_are_these() {
         &[&[9, 7, 4, 1, 5], &AT],
     );
     let mut advances = Advances::default();
-    let one_wh = Advance::of_session(port(1), Energy::from_watt_hours(1));
-    assert!(advances.push(one_wh));
     let stray = Advance::unattributed(port(16), Energy::from_milliwatt_hours(5));
     assert!(advances.push(stray));
+    let one_wh = Advance::of_session(port(1), Energy::from_watt_hours(1));
+    assert!(advances.push(one_wh));
+    // Bits 0 and 31: one, three groups of seven zeros, 8 x 2^28; then 1000 and 5.
     golden(
         Record::Progress {
             elapsed: 60,
             advances,
         },
-        &[&[10, 60, 2], &[0, 0xe8, 0x07], &[0x8f, 5]],
+        &[
+            &[10, 60],
+            &[0x81, 0x80, 0x80, 0x80, 0x08],
+            &[0xe8, 0x07],
+            &[5],
+        ],
+    );
+    golden(
+        Record::Progress {
+            elapsed: 60,
+            advances: Advances::default(),
+        },
+        &[&[10, 60, 0]],
     );
     golden(
         Record::SegmentClosed {
@@ -333,6 +370,13 @@ fn the_bytes_of_faults_and_settlements_are_these() {
         },
         &[&[17, 1], b"\x04cash", &AT],
     );
+    golden(
+        Record::Exported {
+            through: 300,
+            at: at(),
+        },
+        &[&[21, 0xac, 2], &AT],
+    );
 }
 
 #[test]
@@ -346,18 +390,42 @@ fn the_bytes_of_a_snapshot_are_these() {
         next_account: AccountId::new(4),
         next_settlement: 2,
         last: at(),
+        exported: 300,
+        rates: [
+            Rate {
+                sessions: 7,
+                seconds: 1000,
+            },
+            Rate {
+                sessions: 0,
+                seconds: 2000,
+            },
+        ],
     };
+    let counted = bytes(&[&[0xac, 2], &[7], &AT[..2], &[0], &LATER[..2]]);
     golden_piece(
         pile(Some(PileId::new(PILE))),
-        &[&[0, 1], &PILE, &[1], &LIMITS, &[8, 10, 4, 2], &AT],
+        &[&[0, 1], &PILE, &[1], &LIMITS, &[8, 10, 4, 2], &AT, &counted],
     );
-    golden_piece(pile(None), &[&[0, 0, 1], &LIMITS, &[8, 10, 4, 2], &AT]);
+    golden_piece(
+        pile(None),
+        &[&[0, 0, 1], &LIMITS, &[8, 10, 4, 2], &AT, &counted],
+    );
     golden_piece(
         Piece::Tariff {
+            plan: own_plan(),
             version: TariffVersion::new(1),
             tariff: tariff(),
         },
-        &[&[1, 1], &tariff_bytes()],
+        &[&[1, 3, 1], &tariff_bytes()],
+    );
+    golden_piece(
+        Piece::Planned(PlannedTariff {
+            plan: own_plan(),
+            from: second(2000).unix,
+            tariff: tariff(),
+        }),
+        &[&[7, 3], &LATER[..2], &tariff_bytes()],
     );
     golden_piece(
         Piece::Port {
@@ -377,6 +445,7 @@ fn the_bytes_of_a_snapshot_are_these() {
         Piece::Account(Account {
             id: AccountId::new(3),
             active: true,
+            plan: own_plan(),
             sessions: 1,
             energy: half_kwh(),
             energy_fee: Money::from_micros(280_000),
@@ -384,8 +453,9 @@ fn the_bytes_of_a_snapshot_are_these() {
             settled_energy: Energy::ZERO,
             settled: Money::ZERO,
             settled_sessions: 0,
+            settled_through: SessionId::new(6),
         }),
-        &[&[4], &[3, 1, 1], &HALF_KWH, &BILL[..6], &[0, 0, 0]],
+        &[&[4], &[3, 1, 3, 1], &HALF_KWH, &BILL[..6], &[0, 0, 0, 6]],
     );
     let mut cost = SessionCost::default();
     cost.close_segment(Energy::from_milliwatt_hours(1), price(5), price(6));

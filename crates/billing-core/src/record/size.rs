@@ -5,7 +5,7 @@
 //! them and compares.
 
 /// [`Record::SegmentClosed`](super::Record::SegmentClosed); the last segment of a session is no longer.
-pub const SEGMENT: usize = 70;
+pub const SEGMENT: usize = 73;
 /// [`Record::SessionClosed`](super::Record::SessionClosed).
 pub const CLOSED: usize = 77;
 /// [`Record::Settled`](super::Record::Settled).
@@ -14,13 +14,15 @@ pub const SETTLED: usize = 50;
 pub const PAID: usize = 37;
 
 /// [`Piece::Pile`](super::Piece::Pile).
-pub const PILE: usize = 72;
+pub const PILE: usize = 102;
 /// [`Piece::Tariff`](super::Piece::Tariff).
-pub const TARIFF: usize = 220;
+pub const TARIFF: usize = 221;
+/// [`Piece::Planned`](super::Piece::Planned).
+pub const PLANNED: usize = 223;
 /// [`Piece::Credential`](super::Piece::Credential).
 pub const CREDENTIAL: usize = 19;
 /// [`Piece::Account`](super::Piece::Account).
-pub const ACCOUNT: usize = 66;
+pub const ACCOUNT: usize = 72;
 /// [`Piece::Port`](super::Piece::Port).
 pub const PORT: usize = 26;
 /// [`Piece::Session`](super::Piece::Session).

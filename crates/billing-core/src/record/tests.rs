@@ -4,17 +4,18 @@ extern crate std;
 
 use super::arbitrary::{dearest_tariff, record};
 use super::{Advance, Advances, ClosedSession, Fault, Piece, Record, Revocation, Segment, size};
-use crate::book::{Account, OpenSegment, OpenSession, Settlement};
+use crate::book::{Account, OpenSegment, OpenSession, PlannedTariff, Rate, Settlement};
 use crate::cost::SessionCost;
 use crate::journal::MAX_PAYLOAD;
 use crate::record::StopReason;
 use crate::tariff::{BandIndex, Tariff};
 use pile_units::{
     AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Duration, Energy,
-    Limits, MAX_PORTS, Money, PileId, PortId, Power, Price, Role, SessionId, Strength,
+    Limits, MAX_PORTS, Money, PileId, PlanId, PortId, Power, Price, Role, SessionId, Strength,
     TariffVersion, Temperature, UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
+use std::vec::Vec;
 
 const AT: WallTime = WallTime {
     unix: UnixSeconds::new(u32::MAX),
@@ -44,6 +45,7 @@ fn most_segment() -> Segment {
     let fee = SessionCost::default().close_segment(Energy::MAX, dearest(), dearest());
     Segment {
         session: SessionId::new(u32::MAX),
+        account: AccountId::new(u16::MAX),
         index: u8::MAX,
         tariff: TariffVersion::new(u16::MAX),
         band: "twelve wide!".parse().unwrap(),
@@ -119,6 +121,10 @@ fn most_limits() -> Limits {
         .unwrap()
 }
 
+fn last_plan() -> PlanId {
+    PlanId::all().last().unwrap()
+}
+
 fn most_tariff() -> (TariffVersion, Tariff) {
     (TariffVersion::new(u16::MAX), dearest_tariff())
 }
@@ -176,10 +182,26 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
         next_account: AccountId::new(u16::MAX),
         next_settlement: u32::MAX,
         last: AT,
+        exported: u64::MAX,
+        rates: [Rate {
+            sessions: u32::MAX,
+            seconds: u32::MAX,
+        }; 2],
     };
     assert_eq!(len(pile), size::PILE);
     let (version, tariff) = most_tariff();
-    assert_eq!(len(Piece::Tariff { version, tariff }), size::TARIFF);
+    let planned = PlannedTariff {
+        plan: last_plan(),
+        from: AT.unix,
+        tariff: tariff.clone(),
+    };
+    assert_eq!(len(Piece::Planned(planned)), size::PLANNED);
+    let tariff = Piece::Tariff {
+        plan: last_plan(),
+        version,
+        tariff,
+    };
+    assert_eq!(len(tariff), size::TARIFF);
     let port = Piece::Port {
         port: last_port(),
         register: Energy::MAX,
@@ -192,6 +214,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
     let account = Account {
         id: AccountId::new(u16::MAX),
         active: true,
+        plan: last_plan(),
         sessions: u32::MAX,
         energy: Energy::MAX,
         energy_fee: Money::MAX,
@@ -199,6 +222,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
         settled_energy: Energy::MAX,
         settled: Money::MAX,
         settled_sessions: u32::MAX,
+        settled_through: SessionId::new(u32::MAX),
     };
     assert_eq!(len(Piece::Account(account)), size::ACCOUNT);
     assert_eq!(len(Piece::Session(most_open_session())), size::SESSION);
@@ -209,13 +233,21 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
 #[test]
 fn every_record_fits_a_frame() {
     let (version, tariff) = most_tariff();
+    let planned = Record::TariffPlanned {
+        plan: last_plan(),
+        from: AT.unix,
+        tariff: tariff.clone(),
+        at: AT,
+    };
+    assert_eq!(len(&planned), 1 + 1 + 5 + Tariff::MAX_ENCODED + 6);
+    assert!(len(&planned) <= MAX_PAYLOAD);
     let tariff_set = Record::TariffSet {
+        plan: last_plan(),
         version,
         tariff,
         at: AT,
     };
-    assert_eq!(len(&tariff_set), 1 + 3 + Tariff::MAX_ENCODED + 6);
-    assert!(len(&tariff_set) <= MAX_PAYLOAD);
+    assert!(len(&tariff_set) <= len(&planned));
 
     let mut advances = Advances::default();
     for port in PortId::first(MAX_PORTS) {
@@ -226,7 +258,7 @@ fn every_record_fits_a_frame() {
         elapsed: u32::MAX,
         advances,
     };
-    assert_eq!(len(&progress), 1 + 5 + 1 + 32 * 7);
+    assert_eq!(len(&progress), 1 + 5 + 5 + 32 * 6);
     assert!(len(&progress) <= MAX_PAYLOAD);
 }
 
@@ -236,24 +268,31 @@ fn an_advance_that_no_wire_can_carry_is_refused() {
     let mut advances = Advances::default();
     assert!(!advances.push(Advance::of_session(last_port(), over)));
     assert!(advances.is_empty());
-    // Port 16 is 0x0f, and there is no port 17; 2^42 is a varint of seven bytes.
-    let read = |advance: &[u8]| Record::decode(&[&[10, 0, 1], advance].concat());
-    assert!(read(&[0x0f, 1]).is_some());
-    assert!(read(&[0x8f, 1]).is_some());
-    assert_eq!(read(&[0x10, 1]), None);
-    assert_eq!(read(&[0x90, 1]), None);
-    assert_eq!(read(&[0x0f, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]), None);
+    // Bit 31, nobody's on port 16; 2^42 is a varint of seven bytes.
+    let read = |energy: &[u8]| {
+        let mask = [0x80, 0x80, 0x80, 0x80, 8];
+        Record::decode(&[&[10, 0], &mask[..], energy].concat())
+    };
+    assert!(read(&[0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_some());
+    assert_eq!(read(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1]), None);
+    // One energy too few, and one too many.
+    assert_eq!(read(&[]), None);
+    assert_eq!(read(&[1, 1]), None);
 }
 
 #[test]
-fn one_advance_too_many_is_refused() {
-    let one = Advance::of_session(last_port(), Energy::ZERO);
+fn a_port_advances_once_for_its_session_and_once_for_nobody() {
+    let one = Energy::from_watt_hours(1);
     let mut advances = Advances::default();
-    assert!((0..32).all(|_| advances.push(one)));
-    assert!(!advances.push(one));
-    let bytes = |count: u8| [&[10, 0, count][..], &[0; 2].repeat(usize::from(count))].concat();
-    assert!(Record::decode(&bytes(32)).is_some());
-    assert_eq!(Record::decode(&bytes(33)), None);
+    assert!(advances.push(Advance::unattributed(last_port(), one)));
+    assert!(advances.push(Advance::of_session(last_port(), Energy::ZERO)));
+    let before = advances.clone();
+    assert!(!advances.push(Advance::of_session(last_port(), one)));
+    assert!(!advances.push(Advance::unattributed(last_port(), one)));
+    assert_eq!(advances, before);
+    // In the order of the bytes, whichever came first.
+    let sides: Vec<_> = advances.iter().map(Advance::is_session).collect();
+    assert_eq!(sides, [true, false]);
 }
 
 #[test]
@@ -292,6 +331,7 @@ fn exactly_the_records_a_bill_rests_on_are_kept() {
     let folded = [
         revoked,
         Record::ClockSet { from: AT, to: AT },
+        Record::Exported { through: 1, at: AT },
         Record::Snapshot(Piece::Settlement(most_settlement())),
     ];
     assert!(!folded.iter().any(Record::is_kept));

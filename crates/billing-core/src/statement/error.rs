@@ -29,6 +29,8 @@ pub enum Difference {
         /// Which, from 0.
         index: u8,
     },
+    /// A segment is on another account than its session.
+    Account,
     /// The session's energy is not the sum of its segments.
     Energy,
     /// The bill does not follow from the segments.
@@ -53,6 +55,7 @@ impl fmt::Display for Difference {
                 "its segment {} does not begin where the one before ends",
                 u16::from(*index) + 1
             ),
+            Self::Account => f.write_str("its records name two accounts"),
             Self::Energy => f.write_str("its energy is not the sum of its segments"),
             Self::Bill => f.write_str("its bill does not follow from its segments"),
             Self::Overflow => f.write_str("its sums are larger than any can be"),

@@ -170,7 +170,9 @@ impl Statement {
         }
         self.last = number;
         match record {
-            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
+            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment }
+                if segment.account == self.account.id =>
+            {
                 self.add(segment);
                 let segment = *segment;
                 Ok(Some(Line::Segment { number, segment }))

@@ -3,7 +3,7 @@
 use super::Difference;
 use crate::cost::SessionCost;
 use crate::record::{ClosedSession, Segment};
-use pile_units::{Energy, Fee, SessionId, WallTime};
+use pile_units::{AccountId, Energy, Fee, SessionId, WallTime};
 
 /// Adds up the segments of one session and compares each with what its record says.
 ///
@@ -17,13 +17,20 @@ use pile_units::{Energy, Fee, SessionId, WallTime};
 /// #     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
 /// #     (state >> 8) % sides
 /// # };
-/// # let (segment, closed) = loop {
-/// #     let record = next_record(&book, 1, &mut dice);
+/// # let mut last = None;
+/// # let mut billed = None;
+/// # for _ in 0..5000 {
+/// #     let record = next_record(&book, 10, &mut dice);
 /// #     book.apply(&record)?;
-/// #     let Record::LastSegment { segment } = record else { continue };
-/// #     let Record::SessionClosed(closed) = next_record(&book, 1, &mut |_| 19) else { continue };
-/// #     if closed.segments == 1 { break (segment, closed); }
-/// # };
+/// #     match record {
+/// #         Record::LastSegment { segment } => last = Some(segment),
+/// #         Record::SessionClosed(closed) if closed.segments == 1 => {
+/// #             billed = last.filter(|it| it.session == closed.session).map(|it| (it, closed));
+/// #         }
+/// #         _ => {}
+/// #     }
+/// # }
+/// # let (segment, closed) = billed.ok_or("no session of one segment")?;
 /// // A session of one segment, and its bill.
 /// let mut tally = Tally::new(closed.session);
 /// tally.add(&segment)?;
@@ -35,6 +42,7 @@ use pile_units::{Energy, Fee, SessionId, WallTime};
 pub struct Tally {
     session: SessionId,
     segments: u16,
+    account: AccountId,
     energy: Energy,
     cost: SessionCost,
     to: WallTime,
@@ -48,6 +56,7 @@ impl Tally {
         Self {
             session,
             segments: 0,
+            account: AccountId::default(),
             energy: Energy::ZERO,
             cost: SessionCost::default(),
             to: WallTime::default(),
@@ -99,6 +108,10 @@ impl Tally {
                 index: segment.index,
             });
         }
+        if index > 0 && segment.account != self.account {
+            return Err(Difference::Account);
+        }
+        self.account = segment.account;
         self.segments += 1;
         self.to = segment.to;
         self.energy = self
@@ -121,6 +134,9 @@ impl Tally {
                 found: self.segments,
                 expected: closed.segments.into(),
             });
+        }
+        if self.segments > 0 && self.account != closed.account {
+            return Err(Difference::Account);
         }
         // The meter cannot have shown less than nothing at the start.
         if self.energy != closed.energy || closed.reading < closed.energy {

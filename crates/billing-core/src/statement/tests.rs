@@ -6,7 +6,7 @@ use super::{Difference, Line, Period, Register, Statement, StatementError, Surve
 use crate::book::testing::next_record;
 use crate::book::{Account, Book, Settlement};
 use crate::record::{ClosedSession, Record, Segment};
-use pile_units::{AccountId, Energy, Money, UnixSeconds, WallTime};
+use pile_units::{AccountId, Energy, Money, UnixSeconds};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::vec::Vec;
@@ -413,25 +413,48 @@ fn orphans_of_an_export_do_not_crowd_a_session_out() {
     assert_eq!(made.totals, whole.totals);
 }
 
+/// A session of two segments or more, with them.
+fn split_session() -> (ClosedSession, Vec<Segment>) {
+    let (_, log) = life(7, 6000);
+    let closed = log.iter().find_map(|(_, record)| match record {
+        Record::SessionClosed(closed) if closed.segments > 1 => Some(*closed),
+        _ => None,
+    });
+    let closed = closed.unwrap();
+    let segments = log.iter().filter_map(|(_, record)| match record {
+        Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => Some(*segment),
+        _ => None,
+    });
+    let of_session = segments.filter(|it| it.session == closed.session);
+    (closed, of_session.collect())
+}
+
 #[test]
 fn segments_that_do_not_touch_in_time_are_named() {
-    let (account, log, id) = settled_twice();
-    let whole = made(&log, &account, Period::Settlement(id)).unwrap();
-    let session = whole.sessions.iter().find(|(_, it)| it.segments > 1);
-    let (_, closed) = session.expect("no session of two segments");
+    let (closed, segments) = split_session();
+    let mut late = segments[1];
+    late.from.unix = late.from.unix.plus(1);
     let mut tally = Tally::new(closed.session);
-    let mut of_session: Vec<_> = whole
-        .segments
-        .iter()
-        .filter(|it| it.session == closed.session)
-        .copied()
-        .collect();
-    of_session[1].from = WallTime {
-        unix: of_session[1].from.unix.plus(1),
-        ..of_session[1].from
-    };
-    tally.add(&of_session[0]).unwrap();
+    tally.add(&segments[0]).unwrap();
     let wrong = Difference::Time { index: 1 };
-    assert_eq!(tally.add(&of_session[1]), Err(wrong));
-    assert_eq!(tally.check(closed), Err(wrong));
+    assert_eq!(tally.add(&late), Err(wrong));
+    assert_eq!(tally.check(&closed), Err(wrong));
+}
+
+#[test]
+fn a_segment_of_another_account_is_named() {
+    let (closed, segments) = split_session();
+    let mut other = segments[1];
+    other.account = AccountId::new(other.account.get() + 1);
+    let mut tally = Tally::new(closed.session);
+    tally.add(&segments[0]).unwrap();
+    assert_eq!(tally.add(&other), Err(Difference::Account));
+    let mut tally = Tally::new(closed.session);
+    for segment in &segments {
+        tally.add(segment).unwrap();
+    }
+    tally.check(&closed).unwrap();
+    let account = other.account;
+    let billed_to_another = ClosedSession { account, ..closed };
+    assert_eq!(tally.check(&billed_to_another), Err(Difference::Account));
 }

@@ -49,6 +49,24 @@ impl Circuit {
         divider_bottom_ohms: 510,
     };
 
+    /// The circuit of a pile's outlet: as the reference, with a shunt of 2 mΩ. A step of the counter
+    /// is then 93.4 mWh, half of the reference's, and a cut of the supply loses half as much.
+    ///
+    /// A port of 2.5 kW at 230 V draws 10.9 A: 21.7 mV rms over the shunt, and 0.24 W in it. The
+    /// current channel is good for 30 mV rms (the maker's application note says 35), which is 15 A or
+    /// 3.45 kW at 230 V: beyond that the chip reads and counts too little, never too much.
+    ///
+    /// ```
+    /// use metering::bl0942::Circuit;
+    /// let step = Circuit::OUTLET.calibration()?.energy.picowatt_hours();
+    /// assert_eq!(step, 93_446_906_751);
+    /// # Ok::<(), pile_units::OutOfRange>(())
+    /// ```
+    pub const OUTLET: Self = Self {
+        shunt_microohms: 2_000,
+        ..Self::REFERENCE
+    };
+
     /// Derives the figures.
     ///
     /// # Errors
@@ -122,6 +140,19 @@ mod tests {
         // 5350.6 a kilowatt-hour, of 10^15 pWh.
         let step = calibration.energy.picowatt_hours();
         assert_eq!((10_000_000_000_000_000 + step / 2) / step, 53_506);
+    }
+
+    #[test]
+    fn twice_the_shunt_halves_the_step_and_the_milliwatts_a_count() {
+        let (outlet, reference) = (Circuit::OUTLET.calibration().unwrap(), REFERENCE.unwrap());
+        let (step, whole) = (outlet.energy, reference.energy);
+        assert_eq!(step.picowatt_hours(), whole.picowatt_hours() / 2);
+        assert_eq!(outlet.voltage, reference.voltage);
+        let counts = 2 * 498_720;
+        assert_eq!(outlet.power(counts), reference.power(counts / 2));
+        // Amperes of 2.5 kW times microohms, against the channel's 30 mV.
+        let microvolts = 2_500 * Circuit::OUTLET.shunt_microohms / 230;
+        assert!(microvolts < 30_000, "{microvolts} microvolts");
     }
 
     #[test]

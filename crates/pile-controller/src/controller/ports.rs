@@ -2,12 +2,78 @@
 
 use super::{Controller, Signal};
 use crate::Actions;
-use crate::port::{FAST, Phase, Stop};
+use crate::actions::PortSet;
+use crate::port::{FAST, Phase, Round, Stop};
 use billing_core::record::{Fault, StopReason};
 use metering::Sample;
-use pile_units::{Instant, PortId, Power, Temperature};
+use pile_units::{Duration, Instant, PortId, Power, Temperature};
+
+/// How long a warning of the supply holds: by then it is gone, or the warning was a dip.
+const FAILING_FOR: Duration = Duration::from_seconds(5);
+
+/// The supply is failing. What is counted is recorded at once; then every busy port is read once
+/// more, and when all are, what came since is recorded too. That goes on, at the usual pace, until
+/// the supply is gone or the warning is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failing {
+    /// When it was said.
+    since: Instant,
+    /// Ports to be read before the next record.
+    unread: PortSet,
+    /// True until the first round of readings is complete: they are wanted now.
+    at_once: bool,
+}
+
+impl Failing {
+    /// True for a port that is to be read at once.
+    pub const fn wants(&self, port: PortId) -> bool {
+        self.at_once && self.unread.contains(port)
+    }
+
+    /// The port's meter was asked.
+    pub fn asked(&mut self, port: PortId) {
+        self.unread.remove(port);
+    }
+}
 
 impl Controller {
+    pub(super) fn round(&self, now: Instant) -> Round {
+        Round::new(*self.book.limits(), self.busy(now).count())
+    }
+
+    /// The ports that are read often.
+    fn busy(&self, now: Instant) -> impl Iterator<Item = PortId> {
+        let busy = self.in_use().filter(move |(_, port)| !port.is_quiet(now));
+        busy.map(|(id, _)| id)
+    }
+
+    pub(super) fn power_failing(&mut self, now: Instant, out: &mut Actions) {
+        self.failing = Some(Failing {
+            since: now,
+            unread: self.busy(now).collect(),
+            at_once: true,
+        });
+        self.progress(now, out);
+    }
+
+    /// True when the supply fails and all busy ports were read since the last record.
+    pub(super) fn is_round_complete(&mut self, now: Instant) -> bool {
+        self.failing
+            .take_if(|failing| now.since(failing.since) >= FAILING_FOR);
+        let Some(failing) = self.failing else {
+            return false;
+        };
+        if self.busy(now).any(|port| failing.unread.contains(port)) {
+            return false;
+        }
+        self.failing = Some(Failing {
+            unread: self.busy(now).collect(),
+            at_once: false,
+            ..failing
+        });
+        true
+    }
+
     pub(super) fn sample(
         &mut self,
         now: Instant,

@@ -3,7 +3,7 @@
 use super::{Controller, Signal};
 use crate::Actions;
 use crate::event::Refusal;
-use crate::port::{Phase, RECORD_EVERY, Stop};
+use crate::port::{Phase, Stop};
 use billing_core::ledger::Headroom;
 use billing_core::record::{Advance, Advances, ClosedSession, Record, Segment, StopReason};
 use billing_core::tariff::BandIndex;
@@ -101,8 +101,9 @@ impl Controller {
     /// Writes down whatever has become true and is not in the outbox yet.
     pub(super) fn write_down(&mut self, now: Instant, out: &mut Actions) {
         let mut due = false;
+        let round = self.round(now);
         for port in PortId::first(self.count) {
-            due |= self.at(port).must_record();
+            due |= self.at(port).must_record(&round);
             self.settle_opening(now, port, out);
             self.write_fault(now, port, out);
             match self.at(port).phase {
@@ -126,7 +127,7 @@ impl Controller {
             }
         }
         let waiting = |record: &Record| matches!(record, Record::Progress { .. });
-        if self.is_failing(now) || (due && !self.outbox.any(waiting)) {
+        if self.is_round_complete(now) || (due && !self.outbox.any(waiting)) {
             self.progress(now, out);
         }
     }
@@ -451,8 +452,3 @@ impl Controller {
 /// A session that passed so many segments ends: the book counts them in a byte. Twelve hours hold
 /// 25 bands; the rest are new tariffs and clocks.
 const MOST_SEGMENTS: u8 = 250;
-
-const _: () = assert!(
-    RECORD_EVERY.milliwatt_hours() == 1000,
-    "I3: at most 1 Wh a port"
-);

@@ -1,12 +1,14 @@
 //! The limits of a closed relay, and how long they have been passed.
 
-use super::{FAST, Stop};
+use super::Stop;
 use billing_core::record::{Fault, StopReason};
 use billing_core::tariff::BandIndex;
 use pile_units::{Duration, Instant, Limits, Power, TariffVersion};
 
-/// Readings come this much early or late.
+/// A reading may come so much later than it is due.
 const JITTER: Duration = Duration::from_millis(250);
+/// The reading that ends an overload is due so much before its limit.
+const MARGIN: Duration = Duration::from_millis(100);
 
 /// The timers of a closed relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +18,10 @@ pub(crate) struct Delivery {
     pub loaded: bool,
     below_unplugged: Option<Instant>,
     below_full: Option<Instant>,
-    over: Option<Over>,
+    /// The last reading without an overload that has not lasted too long: it began later.
+    over: Option<Instant>,
     /// The price in force for the open segment.
     pub price: (TariffVersion, BandIndex),
-}
-
-/// An overload that has not lasted too long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Over {
-    /// The last reading without it: it began later.
-    after: Instant,
-    /// The first reading with it: it began before.
-    seen: Instant,
 }
 
 impl Delivery {
@@ -47,10 +41,17 @@ impl Delivery {
         self.below_full.is_some()
     }
 
+    /// When an overload is read for the last time: it has lasted its limit by then, or nearly.
+    pub fn overload_judged(&self, limits: &Limits) -> Option<Instant> {
+        let limit = limits.overload_after().millis();
+        let judged = Duration::from_millis(limit.saturating_sub(MARGIN.millis()));
+        self.over.map(|over| over.after(judged))
+    }
+
     /// When an overload is cut although the reading that would say so does not come.
     pub fn overload_due(&self, limits: &Limits) -> Option<Instant> {
         let late = limits.overload_after().saturating_add(JITTER);
-        self.over.map(|over| over.after.after(late))
+        self.over.map(|over| over.after(late))
     }
 
     /// True if the overload would last too long until the next reading.
@@ -65,14 +66,9 @@ impl Delivery {
             self.over = None;
             return false;
         }
-        let over = *self.over.get_or_insert(Over {
-            after: heard,
-            seen: now,
-        });
         // It may have begun just after the reading before the first that saw it.
-        let lasted = now.since(over.seen).saturating_add(FAST);
-        lasted.saturating_add(JITTER) >= limits.overload_after()
-            || now.since(over.after) >= limits.overload_after()
+        let over = *self.over.get_or_insert(heard);
+        now.since(over).saturating_add(MARGIN) >= limits.overload_after()
     }
 
     /// Judges a reading; the one before it was `heard` then.

@@ -11,7 +11,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
 use metering::EnergyMeter;
-use pile_units::{Duration, Instant, MAX_PORTS, PortId};
+use pile_units::{MAX_PORTS, PortId};
 
 /// What the tasks share. No borrow lives across an await.
 struct Core<'a, H: Hardware> {
@@ -118,27 +118,29 @@ impl<H: Hardware> Core<'_, H> {
     fn feed(&self, event: Event) {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
-        let before = state.machine.deadline();
+        let due = |machine: &Controller| {
+            let reading = machine.next_reading(now).map(|(due, _)| due);
+            (machine.deadline(), reading)
+        };
+        let before = due(&state.machine);
         let actions = state.machine.handle(now, event);
         if !actions.is_empty() {
             self.act(&mut state, &actions);
         }
-        if state.machine.deadline() != before {
+        let after = due(&state.machine);
+        if after.0 != before.0 {
             self.deadline.signal(());
+        }
+        if after.1 < before.1 {
+            self.pace.signal(());
         }
     }
 
     fn act(&self, state: &mut State<H>, actions: &Actions) {
         for action in actions.iter() {
             match action {
-                Action::OpenRelay(port) => {
-                    state.relays.set(port, false);
-                    self.pace.signal(());
-                }
-                Action::CloseRelay(port) => {
-                    state.relays.set(port, true);
-                    self.pace.signal(());
-                }
+                Action::OpenRelay(port) => state.relays.set(port, false),
+                Action::CloseRelay(port) => state.relays.set(port, true),
                 Action::Persist => self.outbox.signal(()),
                 Action::Indicate(port, indicator) => state.panel.indicate(port, indicator),
                 Action::Signal(signal) => state.panel.signal(signal),
@@ -194,35 +196,20 @@ async fn time_task<H: Hardware>(core: &Core<'_, H>) -> Never {
 }
 
 async fn meters_task<H: Hardware>(core: &Core<'_, H>, mut meters: H::Meters) -> Never {
-    let mut read = [None::<Instant>; MAX_PORTS];
-    let channels = meters.channels();
     loop {
         let now = core.clock.now();
-        let mut next = now.after(Duration::from_minutes(1));
-        let ports = core.with(Controller::ports).take(channels);
-        for (port, last) in ports.zip(&mut read) {
-            // Readings fall on whole multiples of their pace, so that busy ports are read, and
-            // recorded, together.
-            let due = last.map_or(now, |last| {
-                let pace = core.with(|machine| machine.pace(port, now)).millis().max(1);
-                Instant::from_millis((last.millis() / pace + 1).saturating_mul(pace))
-            });
-            if due > now {
-                next = next.min(due);
-                continue;
-            }
-            let moment = core.clock.now();
-            *last = Some(moment);
-            match meters.sample(port.index(), moment).await {
-                Ok(sample) => core.feed(Event::Sample(port, sample)),
-                Err(_) => core.feed(Event::MeterSilent(port)),
-            }
-            let pace = core.with(|machine| machine.pace(port, now)).millis().max(1);
-            next = next.min(Instant::from_millis(
-                (moment.millis() / pace + 1).saturating_mul(pace),
-            ));
+        let Some((due, port)) = core.with(|machine| machine.next_reading(now)) else {
+            core.pace.wait().await;
+            continue;
+        };
+        if due > now {
+            let _ = select(core.clock.sleep_until(due), core.pace.wait()).await;
+            continue;
         }
-        let _ = select(core.clock.sleep_until(next), core.pace.wait()).await;
+        match meters.sample(port.index(), now).await {
+            Ok(sample) => core.feed(Event::Sample(port, sample)),
+            Err(_) => core.feed(Event::MeterSilent(port)),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::vec::Vec;
 /// One milliwatt-hour in milliwatt-milliseconds.
 pub const MWH: u128 = 3_600_000;
 /// One step of the meters' counters, mWh.
-pub const STEP: u64 = 187;
+pub const STEP: u64 = 94;
 /// By how much a difference of two readings may exceed what flowed.
 pub const RESOLUTION: u64 = STEP + 1;
 
@@ -108,6 +108,8 @@ pub struct Bench {
     pub count: usize,
     /// What each port would draw, mW.
     pub loads: Vec<u32>,
+    /// How strong the ports are, percent of 1 kW.
+    pub scale: u32,
     pub welded: Vec<bool>,
     pub relays: Vec<bool>,
     pub meters: Vec<Meter>,
@@ -132,7 +134,8 @@ pub struct Bench {
     /// The most that a cut has lost on a port, mWh.
     pub worst_loss: u128,
     pub rtc: (Instant, WallTime),
-    reading: Vec<Option<Instant>>,
+    /// The meters' bus is busy until then.
+    bus: Instant,
     flash: Option<Instant>,
     watches: Vec<Watch>,
     latched: Vec<bool>,
@@ -161,6 +164,7 @@ impl Bench {
             now,
             count,
             loads: std::vec![0; count],
+            scale: 100,
             welded: std::vec![false; count],
             relays: std::vec![false; count],
             meters: std::vec![Meter::default(); count],
@@ -179,7 +183,7 @@ impl Bench {
             seen: Seen::default(),
             worst_loss: 0,
             rtc: (now, noon()),
-            reading: std::vec![None; count],
+            bus: now,
             flash: None,
             watches: std::vec![Watch::default(); count],
             latched: std::vec![false; count],
@@ -353,18 +357,14 @@ impl Bench {
     }
 
     fn next_reading(&self) -> (Instant, PortId) {
-        let due = |id: PortId| {
-            let pace = self.machine.pace(id, self.now);
-            let due = self.reading[id.index()].map_or(self.now, |last| last.after(pace));
-            (due.max(self.now), id)
-        };
-        self.machine.ports().map(due).min().unwrap()
+        let (due, id) = self.machine.next_reading(self.now).unwrap();
+        (due.max(self.bus), id)
     }
 
-    /// A reading of a port's meter, now.
+    /// A reading of a port's meter, now. The bus carries it for 28 ms.
     pub fn read(&mut self, id: PortId) {
         let at = id.index();
-        self.reading[at] = Some(self.now);
+        self.bus = self.now.after(Duration::from_millis(28));
         let meter = &mut self.meters[at];
         if meter.dead {
             return self.feed(Event::MeterSilent(id));
@@ -499,7 +499,6 @@ impl Bench {
         self.seen.power_lost += u32::try_from(self.ledger.open_sessions().count()).unwrap();
         self.flash = None;
         self.relays.fill(false);
-        self.reading.fill(None);
         // A fault that never reached the flash is forgotten: nothing else is.
         for id in PortId::first(self.count) {
             self.latched[id.index()] = self.ledger.fault(id).is_some();

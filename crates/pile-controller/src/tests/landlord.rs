@@ -25,6 +25,26 @@ fn a_full_ledger_refuses_sessions_and_still_ends_revokes_and_clears() {
 }
 
 #[test]
+fn the_last_place_of_a_ledger_is_given_to_one_of_two_who_start_a_second_apart() {
+    for delay in [5, 400, 1_500, 5_000] {
+        let mut bench = Bench::commissioned(2, 2);
+        bench.headroom.sessions = 1;
+        bench.command(Command::Switch(port(1), true));
+        bench.delay = Some(Duration::from_millis(delay));
+        bench.start(1, 1);
+        // As the ledger counts from here on, with the first session in its book.
+        let opened = |bench: &Bench| bench.ledger.open_sessions().count() > 0;
+        if opened(&bench) {
+            bench.headroom.sessions = 0;
+        }
+        bench.start(2, 2);
+        assert_eq!(bench.last_refusal(), Some(Refusal::LedgerFull), "{delay}");
+        bench.wait(10);
+        assert_eq!(bench.ledger.open_sessions().count(), 1, "{delay}");
+    }
+}
+
+#[test]
 fn a_failed_flash_opens_every_relay_and_starts_nothing() {
     let mut bench = charging();
     bench.feed(Event::LedgerFailed);

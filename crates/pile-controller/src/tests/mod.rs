@@ -1,6 +1,7 @@
 //! The machine on a bench.
 
 mod bench;
+mod bytes;
 mod flows;
 mod landlord;
 mod ops;

@@ -39,6 +39,14 @@ pub enum Op {
         warned: bool,
         phase: u64,
     },
+    /// A load jumps somewhere between two readings, and the supply fails soon after.
+    JumpAndCut {
+        port: u8,
+        watts: u32,
+        before: u32,
+        after: u32,
+        phase: u64,
+    },
     Send(Command),
     /// The landlord's card and the button of a port.
     ClearByButton(u8),
@@ -127,9 +135,12 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (1..=TENANTS + 2).prop_map(Op::Enrol),
         4 => (number(), watts()).prop_map(|(port, watts)| Op::Plug { port, watts }),
         3 => (1u32..3_000).prop_map(|millis| Op::Wait { millis }),
-        8 => (3_000u32..40_000).prop_map(|millis| Op::Wait { millis }),
-        2 => (40_000u32..600_000).prop_map(|millis| Op::Wait { millis }),
+        12 => (3_000u32..40_000).prop_map(|millis| Op::Wait { millis }),
+        3 => (40_000u32..600_000).prop_map(|millis| Op::Wait { millis }),
         2 => (any::<bool>(), 0..STEP).prop_map(|(warned, phase)| Op::Cut { warned, phase }),
+        1 => (number(), watts(), 0u32..1000, 0u32..1200, 0..STEP).prop_map(
+            |(port, watts, before, after, phase)| Op::JumpAndCut { port, watts, before, after, phase }
+        ),
         5 => command().prop_map(Op::Send),
         2 => number().prop_map(Op::ClearByButton),
         1 => number().prop_map(Op::ClearAndTrip),
@@ -161,6 +172,16 @@ pub fn bench() -> Bench {
     bench
 }
 
+/// The same with stronger ports, and chargers to match.
+pub fn strong_bench(percent: u32) -> Bench {
+    let mut bench = bench();
+    let limits = short_limits().with_port_power(Power::from_watts(10 * percent));
+    let limits = limits.and_then(|it| it.with_pile_power(Power::from_watts(25 * percent)));
+    bench.command(Command::SetLimits(limits.unwrap()));
+    bench.scale = percent;
+    bench
+}
+
 /// Whatever happens to a bench.
 pub fn run(bench: &mut Bench, op: &Op) {
     let at = |number: u8| usize::from(number) - 1;
@@ -187,6 +208,18 @@ pub fn run(bench: &mut Bench, op: &Op) {
                 bench.feed(Event::PowerFailing);
                 bench.advance(Duration::from_millis(60));
             }
+            bench.cut(*phase);
+        }
+        Op::JumpAndCut {
+            port,
+            watts,
+            before,
+            after,
+            phase,
+        } => {
+            bench.advance(Duration::from_millis(u64::from(*before)));
+            plug(bench, *port, *watts);
+            bench.advance(Duration::from_millis(u64::from(*after)));
             bench.cut(*phase);
         }
         Op::Send(command) => {
@@ -219,7 +252,13 @@ pub fn run(bench: &mut Bench, op: &Op) {
 }
 
 fn plug(bench: &mut Bench, number: u8, watts: u32) {
-    bench.plug(number, watts);
+    // Tails stay as they are; chargers are as strong as the ports.
+    let scaled = if watts >= 40 {
+        watts * bench.scale / 100
+    } else {
+        watts
+    };
+    bench.plug(number, scaled);
     if bench.welded[usize::from(number) - 1] {
         // The relay of a welded port closes on what the reading before has not seen, if it comes
         // within that second. Give the reading its chance.
@@ -231,6 +270,16 @@ fn plug(bench: &mut Bench, number: u8, watts: u32) {
 pub fn for_many(
     name: &str,
     cases: u32,
+    check: impl Fn(&[Op], &mut Bench) -> Result<(), TestCaseError>,
+) -> Seen {
+    for_many_on(name, cases, bench, check)
+}
+
+/// The same on another bench.
+pub fn for_many_on(
+    name: &str,
+    cases: u32,
+    bench: impl Fn() -> Bench,
     check: impl Fn(&[Op], &mut Bench) -> Result<(), TestCaseError>,
 ) -> Seen {
     let mut seed = [0u8; 32];

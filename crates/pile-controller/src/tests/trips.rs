@@ -25,7 +25,7 @@ fn closed_for(bench: &mut Bench, at_most: u64) -> u64 {
 }
 
 #[test]
-fn overload_opens_within_its_limit_and_no_sooner_than_a_reading_before() {
+fn overload_opens_within_its_limit_and_no_sooner_than_a_reading_and_a_tenth_before() {
     for limit in [1u32, 2, 5, 30] {
         for phase in (0..1000).step_by(90) {
             let mut bench = charging();
@@ -37,7 +37,7 @@ fn overload_opens_within_its_limit_and_no_sooner_than_a_reading_before() {
             let limit = u64::from(limit) * 1000;
             assert!(millis <= limit, "{millis} ms of {limit} from phase {phase}");
             assert!(
-                millis + 1000 >= limit,
+                millis + 1100 >= limit,
                 "{millis} ms of {limit} from phase {phase}"
             );
             assert_eq!(bench.state(1), PortState::Faulted(Fault::Overload));
@@ -46,12 +46,12 @@ fn overload_opens_within_its_limit_and_no_sooner_than_a_reading_before() {
 }
 
 #[test]
-fn an_overload_shorter_than_the_limit_less_a_reading_never_trips() {
+fn an_overload_shorter_than_the_limit_less_a_reading_and_a_tenth_never_trips() {
     for phase in (0..1000).step_by(90) {
         let mut bench = charging();
         bench.advance(Duration::from_millis(phase));
         bench.plug(1, 1400);
-        bench.advance(Duration::from_millis(3999));
+        bench.advance(Duration::from_millis(3899));
         bench.plug(1, 900);
         bench.wait(60);
         assert_eq!(bench.state(1), PortState::Charging);

@@ -1,57 +1,61 @@
-//! The silicon: cells, what may be programmed, and what a power cut leaves.
+//! The silicon: what it does when, and what a power cut leaves.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::Rng;
 
-use super::{CutPlan, FlashError, OnCut, Progress, Statistics, Tear, TornOperation, Words};
+use super::cells::seeded;
+use super::{
+    Cells, CutPlan, FlashError, OnCut, Operation, Progress, Statistics, Tear, Times, TornOperation,
+};
+use crate::world::VirtualTime;
+
+const NANOS: u64 = 1_000_000;
 
 /// Cells and power of one flash, whatever handle reaches it.
 #[derive(Debug)]
 pub(super) struct Chip {
-    pub cells: Vec<u8>,
-    erase_size: usize,
-    write_size: usize,
-    words: Words,
-    /// A flag a word: programmed since its last erase. Empty where words may be programmed again.
-    programmed: Vec<bool>,
+    pub cells: Cells,
     pub statistics: Statistics,
     plan: Option<CutPlan>,
     pub on_cut: OnCut,
     pub powered: bool,
     pub cut_happened: bool,
     pub last_cut: Option<TornOperation>,
+    /// What every operation so far was, if anybody wants to know.
+    pub record: Option<Vec<Operation>>,
+    /// The clock it keeps; none takes no time.
+    pub time: Option<(VirtualTime, Times)>,
+    busy: Option<Busy>,
+    /// When the last read was over, in nanoseconds.
+    read_until: u64,
+    random: ChaCha8Rng,
+}
+
+/// The operation under way, in nanoseconds.
+#[derive(Debug)]
+struct Busy {
+    operation: Operation,
+    cut: Option<CutPlan>,
+    since: u64,
+    until: u64,
 }
 
 impl Chip {
-    pub fn new(capacity: usize, erase_size: usize, write_size: usize, words: Words) -> Self {
-        let mut chip = Self {
-            cells: vec![0xff; capacity],
-            erase_size,
-            write_size,
-            words,
-            programmed: Vec::new(),
-            statistics: Statistics::new(capacity / erase_size),
+    pub fn new(cells: Cells) -> Self {
+        let pages = cells.bytes.len() / cells.page;
+        Self {
+            cells,
+            statistics: Statistics::new(pages),
             plan: None,
             on_cut: OnCut::Fail,
             powered: true,
             cut_happened: false,
             last_cut: None,
-        };
-        chip.find_programmed();
-        chip
-    }
-
-    pub fn load(&mut self, image: &[u8]) {
-        self.cells.copy_from_slice(image);
-        self.find_programmed();
-    }
-
-    fn find_programmed(&mut self) {
-        if self.words == Words::Once {
-            let words = self.cells.chunks(self.write_size);
-            self.programmed = words
-                .map(|word| word.iter().any(|byte| *byte != 0xff))
-                .collect();
+            record: None,
+            time: None,
+            busy: None,
+            read_until: 0,
+            random: seeded(0),
         }
     }
 
@@ -68,128 +72,164 @@ impl Chip {
         self.plan = None;
     }
 
+    /// The power goes; whatever is under way is torn where it stands.
     pub fn power_off(&mut self) {
+        if let Some(busy) = self.busy.take() {
+            let now = self.now();
+            let done = now.saturating_sub(busy.since);
+            let whole = busy.until.saturating_sub(busy.since).max(1);
+            let part = u64::from(u16::MAX) * done.min(whole) / whole;
+            let seed = self.statistics.operations();
+            let by_time = CutPlan {
+                progress: Progress::Fraction(u16::try_from(part).unwrap_or(u16::MAX)),
+                ..CutPlan::random(0, seed)
+            };
+            self.tear(&busy.operation, &busy.cut.unwrap_or(by_time));
+        }
         self.powered = false;
         self.cut_happened = true;
         self.plan = None;
     }
 
-    /// The plan, if it strikes at the operation that is about to be done.
-    fn due(&mut self) -> Option<CutPlan> {
-        self.plan
-            .take_if(|plan| plan.after_operations <= self.statistics.operations())
+    fn now(&self) -> u64 {
+        let millis = self.time.as_ref().map_or(0, |(time, _)| time.millis());
+        millis.saturating_mul(NANOS)
     }
 
     fn range(&self, offset: u32, length: usize) -> Result<std::ops::Range<usize>, FlashError> {
         let from = usize::try_from(offset).map_err(|_| FlashError::OutOfBounds)?;
         let to = from
             .checked_add(length)
-            .filter(|to| *to <= self.cells.len());
+            .filter(|to| *to <= self.cells.bytes.len());
         Ok(from..to.ok_or(FlashError::OutOfBounds)?)
     }
 
-    pub fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+    /// Reads, and says at which millisecond the bytes are there.
+    pub fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<u64, FlashError> {
         let range = self.range(offset, bytes.len())?;
         self.powered()?;
         self.statistics.reads += 1;
         self.statistics.bytes_read += bytes.len() as u64;
-        bytes.copy_from_slice(self.cells.get(range).ok_or(FlashError::OutOfBounds)?);
+        self.cells.read(range, bytes, &mut self.random);
+        let Some((_, times)) = &self.time else {
+            return Ok(0);
+        };
+        // The clock knows only milliseconds: short reads add up to one before anybody waits.
+        let begun = self.read_until.max(self.now());
+        self.read_until = begun + times.read(bytes.len() as u64);
+        Ok(self.read_until / NANOS)
+    }
+
+    /// Begins an operation that can be done.
+    pub fn start(&mut self, operation: Operation) -> Result<(), FlashError> {
+        let cut = self.accept(&operation)?;
+        if let Some(record) = &mut self.record {
+            record.push(operation.clone());
+        }
+        let length = operation.length();
+        let takes = self.time.as_ref().map_or(0, |(_, times)| {
+            let pages = (length / self.cells.page) as u64;
+            let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+            match &operation {
+                Operation::Program { address, .. } => times.program(*address, bytes),
+                Operation::Erase { .. } => pages * times.erase,
+            }
+        });
+        let part = cut.map_or(takes, |plan| plan.progress.of(takes, length));
+        let since = self.now();
+        self.busy = Some(Busy {
+            operation,
+            cut,
+            since,
+            until: since + part,
+        });
         Ok(())
     }
 
-    pub fn program(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        let range = self.range(offset, bytes.len())?;
-        let unit = self.write_size;
-        if !range.start.is_multiple_of(unit) || !bytes.len().is_multiple_of(unit) {
-            return Err(FlashError::NotAligned);
-        }
-        self.powered()?;
-        let words = range.start / unit..range.end / unit;
-        let cells = self
-            .cells
-            .get(range.clone())
-            .ok_or(FlashError::OutOfBounds)?;
-        let used = match self.words {
-            Words::ClearBits => cells
-                .iter()
-                .zip(bytes)
-                .any(|(cell, byte)| cell & byte != *byte),
-            Words::Once => self
-                .programmed
-                .get(words.clone())
-                .is_none_or(|w| w.contains(&true)),
-        };
-        if used {
-            return Err(FlashError::NotErased { address: offset });
-        }
-        let cut = self.due();
-        self.statistics.programs += 1;
-        self.statistics.bytes_programmed += bytes.len() as u64;
-        let cells = self.cells.get_mut(range).ok_or(FlashError::OutOfBounds)?;
-        let Some(plan) = cut else {
-            cells.copy_from_slice(bytes);
-            if let Some(words) = self.programmed.get_mut(words) {
-                words.fill(true);
+    fn accept(&mut self, operation: &Operation) -> Result<Option<CutPlan>, FlashError> {
+        let length = match operation {
+            Operation::Program { bytes, .. } => bytes.len(),
+            Operation::Erase { from, to } => {
+                let length = to.checked_sub(*from).ok_or(FlashError::OutOfBounds)?;
+                usize::try_from(length).map_err(|_| FlashError::OutOfBounds)?
             }
-            return Ok(());
         };
-        tear_program(cells, bytes, unit, &plan);
-        // A word that was begun but lost no bit still reads erased and can be programmed: neither a
-        // chip nor its user can tell.
-        let words = self.programmed.get_mut(words).unwrap_or_default();
-        for (word, cells) in words.iter_mut().zip(cells.chunks(unit)) {
-            *word = cells.iter().any(|cell| *cell != 0xff);
-        }
-        self.power_off();
-        self.last_cut = Some(TornOperation {
-            erase: false,
-            address: offset,
-            length: bytes.len(),
-        });
-        Err(FlashError::PowerLost)
-    }
-
-    pub fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
-        let length = to.checked_sub(from).ok_or(FlashError::OutOfBounds)?;
-        let length = usize::try_from(length).map_err(|_| FlashError::OutOfBounds)?;
-        let range = self.range(from, length)?;
-        let unit = self.erase_size;
+        let range = self.range(operation.address(), length)?;
+        let unit = if operation.is_erase() {
+            self.cells.page
+        } else {
+            self.cells.word
+        };
         if !range.start.is_multiple_of(unit) || !length.is_multiple_of(unit) {
             return Err(FlashError::NotAligned);
         }
         self.powered()?;
-        let cut = self.due();
-        self.statistics.erases += 1;
-        let pages = range.start / unit..range.end / unit;
-        for page in self
-            .statistics
-            .page_erases
-            .get_mut(pages)
-            .unwrap_or_default()
+        if let Operation::Program { address, bytes } = operation
+            && !self.cells.takes(range.clone(), bytes)
         {
-            *page += 1;
+            return Err(FlashError::NotErased { address: *address });
         }
-        let words = range.start / self.write_size..range.end / self.write_size;
-        let cells = self.cells.get_mut(range).ok_or(FlashError::OutOfBounds)?;
-        let Some(plan) = cut else {
-            cells.fill(0xff);
-            if let Some(words) = self.programmed.get_mut(words) {
-                words.fill(false);
+        let done = self.statistics.operations();
+        let cut = self.plan.take_if(|plan| plan.after_operations <= done);
+        match operation {
+            Operation::Program { .. } => {
+                self.statistics.programs += 1;
+                self.statistics.bytes_programmed += length as u64;
             }
-            return Ok(());
-        };
-        // The words stay marked as programmed: a half-erased word is not erased, whatever it reads.
-        tear_erase(cells, &plan);
-        if let Some(words) = self.programmed.get_mut(words) {
-            words.fill(true);
+            Operation::Erase { .. } => {
+                self.statistics.erases += 1;
+                let pages = range.start / unit..range.end / unit;
+                let pages = self.statistics.page_erases.get_mut(pages);
+                pages.unwrap_or_default().iter_mut().for_each(|it| *it += 1);
+            }
         }
-        self.power_off();
+        Ok(cut)
+    }
+
+    /// The millisecond in which the operation under way is over: rounded up, since nobody can look
+    /// before.
+    pub fn busy_until(&self) -> Option<u64> {
+        self.busy.as_ref().map(|busy| busy.until.div_ceil(NANOS))
+    }
+
+    /// Ends the operation whose time has come.
+    pub fn finish(&mut self) -> Result<(), FlashError> {
+        let Some(busy) = self.busy.take() else {
+            return self.powered();
+        };
+        match busy.cut {
+            None => {
+                self.cells.apply(&busy.operation);
+                Ok(())
+            }
+            Some(plan) => {
+                self.tear(&busy.operation, &plan);
+                self.power_off();
+                Err(FlashError::PowerLost)
+            }
+        }
+    }
+
+    fn tear(&mut self, operation: &Operation, plan: &CutPlan) {
+        let from = usize::try_from(operation.address()).unwrap_or(usize::MAX);
+        let length = operation.length();
+        match operation {
+            Operation::Program { bytes, .. } => {
+                let torn = torn_program(bytes, self.cells.word, plan);
+                self.cells.program(from, &torn, false);
+            }
+            Operation::Erase { .. } => {
+                let ones = torn_erase(length, plan);
+                let page = from..from.saturating_add(length);
+                self.cells
+                    .half_erase(page, |at| ones.get(at).copied().unwrap_or(0));
+            }
+        }
         self.last_cut = Some(TornOperation {
-            erase: true,
-            address: from,
+            erase: operation.is_erase(),
+            address: operation.address(),
             length,
         });
-        Err(FlashError::PowerLost)
     }
 
     fn powered(&self) -> Result<(), FlashError> {
@@ -208,11 +248,16 @@ impl Progress {
             Self::Fraction(part) => length * usize::from(part) / usize::from(u16::MAX),
         }
     }
+
+    /// The part of the time of an operation of so many bytes.
+    fn of(self, takes: u64, length: usize) -> u64 {
+        takes * self.bytes(length) as u64 / length.max(1) as u64
+    }
 }
 
-/// Programs as far as the plan says.
-fn tear_program(cells: &mut [u8], bytes: &[u8], unit: usize, plan: &CutPlan) {
-    let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
+/// What the bytes are programmed to as far as the plan says.
+fn torn_program(bytes: &[u8], unit: usize, plan: &CutPlan) -> Vec<u8> {
+    let mut random = seeded(plan.seed);
     let done = plan.progress.bytes(bytes.len());
     // The word in which the cut falls gets some of its bits; between two words it may be none.
     let on_edge = done.is_multiple_of(unit);
@@ -222,37 +267,35 @@ fn tear_program(cells: &mut [u8], bytes: &[u8], unit: usize, plan: &CutPlan) {
         0
     };
     let end = (done.next_multiple_of(unit) + torn).min(bytes.len());
-    for (at, (cell, byte)) in cells.iter_mut().zip(bytes).enumerate() {
-        let untouched = match plan.tear {
+    let programmed = |(at, byte): (usize, &u8)| {
+        byte | match plan.tear {
             Tear::Prefix if at < done => 0,
             Tear::Prefix if at < end => random_byte(&mut random),
             Tear::Prefix => 0xff,
             Tear::Scattered => untouched_bits(&mut random, done, bytes.len()),
-        };
-        *cell &= *byte | untouched;
-    }
+        }
+    };
+    bytes.iter().enumerate().map(programmed).collect()
 }
 
-/// Erases as far as the plan says: the first bytes wholly, and of the others no bit, some bits or
-/// most bits.
-fn tear_erase(cells: &mut [u8], plan: &CutPlan) {
-    let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
-    let done = plan.progress.bytes(cells.len());
-    let length = cells.len();
+/// The ones that an erase leaves as far as the plan says: the first bytes wholly, and of the others
+/// no bit, some bits or most bits.
+fn torn_erase(length: usize, plan: &CutPlan) -> Vec<u8> {
+    let mut random = seeded(plan.seed);
+    let done = plan.progress.bytes(length);
     let style = random.next_u32() % 4;
-    for (at, cell) in cells.iter_mut().enumerate() {
-        *cell |= match (plan.tear, style) {
-            (Tear::Prefix, _) if at < done => 0xff,
-            (Tear::Prefix, 0) => 0,
-            (Tear::Prefix, 1) => random_byte(&mut random) & random_byte(&mut random),
-            (Tear::Prefix, 2) => random_byte(&mut random),
-            (Tear::Prefix, _) => random_byte(&mut random) | random_byte(&mut random),
-            (Tear::Scattered, _) => !untouched_bits(&mut random, done, length),
-        };
-    }
+    let erased = |at: usize| match (plan.tear, style) {
+        (Tear::Prefix, _) if at < done => 0xff,
+        (Tear::Prefix, 0) => 0,
+        (Tear::Prefix, 1) => random_byte(&mut random) & random_byte(&mut random),
+        (Tear::Prefix, 2) => random_byte(&mut random),
+        (Tear::Prefix, _) => random_byte(&mut random) | random_byte(&mut random),
+        (Tear::Scattered, _) => !untouched_bits(&mut random, done, length),
+    };
+    (0..length).map(erased).collect()
 }
 
-fn random_byte(random: &mut ChaCha8Rng) -> u8 {
+pub(super) fn random_byte(random: &mut ChaCha8Rng) -> u8 {
     let [byte, ..] = random.next_u32().to_le_bytes();
     byte
 }

@@ -4,6 +4,7 @@ use embassy_futures::{block_on, poll_once};
 use embedded_storage_async::nor_flash::{NorFlash, ReadNorFlash};
 
 use super::*;
+use crate::world::VirtualTime;
 
 fn plan(progress: usize, tear: Tear, seed: u64) -> CutPlan {
     CutPlan {
@@ -214,4 +215,199 @@ fn an_image_comes_back_as_it_was_saved() {
         assert_eq!(again.image()[80], 3);
         assert!(!again.flip_bit(1 << 20, 0));
     });
+}
+
+/// A W25Q80 that keeps the time of this clock.
+fn timed(speed: Speed) -> (W25q80, VirtualTime) {
+    let (flash, time) = (W25q80::w25q80(), VirtualTime::default());
+    flash.keep_time(time.clone(), Part::W25q80.times(speed).unwrap());
+    (flash, time)
+}
+
+#[test]
+fn operations_take_the_times_of_the_datasheet_in_whole_milliseconds() {
+    for (speed, erase, program) in [(Speed::Typical, 45, 1), (Speed::Worst, 400, 4)] {
+        let (flash, time) = timed(speed);
+        let (mut first, mut second) = (flash.clone(), flash);
+        let mut begun = pin!(first.erase(0, 4096));
+        for millis in 0..erase {
+            time.advance_to(millis);
+            assert!(poll_once(begun.as_mut()).is_pending(), "{millis}");
+        }
+        time.advance_to(erase);
+        assert!(poll_once(begun.as_mut()).is_ready());
+        let mut begun = pin!(second.write(0, &[0; 30]));
+        assert!(poll_once(begun.as_mut()).is_pending());
+        time.advance_to(erase + program);
+        assert!(poll_once(begun.as_mut()).is_ready());
+    }
+    assert_eq!(Part::Stm32g4.times(Speed::Instant), None);
+    let times = Part::Stm32g4.times(Speed::Typical).unwrap();
+    assert_eq!(times.program(8, 40), 5 * 82_000 + 40 * 6);
+    // 200 bytes from 100 on lie in two page buffers.
+    let times = Part::W25q80.times(Speed::Typical).unwrap();
+    assert_eq!(times.program(100, 200), 1_400_000 + 200 * 400);
+}
+
+#[test]
+fn short_reads_add_up_to_a_millisecond_before_anybody_waits() {
+    let (mut flash, time) = timed(Speed::Typical);
+    let mut bytes = [0; 96];
+    // 40 us each.
+    for _ in 0..24 {
+        let mut read = pin!(flash.read(0, &mut bytes));
+        assert!(poll_once(read.as_mut()).is_ready());
+    }
+    let mut read = pin!(flash.read(0, &mut bytes));
+    assert!(poll_once(read.as_mut()).is_pending());
+    time.advance_to(1);
+    assert!(poll_once(read.as_mut()).is_ready());
+}
+
+#[test]
+fn a_cut_by_time_tears_the_operation_under_way_as_far_as_it_got() {
+    for millis in [0, 15, 30, 44] {
+        let (mut flash, time) = timed(Speed::Typical);
+        let probe = flash.probe();
+        let ready = poll_once(pin!(flash.write(0, &[0; 4096])).as_mut());
+        assert!(ready.is_pending());
+        time.advance_to(20);
+        // The program was dropped, not stopped: the chip has done it before it erases.
+        let mut erase = pin!(flash.erase(0, 4096));
+        assert!(poll_once(erase.as_mut()).is_pending());
+        time.advance_to(20 + millis);
+        let _ = poll_once(erase.as_mut());
+        assert!(probe.is_busy());
+        probe.power_off();
+        assert!(probe.cut_happened() && probe.last_cut().unwrap().erase);
+        let ones: u32 = probe.image()[..4096].iter().map(|it| it.count_ones()).sum();
+        assert!(
+            ones >= 4096 * 8 * u32::try_from(millis).unwrap() / 50,
+            "{ones}"
+        );
+        assert!(ones < 4096 * 8);
+    }
+}
+
+#[test]
+fn an_armed_cut_strikes_in_its_part_of_the_time() {
+    let (mut flash, time) = timed(Speed::Typical);
+    let probe = flash.probe();
+    probe.arm_cut(plan(2048, Tear::Prefix, 1));
+    let mut erase = pin!(flash.erase(0, 4096));
+    assert!(poll_once(erase.as_mut()).is_pending());
+    time.advance_to(22);
+    assert!(poll_once(erase.as_mut()).is_pending());
+    time.advance_to(23);
+    assert!(poll_once(erase.as_mut()).is_ready());
+    assert!(probe.cut_happened());
+}
+
+fn programmed(word: usize, words: Words) -> (Cells, Operation, Vec<Outcome>) {
+    let cells = Cells::blank(8192, 2048, word, words);
+    let bytes = (1..=24).collect();
+    let operation = Operation::Program { address: 64, bytes };
+    let outcomes = Outcome::all(&operation, word);
+    (cells, operation, outcomes)
+}
+
+#[test]
+fn every_prefix_of_a_program_and_every_missing_bit_of_its_last_word_is_tried() {
+    for (word, words) in [(1, Words::ClearBits), (8, Words::Once)] {
+        let (blank, operation, outcomes) = programmed(word, words);
+        let mut whole = blank.clone();
+        whole.apply(&operation);
+        let torn: Vec<Vec<u8>> = outcomes
+            .iter()
+            .map(|outcome| {
+                let mut cells = blank.clone();
+                outcome.leave(&operation, &mut cells);
+                cells.bytes()[64..88].to_vec()
+            })
+            .collect();
+        for done in 0..=24 {
+            let mut prefix = vec![0xff; 24];
+            prefix[..done].copy_from_slice(&whole.bytes()[64..64 + done]);
+            assert!(torn.contains(&prefix), "{word}: {done}");
+        }
+        for bit in (24 - word) * 8..24 * 8 {
+            let mut missing = whole.bytes()[64..88].to_vec();
+            missing[bit / 8] |= 1 << (bit % 8);
+            assert!(torn.contains(&missing), "{word}: bit {bit}");
+        }
+        // Nothing outside the operation, and no bit that it does not program.
+        for cells in torn {
+            assert!(
+                cells
+                    .iter()
+                    .zip(1..=24)
+                    .all(|(cell, byte)| cell & byte == byte)
+            );
+        }
+    }
+}
+
+#[test]
+fn unstable_bits_change_from_read_to_read_until_the_page_is_erased() {
+    block_on(async {
+        let (mut cells, ..) = programmed(8, Words::Once);
+        cells.apply(&Operation::Program {
+            address: 0,
+            bytes: vec![0; 2048],
+        });
+        let erase = Operation::Erase { from: 0, to: 2048 };
+        Outcome::Unstable { bytes: 1024 }.leave(&erase, &mut cells);
+        assert_eq!(cells.unstable(), 1024);
+        let mut flash: Stm32g4 = VirtualNor::from_cells(&cells);
+        let (mut first, mut second) = ([0; 2048], [0; 2048]);
+        flash.read(0, &mut first).await.unwrap();
+        flash.read(0, &mut second).await.unwrap();
+        assert_eq!(first[..1024], [0xff; 1024]);
+        assert_ne!(first, second);
+        let refused = flash.write(0, &[0; 8]).await;
+        assert_eq!(refused, Err(FlashError::NotErased { address: 0 }));
+        flash.erase(0, 2048).await.unwrap();
+        flash.read(0, &mut first).await.unwrap();
+        assert_eq!(first, [0xff; 2048]);
+        flash.write(0, &[0; 8]).await.unwrap();
+    });
+}
+
+#[test]
+fn a_weak_page_reads_erased_nearly_everywhere_and_is_not() {
+    let mut cells = Cells::blank(8192, 4096, 1, Words::ClearBits);
+    cells.apply(&Operation::Program {
+        address: 0,
+        bytes: vec![0; 4096],
+    });
+    let erase = Operation::Erase { from: 0, to: 4096 };
+    Outcome::Weak { seed: 3 }.leave(&erase, &mut cells);
+    assert_eq!(cells.bytes()[..4096], [0xff; 4096]);
+    let mut flash: W25q80 = VirtualNor::from_cells(&cells);
+    let mut read = vec![0; 4096];
+    block_on(flash.read(0, &mut read)).unwrap();
+    let zeros: u32 = read.iter().map(|it| it.count_zeros()).sum();
+    assert!(zeros > 0 && zeros < 200, "{zeros}");
+    // What is programmed to zero holds; the ones beside it do not.
+    block_on(flash.write(0, &[0; 4096])).unwrap();
+    assert_eq!(flash.cells().unstable(), cells.unstable());
+    block_on(flash.read(0, &mut read)).unwrap();
+    assert_eq!(read, vec![0; 4096]);
+}
+
+#[test]
+fn outcomes_are_many_and_their_fingerprints_tell_them_apart() {
+    let (blank, operation, outcomes) = programmed(8, Words::Once);
+    let left = |outcome: &Outcome| {
+        let mut cells = blank.clone();
+        outcome.leave(&operation, &mut cells);
+        cells.fingerprint()
+    };
+    let prints: std::collections::BTreeSet<_> = outcomes.iter().map(left).collect();
+    assert!(
+        prints.len() > outcomes.len() * 3 / 4 && prints.len() > 80,
+        "{}",
+        prints.len()
+    );
+    assert_eq!(left(&outcomes[3]), left(&outcomes[3]));
 }

@@ -151,8 +151,8 @@ pub(super) type SharedMains = Rc<RefCell<Mains>>;
 
 impl Mains {
     pub fn new(clock: Rc<Cell<u64>>) -> (Self, [VirtualBus; BUSES]) {
-        let buses = [(); BUSES]
-            .map(|()| VirtualBus::new(Rc::clone(&clock), &[Circuit::REFERENCE; MAX_CHIPS]));
+        let buses =
+            [(); BUSES].map(|()| VirtualBus::new(Rc::clone(&clock), &[Circuit::OUTLET; MAX_CHIPS]));
         let chips = buses
             .iter()
             .flat_map(|bus| (0..MAX_CHIPS).filter_map(|at| bus.chip(at)));

@@ -13,12 +13,12 @@ mod parts;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
-pub use parts::{Look, PileFlash};
+pub use parts::Look;
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::{CardHandle, RfField, VirtualCard};
-use crate::flash::{CutPlan, OnCut};
+use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
 use crate::mfrc522::VirtualMfrc522;
 use billing_core::book::Book;
 use billing_core::journal::Identity;
@@ -49,8 +49,12 @@ pub struct Setup {
     pub ports: usize,
     /// For the pile's identity and secrets, and everything left to chance.
     pub seed: u64,
-    /// Bytes of flash, whole sectors of 4 KiB.
+    /// The part that the ledger lies on.
+    pub flash: Part,
+    /// Bytes of it, whole pages.
     pub flash_bytes: usize,
+    /// How long its operations take.
+    pub speed: Speed,
     /// When the reader looks for cards.
     pub look: Look,
 }
@@ -60,7 +64,9 @@ impl Default for Setup {
         Self {
             ports: 10,
             seed: 1,
-            flash_bytes: 1 << 20,
+            flash: Part::W25q80,
+            flash_bytes: Part::W25q80.bytes(),
+            speed: Speed::Typical,
             look: Look::Always,
         }
     }
@@ -101,7 +107,7 @@ pub struct World {
     field: RfField,
     reader: VirtualMfrc522,
     rtc: BatteryClock,
-    flash: PileFlash,
+    flash: Probe,
     pile: PileId,
     identity: Identity,
     alias_key: [u8; 32],
@@ -116,12 +122,17 @@ pub struct World {
 impl World {
     /// A pile without supply on a blank flash.
     pub fn new(setup: Setup) -> Self {
-        let flash = PileFlash::new(setup.flash_bytes, crate::flash::Words::ClearBits);
-        Self::with_flash(setup, flash)
+        Self::with_image(setup, &[])
     }
 
-    /// A pile without supply on a flash that holds something.
-    pub fn with_flash(setup: Setup, flash: PileFlash) -> Self {
+    /// A pile without supply on a flash that holds this image.
+    pub fn with_image(setup: Setup, image: &[u8]) -> Self {
+        let mut cells = image.to_vec();
+        cells.resize(image.len().max(setup.flash_bytes), 0xff);
+        let flash = match setup.flash {
+            Part::W25q80 => W25q80::from_image(&cells, Words::ClearBits).probe(),
+            Part::Stm32g4 => Stm32g4::from_image(&cells, Words::Once).probe(),
+        };
         let mut random = ChaCha8Rng::seed_from_u64(setup.seed);
         let (mut pile, mut identity, mut alias_key) = ([0; 8], [0; 16], [0; 32]);
         random.fill_bytes(&mut pile);
@@ -165,8 +176,27 @@ impl World {
         self.flash.power_up();
         self.reader.brown_out();
         self.mains.borrow_mut().set_supply(true);
-        let calibration = Circuit::REFERENCE.calibration().unwrap_or_else(|_| {
-            // The reference circuit is in range: metering's own tests hold it.
+        self.refused = None;
+        let times = self.setup.flash.times(self.setup.speed);
+        // A blank flash is formatted in no time: a pile has that behind it when it comes to its
+        // wall.
+        let blank = self.flash.image().iter().all(|byte| *byte == 0xff);
+        if let (false, Some(times)) = (blank, times) {
+            self.flash.keep_time(self.time.clone(), times);
+        }
+        self.shell = Some(match self.setup.flash {
+            Part::W25q80 => self.shell_on(W25q80::of_probe(&self.flash)),
+            Part::Stm32g4 => self.shell_on(Stm32g4::of_probe(&self.flash)),
+        });
+        self.settle();
+        if let (true, Some(times)) = (blank, times) {
+            self.flash.keep_time(self.time.clone(), times);
+        }
+    }
+
+    fn shell_on<const W: usize, const E: usize>(&self, flash: VirtualNor<W, E>) -> Shell {
+        let calibration = Circuit::OUTLET.calibration().unwrap_or_else(|_| {
+            // The circuit is in range: metering's own tests hold it.
             std::process::abort()
         });
         let meters = self.buses.each_ref().map(|bus| {
@@ -191,16 +221,14 @@ impl World {
             meters,
             reader: Mfrc522::new(self.reader.clone(), pin, self.time.clone()),
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
-            flash: self.flash.clone(),
+            flash,
         };
-        self.refused = None;
-        self.shell = Some(Box::pin(async {
+        Box::pin(async {
             match Box::pin(shell::run(hardware)).await {
                 Ok(never) => match never {},
                 Err(error) => error.to_string(),
             }
-        }));
-        self.settle();
+        })
     }
 
     /// Cuts the supply, now.
@@ -418,7 +446,7 @@ impl World {
     }
 
     /// The flash.
-    pub const fn flash(&self) -> &PileFlash {
+    pub const fn flash(&self) -> &Probe {
         &self.flash
     }
 
@@ -427,22 +455,10 @@ impl World {
     /// # Errors
     /// Why the ledger is refused.
     pub fn read_ledger(&self) -> Result<(Book, Vec<(u64, Record)>), String> {
-        let copy = PileFlash::from_image(&self.flash.image(), crate::flash::Words::ClearBits);
-        let reading = async {
-            let mounted = Box::pin(Ledger::mount(copy)).await;
-            let (mut ledger, book) = mounted.map_err(|error| error.to_string())?;
-            let mut records = Vec::new();
-            let read = ledger
-                .visit(|seq, record| records.push((seq, record)))
-                .await;
-            read.map_err(|error| format!("{error:?}"))?;
-            Ok((book, records))
-        };
-        let mut reading = std::pin::pin!(reading);
-        let mut context = Context::from_waker(Waker::noop());
-        match reading.as_mut().poll(&mut context) {
-            Poll::Ready(read) => read,
-            Poll::Pending => Err("the copy of the flash never waits".to_owned()),
+        let image = self.flash.image();
+        match self.setup.flash {
+            Part::W25q80 => read_ledger(W25q80::from_image(&image, Words::ClearBits)),
+            Part::Stm32g4 => read_ledger(Stm32g4::from_image(&image, Words::Once)),
         }
     }
 
@@ -468,5 +484,27 @@ impl World {
                 Poll::Pending => return,
             }
         }
+    }
+}
+
+/// What a ledger on a flash that takes no time says.
+fn read_ledger<const W: usize, const E: usize>(
+    flash: VirtualNor<W, E>,
+) -> Result<(Book, Vec<(u64, Record)>), String> {
+    let reading = async {
+        let mounted = Box::pin(Ledger::mount(flash)).await;
+        let (mut ledger, book) = mounted.map_err(|error| error.to_string())?;
+        let mut records = Vec::new();
+        let read = ledger
+            .visit(|seq, record| records.push((seq, record)))
+            .await;
+        read.map_err(|error| format!("{error:?}"))?;
+        Ok((book, records))
+    };
+    let mut reading = std::pin::pin!(reading);
+    let mut context = Context::from_waker(Waker::noop());
+    match reading.as_mut().poll(&mut context) {
+        Poll::Ready(read) => read,
+        Poll::Pending => Err("the copy of the flash never waits".to_owned()),
     }
 }

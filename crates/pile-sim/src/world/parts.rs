@@ -21,9 +21,6 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-/// The flash of the virtual pile: byte-programmable NOR with 4 KiB sectors, as a W25Q80 has.
-pub type PileFlash = VirtualNor<1, 4096>;
-
 pub(super) type Meter = Bl0942<VirtualUart, VirtualTime, MAX_CHIPS>;
 pub(super) type Reader = Mfrc522<VirtualMfrc522, ResetPin, VirtualTime>;
 
@@ -185,7 +182,7 @@ impl CardPace for ReaderPace {
 use std::future::Future;
 
 /// The virtual pile, handed to the shell at every power-up.
-pub(super) struct VirtualHardware {
+pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub ports: usize,
     pub pile: PileId,
     pub identity: Identity,
@@ -197,10 +194,10 @@ pub(super) struct VirtualHardware {
     pub meters: [Meter; BUSES],
     pub reader: Reader,
     pub pace: ReaderPace,
-    pub flash: PileFlash,
+    pub flash: VirtualNor<W, E>,
 }
 
-impl Hardware for VirtualHardware {
+impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
     type Clock = VirtualTime;
     type Rtc = BatteryClock;
     type Relays = RelayBoard;
@@ -211,7 +208,7 @@ impl Hardware for VirtualHardware {
     type Buttons = FrontButtons;
     type Lines = FrontLines;
     type Link = FrontLink;
-    type Flash = PileFlash;
+    type Flash = VirtualNor<W, E>;
 
     fn into_parts(self) -> Parts<Self> {
         Parts {

@@ -52,7 +52,7 @@ impl VirtualTime {
         self.waiting.get()
     }
 
-    pub(super) async fn until(&self, moment: u64) {
+    pub(crate) async fn until(&self, moment: u64) {
         poll_fn(|_| {
             if self.now.get() >= moment {
                 return Poll::Ready(());

@@ -1,0 +1,68 @@
+//! What was true while the flash was at work: what a mount after a cut is measured by.
+
+use std::sync::Arc;
+
+use billing_core::book::Book;
+use billing_core::record::Record;
+use pile_units::{MAX_PORTS, PortId};
+
+use super::Surroundings;
+use crate::flash::Operation;
+
+/// Why the flash was at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// A blank flash was made a ledger.
+    Format,
+    /// The ledger was mounted, and what a cut had left was put right.
+    Mount,
+    /// A record was written, and is acknowledged when the last operation is done.
+    Append(Arc<Record>),
+    /// The ledger made room.
+    Work,
+}
+
+impl Task {
+    /// In a word, for a report.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Format => "format".to_owned(),
+            Self::Mount => "mount".to_owned(),
+            Self::Work => "work".to_owned(),
+            Self::Append(record) => {
+                let text = format!("{record:?}");
+                let end = text.find([' ', '(', '{']).unwrap_or(text.len());
+                format!("append {}", text.split_at(end).0)
+            }
+        }
+    }
+}
+
+/// The operations of one task of the ledger, and what was true meanwhile.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// What the ledger was doing.
+    pub task: Task,
+    /// What it did to the flash.
+    pub operations: Vec<Operation>,
+    /// The fold of all that was acknowledged before.
+    pub book: Arc<Book>,
+    /// How many records were acknowledged before.
+    pub acknowledged: usize,
+    /// The ports whose relays were closed at any time of it, a bit each.
+    pub closed: u16,
+    /// What went through each port's meter since it was booted when the task began, and when it
+    /// ended, mWh, rounded down and up.
+    pub flowed: [(u64, u64); MAX_PORTS],
+    /// Each port's register when the pile was booted, mWh.
+    pub booted: [u64; MAX_PORTS],
+    /// Wires and clock when the task began.
+    pub around: Arc<Surroundings>,
+}
+
+impl Moment {
+    /// True if the port's relay was closed.
+    pub const fn is_closed(&self, port: PortId) -> bool {
+        self.closed & (1 << port.index()) != 0
+    }
+}

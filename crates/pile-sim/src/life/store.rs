@@ -1,0 +1,62 @@
+//! The ledger as the shell's task uses it, without the waiting.
+
+use billing_core::book::Book;
+use billing_core::journal::{Identity, MountError};
+use billing_core::ledger::{Headroom, Ledger, OpenError};
+use billing_core::record::Record;
+use embassy_futures::block_on;
+
+use super::Trouble;
+use crate::flash::VirtualNor;
+
+type Flash<const W: usize, const E: usize> = VirtualNor<W, E>;
+
+/// A ledger on a virtual flash.
+pub(super) struct Store<const W: usize, const E: usize> {
+    ledger: Ledger<Flash<W, E>>,
+}
+
+impl<const W: usize, const E: usize> Store<W, E> {
+    pub fn format(flash: &Flash<W, E>, identity: Identity) -> Result<(Self, Book), Trouble> {
+        let made = block_on(Ledger::format(flash.clone(), identity));
+        let (ledger, book) = made.map_err(|error| Trouble::of("format", &error))?;
+        Ok((Self { ledger }, book))
+    }
+
+    pub fn mount(flash: &Flash<W, E>) -> Result<(Self, Book), Trouble> {
+        let mounted = block_on(Ledger::mount(flash.clone()));
+        let (ledger, book) = mounted.map_err(|error| match error {
+            OpenError::Mount(MountError::Blank) => Trouble::Blank,
+            error => Trouble::of("mount", &error),
+        })?;
+        Ok((Self { ledger }, book))
+    }
+
+    /// Writes a record; it is durable when this returns. Gives its number.
+    pub fn append(&mut self, book: &Book, record: &Record) -> Result<u64, Trouble> {
+        self.ledger.reserve(book);
+        block_on(self.ledger.append(record)).map_err(|error| Trouble::of("append", &error))?;
+        Ok(0)
+    }
+
+    pub fn wants_work(&self, book: &Book) -> bool {
+        self.ledger.wants_compaction(book)
+    }
+
+    pub fn work(&mut self, book: &Book) -> Result<(), Trouble> {
+        block_on(self.ledger.compact(|n| book.pieces().nth(n)))
+            .map_err(|error| Trouble::of("work", &error))
+    }
+
+    pub fn headroom(&self, book: &Book) -> Headroom {
+        self.ledger.headroom(book)
+    }
+
+    /// Every record that stands, with its number.
+    pub fn records(&mut self) -> Result<Vec<(u64, Record)>, Trouble> {
+        let mut records = Vec::new();
+        let read = self.ledger.visit(|seq, record| records.push((seq, record)));
+        block_on(read).map_err(|error| Trouble::Other(format!("visit: {error:?}")))?;
+        Ok(records)
+    }
+}
