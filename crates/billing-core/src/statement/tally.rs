@@ -25,7 +25,8 @@ use pile_units::{AccountId, Energy, Fee, SessionId, WallTime};
 /// #     match record {
 /// #         Record::LastSegment { segment } => last = Some(segment),
 /// #         Record::SessionClosed(closed) if closed.segments == 1 => {
-/// #             billed = last.filter(|it| it.session == closed.session).map(|it| (it, closed));
+/// #             let ours = last.filter(|it: &billing_core::record::Segment| it.session == closed.session);
+/// #             billed = billed.or(ours.map(|it| (it, closed)));
 /// #         }
 /// #         _ => {}
 /// #     }
