@@ -1,8 +1,8 @@
 //! What a session costs, exactly, with one rounding.
 //!
 //! A session is cut into **segments**, each at one electricity price and one service price: a
-//! band that ends, or a new tariff, ends a segment. The rule, which anyone can recompute with
-//! whole numbers:
+//! band that ends, a new tariff or another plan ends a segment. The rule, which anyone can
+//! recompute with whole numbers:
 //!
 //! 1. A segment's exact fee is its milliwatt-hours times the price in micro-units a kWh. The
 //!    product counts 10^-12 units of the currency; nothing is rounded. Electricity and service

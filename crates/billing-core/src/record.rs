@@ -150,10 +150,6 @@ pub struct ClosedSession {
 /// assert_eq!(Record::decode(payload), Some(record));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to box a tariff on, and few records are alive at a time"
-)]
 pub enum Record {
     /// A blank pile was claimed with this privilege card.
     Commissioned {

@@ -46,7 +46,7 @@ fn record(page: u32, key: &SoftwareKey) -> String {
         account: AccountId::new(7),
         utc_offset: UtcOffset::UTC,
         begin: reading(1_546_459_140, 100),
-        changes: &[],
+        changes: core::iter::empty(),
         end: reading(1_546_466_340, 832),
         ended: End::Normal,
         tariff_text: "caf\u{e9} | 0.568",

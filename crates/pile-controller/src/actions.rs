@@ -71,6 +71,9 @@ pub enum Signal {
     Refused(Refusal),
     /// The pile is hot.
     Hot,
+    /// In so many days the ledger has no room for new sessions, if they go on as of late: settle,
+    /// and export. Said when they fall below 30 and below 7, and when the landlord's card is tapped.
+    LedgerFilling(u32),
 }
 
 /// One thing to do. The shell does them in the order in which [`Actions`] gives them: relays open
@@ -110,17 +113,17 @@ pub enum Action {
 }
 
 /// What the machine wants done after one event. Bounded by construction: a set of ports a verb,
-/// one signal, one answer.
+/// one signal, one warning, one answer.
 ///
 /// ```
-/// use pile_controller::{Action, Actions, Controller, Config, Event};
+/// use pile_controller::{Action, Actions, Controller, Config, Durable, Event};
 /// use billing_core::{book::Book, ledger::Headroom};
 /// use pile_units::{Instant, PileId, WallTime};
 /// let config = Config {
 ///     ports: 2,
 ///     pile: PileId::new([1; 8]),
 ///     wall: WallTime::default(),
-///     headroom: Headroom { sessions: 10, facts: 10 },
+///     durable: Durable { seq: 0, headroom: Headroom { sessions: 10, facts: 10 } },
 /// };
 /// let mut pile = Controller::new(config, Book::new(), Instant::START);
 /// let actions: Actions = pile.handle(Instant::START, Event::Tick);
@@ -134,6 +137,8 @@ pub struct Actions {
     pub(crate) persist: bool,
     pub(crate) indicators: [Option<Indicator>; MAX_PORTS],
     pub(crate) signal: Option<Signal>,
+    /// Days until the ledger is full, if they are to be said.
+    pub(crate) filling: Option<u32>,
     pub(crate) answer: Option<(u16, Outcome)>,
     pub(crate) clock: Option<WallTime>,
 }
@@ -151,6 +156,7 @@ impl Actions {
             .chain(self.persist.then_some(Action::Persist))
             .chain(indicators)
             .chain(self.signal.map(Action::Signal))
+            .chain(self.filling.map(Signal::LedgerFilling).map(Action::Signal))
             .chain(
                 self.answer
                     .iter()
@@ -164,6 +170,7 @@ impl Actions {
             && self.close.is_empty()
             && !self.persist
             && self.signal.is_none()
+            && self.filling.is_none()
             && self.answer.is_none()
             && self.clock.is_none()
             && self.indicators.iter().all(Option::is_none)

@@ -3,7 +3,7 @@
 use crate::Refusal;
 use billing_core::record::Reference;
 use billing_core::tariff::Tariff;
-use pile_units::{AccountId, CredentialId, Limits, PortId, WallTime};
+use pile_units::{AccountId, CredentialId, Limits, PlanId, PortId, UnixSeconds, WallTime};
 
 /// A wish of the landlord.
 ///
@@ -30,8 +30,22 @@ pub enum Command {
     Settle(AccountId),
     /// Note that a settlement was paid.
     MarkPaid(u32, Reference),
-    /// Put a tariff in force.
-    SetTariff(Tariff),
+    /// Put a tariff in force for a plan.
+    SetTariff(PlanId, Tariff),
+    /// Let a tariff come into force for a plan at a time. A pile plans one at a time.
+    PlanTariff {
+        /// The plan.
+        plan: PlanId,
+        /// When; a time that has passed is now. It takes a clock that is known.
+        from: UnixSeconds,
+        /// The tariff.
+        tariff: Tariff,
+    },
+    /// Charge an account by a plan from now on.
+    AssignPlan(AccountId, PlanId),
+    /// Every record up to this number was exported, and is safe with the landlord: what is settled
+    /// and paid of it may be forgotten.
+    ConfirmExport(u64),
     /// Allow cards that only announce a number, or not.
     AllowUidOnly(bool),
     /// Set the limits.

@@ -4,33 +4,36 @@ mod jobs;
 mod outbox;
 mod people;
 mod ports;
+mod prices;
 mod records;
+mod room;
 mod wishes;
 
 use crate::event::Refusal;
 use crate::port::{Phase, Port, PortState, PortView};
-use crate::{Actions, Event, Indicator, Outcome, Signal};
+use crate::{Actions, Durable, Event, Indicator, Outcome, Signal};
 use billing_core::book::Book;
 use billing_core::ledger::Headroom;
 use billing_core::record::{Record, StopReason};
-use billing_core::tariff::BandIndex;
 use jobs::Job;
 use outbox::Outbox;
 use people::{Choice, Window};
-use pile_units::{Instant, MAX_PORTS, PileId, PortId, TariffVersion, UnixSeconds, WallTime};
+use pile_units::{Instant, MAX_PORTS, PileId, PortId, WallTime};
 use ports::Failing;
+use prices::Prices;
 
 /// What a pile is built with.
 ///
 /// ```
 /// use billing_core::ledger::Headroom;
-/// use pile_controller::Config;
+/// use pile_controller::{Config, Durable};
 /// use pile_units::{PileId, WallTime};
 /// let config = Config {
 ///     ports: 10,
 ///     pile: PileId::new(*b"8 random"),
 ///     wall: WallTime::default(), // no clock, or one that was never set
-///     headroom: Headroom { sessions: 100, facts: 1000 }, // as the ledger says
+///     // As the ledger says.
+///     durable: Durable { seq: 0, headroom: Headroom { sessions: 100, facts: 1000 } },
 /// };
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,21 +44,21 @@ pub struct Config {
     pub pile: PileId,
     /// The time of the real-time clock at [`Controller::new`].
     pub wall: WallTime,
-    /// What can be written.
-    pub headroom: Headroom,
+    /// What the ledger holds, and what can be written.
+    pub durable: Durable,
 }
 
 /// The machine: events in, actions out. No I/O, no clock of its own, no allocation.
 ///
 /// ```
-/// use pile_controller::{Action, Config, Controller, Event, PortState};
+/// use pile_controller::{Action, Config, Controller, Durable, Event, PortState};
 /// use billing_core::{book::Book, ledger::Headroom};
 /// use pile_units::{CardAlias, Instant, PileId, PortId, Strength, WallTime};
 /// let config = Config {
 ///     ports: 10,
 ///     pile: PileId::new([1; 8]),
 ///     wall: WallTime::default(),
-///     headroom: Headroom { sessions: 100, facts: 1000 },
+///     durable: Durable { seq: 0, headroom: Headroom { sessions: 100, facts: 1000 } },
 /// };
 /// let mut pile = Controller::new(config, Book::new(), Instant::START);
 /// // The first card that a blank pile sees becomes its privilege card.
@@ -74,11 +77,16 @@ pub struct Controller {
     pile: PileId,
     outbox: Outbox,
     headroom: Headroom,
+    /// The number of the last durable record.
+    seq: u64,
+    /// How often the landlord was told that the ledger fills up.
+    warned: usize,
+    /// The time of the last event.
+    at: Instant,
     clock: (Instant, WallTime),
     /// Time of the newest record in the outbox, from which the next progress record counts.
     last: WallTime,
-    /// The price in force, for the second it was looked up.
-    price: Option<(UnixSeconds, TariffVersion, BandIndex)>,
+    prices: Prices,
     choice: Option<Choice>,
     window: Option<Window>,
     job: Option<Job>,
@@ -125,10 +133,13 @@ impl Controller {
             count: config.ports.min(MAX_PORTS),
             pile: config.pile,
             outbox: Outbox::new(),
-            headroom: config.headroom,
+            headroom: config.durable.headroom,
+            seq: config.durable.seq,
+            warned: 0,
+            at: now,
             clock: (now, config.wall),
             last,
-            price: None,
+            prices: Prices::default(),
             choice: None,
             window: None,
             job: None,
@@ -144,6 +155,7 @@ impl Controller {
     /// Takes an event and says what is to be done.
     pub fn handle(&mut self, now: Instant, event: Event) -> Actions {
         let mut out = Actions::default();
+        self.at = now;
         self.expire(now, &mut out);
         if let (Some(failing), Event::Sample(port, _) | Event::MeterSilent(port)) =
             (&mut self.failing, &event)
@@ -151,6 +163,9 @@ impl Controller {
             failing.asked(*port);
         }
         match event {
+            // Nothing comes from ports that this pile does not have.
+            Event::Sample(port, _) | Event::MeterSilent(port) | Event::Trip(port, _)
+                if !self.has(port) => {}
             Event::Sample(port, sample) => self.sample(now, port, &sample, &mut out),
             Event::MeterSilent(port) => {
                 let stop = self.at_mut(port).and_then(|place| place.silence(now));
@@ -163,17 +178,20 @@ impl Controller {
             Event::Button(port) => self.button(now, port, &mut out),
             Event::Reader(answers) => self.reader = answers,
             Event::PowerFailing => self.power_failing(now, &mut out),
-            Event::Persisted(headroom) => self.persisted(now, headroom, &mut out),
+            Event::Persisted(durable) => self.persisted(now, durable, &mut out),
+            Event::Room(headroom) => self.count_room(headroom),
             Event::LedgerFailed => self.fail(now, &mut out),
             Event::Command(id, command) => self.command(now, id, command, &mut out),
             Event::Tick => self.tick(now, &mut out),
         }
+        self.apply_planned(now, &mut out);
         self.write_down(now, &mut out);
         // One answer an event: what a waiting job has to say comes with the next.
         if out.answer.is_none() {
             self.work(now, &mut out);
         }
         self.vet(now, &mut out);
+        self.warn_of_filling(now, &mut out);
         self.show(&mut out);
         out
     }
@@ -184,18 +202,19 @@ impl Controller {
         let window = self.window.as_ref().map(|window| window.until);
         let limits = self.book.limits();
         let ports = self.in_use().filter_map(|(_, port)| port.deadline(limits));
-        ports.chain(choice).chain(window).min()
+        let others = [choice, window, self.planned_due()];
+        ports.chain(others.into_iter().flatten()).min()
     }
 
     /// Which port's meter is to be read next, and when: at once if that moment has passed. `None`
     /// for a pile without ports.
     ///
     /// ```
-    /// # use billing_core::{book::Book, ledger::Headroom};
-    /// # use pile_controller::{Config, Controller, Event};
+    /// # use billing_core::book::Book;
+    /// # use pile_controller::{Config, Controller, Durable, Event};
     /// # use pile_units::{Instant, PileId, WallTime};
-    /// # let headroom = Headroom::default();
-    /// # let config = Config { ports: 2, pile: PileId::new([1; 8]), wall: WallTime::default(), headroom };
+    /// # let durable = Durable::default();
+    /// # let config = Config { ports: 2, pile: PileId::new([1; 8]), wall: WallTime::default(), durable };
     /// let now = Instant::from_millis(1000);
     /// let mut pile = Controller::new(config, Book::new(), now);
     /// let mut order = Vec::new();
@@ -264,9 +283,14 @@ impl Controller {
         self.ports.get(port.index()).unwrap_or(first)
     }
 
-    /// The port, if this pile has it.
+    /// The port: always there, whether this pile has it or not.
     fn at_mut(&mut self, port: PortId) -> Option<&mut Port> {
-        self.ports.get_mut(..self.count)?.get_mut(port.index())
+        self.ports.get_mut(port.index())
+    }
+
+    /// True if this pile has the port.
+    const fn has(&self, port: PortId) -> bool {
+        port.index() < self.count
     }
 
     fn in_use(&self) -> impl Iterator<Item = (PortId, &Port)> {

@@ -47,14 +47,32 @@ pub enum Event {
     Temperature(Temperature),
     /// The supply is about to fail.
     PowerFailing,
-    /// The oldest record of the outbox is durable; this much can still be written.
-    Persisted(Headroom),
+    /// The oldest record of the outbox is durable.
+    Persisted(Durable),
+    /// The ledger counted again: this much can still be written.
+    Room(Headroom),
     /// The ledger can write no more: the flash failed.
     LedgerFailed,
     /// The landlord asks for something; the number is echoed in the answer.
     Command(u16, Command),
     /// Nothing but time: [`Controller::deadline`](crate::Controller::deadline) was reached.
     Tick,
+}
+
+/// What the ledger says when a record is durable, and when the pile starts.
+///
+/// ```
+/// use billing_core::ledger::Headroom;
+/// use pile_controller::{Durable, Event};
+/// let headroom = Headroom { sessions: 99, facts: 400 };
+/// let event = Event::Persisted(Durable { seq: 17, headroom });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Durable {
+    /// The number of the last durable record; 0 on a blank ledger.
+    pub seq: u64,
+    /// What can still be written, counted before the record became part of the book.
+    pub headroom: Headroom,
 }
 
 /// Why somebody's wish was not fulfilled.

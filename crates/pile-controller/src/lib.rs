@@ -18,5 +18,5 @@ extern crate std;
 pub use actions::{Action, Actions, Indicator, Signal};
 pub use command::{Command, Outcome};
 pub use controller::{Config, Controller};
-pub use event::{Event, Refusal};
+pub use event::{Durable, Event, Refusal};
 pub use port::{PortState, PortView};

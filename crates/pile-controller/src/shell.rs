@@ -8,7 +8,7 @@
 //! | meters | the next reading due | reads one chip, feeds the reading |
 //! | cards | the pace of the reader | looks for a card, feeds its alias; resets a silent reader |
 //! | buttons, lines, link | a press, a trip, a command | feeds it |
-//! | ledger | something in the outbox | appends it, compacts when it must, feeds `Persisted` |
+//! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices |
 //! | time | the machine's deadline | feeds `Tick` |
 //!
 //! Feeding is synchronous: the machine handles the event and its relays have moved before the

@@ -147,7 +147,10 @@ fn changed(changes: &[u8]) {
                 .find(|(known, _)| *known == head)
                 .expect("no other ledger than this one");
             let lost = end - at;
-            assert!(lost <= 248, "{lost} bytes of records are gone without a word");
+            assert!(
+                lost <= 248,
+                "{lost} bytes of records are gone without a word"
+            );
         }
     });
 }
@@ -177,4 +180,3 @@ fn journal_of(payloads: &[u8]) -> Flash {
     }
     flash
 }
-

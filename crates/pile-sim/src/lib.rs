@@ -7,4 +7,5 @@ pub mod flash;
 pub mod fuzzing;
 pub mod life;
 pub mod mfrc522;
+pub mod sweep;
 pub mod world;

@@ -26,12 +26,16 @@ fn tell(name: &str, life: &Life, bytes: usize) {
 
 #[test]
 fn forty_sessions_go_round_the_flash() {
-    let bytes = 64 << 10;
-    let life = Script::whole(Part::Stm32g4).live::<8, 2048>(bytes, Words::Once).unwrap();
+    let bytes = 32 << 10;
+    let life = Script::whole(Part::Stm32g4)
+        .live::<8, 2048>(bytes, Words::Once)
+        .unwrap();
     tell("stm32g4", &life, bytes);
     assert_eq!(life.sessions, 40);
-    let bytes = 128 << 10;
-    let life = Script::whole(Part::W25q80).live::<1, 4096>(bytes, Words::ClearBits).unwrap();
+    let bytes = 48 << 10;
+    let life = Script::whole(Part::W25q80)
+        .live::<1, 4096>(bytes, Words::ClearBits)
+        .unwrap();
     tell("w25q80", &life, bytes);
     assert_eq!(life.sessions, 40);
     let has = |what: fn(&Record) -> bool| life.records.iter().any(|(_, record)| what(record));

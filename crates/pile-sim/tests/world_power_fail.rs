@@ -4,7 +4,7 @@ use pile_controller::Command;
 use pile_controller::shell::Line;
 use pile_sim::cards::VirtualCard;
 use pile_sim::world::{Bike, Setup, World};
-use pile_units::{Currency, Limits, PortId, Power, UtcOffset};
+use pile_units::{Currency, Limits, PlanId, PortId, Power, UtcOffset};
 
 /// A step of an outlet's counter, rounded up, in mWh.
 const STEP: u64 = 94;
@@ -20,7 +20,9 @@ fn charging(ports: u8) -> World {
         service: "0.1".parse().unwrap(),
     };
     let tariff = billing_core::tariff::Tariff::flat(Currency::CNY, UtcOffset::UTC, band);
-    world.command(Command::SetTariff(tariff)).unwrap();
+    world
+        .command(Command::SetTariff(PlanId::STANDARD, tariff))
+        .unwrap();
     let limits = Limits::default().with_pile_power(Power::from_watts(22_000));
     world.command(Command::SetLimits(limits.unwrap())).unwrap();
     world.tap(&landlord);

@@ -38,6 +38,11 @@ Exits with 1 if an expectation is not met, with 2 if the script itself is wrong.
     Run(Run),
     /// Replays thirteen months of a real house, with power cuts, and prints the bills.
     Demo(Demo),
+    /// Cuts the power at every flash operation of a pile's life, inside each, and again in recovery.
+    #[command(after_help = "\
+Exits with 1 if a guarantee did not hold after a cut; each is named with the operation and what the
+cut left of it.")]
+    Sweep(Sweep),
 }
 
 /// Options of `replay`.
@@ -89,6 +94,25 @@ pub struct Demo {
     #[arg(long, value_name = "N", default_value_t = 50,
           value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub power_cuts: u32,
+}
+
+/// Options of `sweep`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Sweep {
+    /// A short life and a few thousand cut points.
+    #[arg(long)]
+    pub bounded: bool,
+    /// Chooses which recoveries are cut again, and where.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Threads, 1 to 64.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = threads)]
+    pub threads: usize,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    number.ok_or_else(|| "1 to 64 threads".to_owned())
 }
 
 fn ports(text: &str) -> Result<usize, String> {

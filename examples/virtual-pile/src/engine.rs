@@ -8,11 +8,11 @@ use crate::app::{Job, Ran};
 use crate::input::Row;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use billing_core::record::{Record, StopReason};
+use billing_core::record::Record;
 use pile_controller::{Command, Outcome};
 use pile_sim::cards::VirtualCard;
 use pile_sim::world::{Bike, Look, Setup, Stretch, World};
-use pile_units::{AccountId, ClockQuality, Limits, Power, UnixSeconds, WallTime};
+use pile_units::{AccountId, ClockQuality, Limits, PlanId, Power, UnixSeconds, WallTime};
 use script::{Happening, Script};
 use std::collections::HashMap;
 
@@ -92,7 +92,10 @@ impl<'a> Engine<'a> {
             quality: ClockQuality::Synchronised,
         };
         self.command(Command::SetClock(clock))?;
-        self.command(Command::SetTariff(self.job.tariff.clone()))?;
+        self.command(Command::SetTariff(
+            PlanId::STANDARD,
+            self.job.tariff.clone(),
+        ))?;
         // Every row was checked to stay below a port's limit; the pile's budget admits all ports.
         let ports = u32::try_from(self.job.ports).unwrap_or(u32::MAX);
         let budget = Power::from_watts(ports.saturating_mul(1000).clamp(500, 22_000));
@@ -278,27 +281,4 @@ fn bike(row: &Row) -> Bike {
         power: Power::from_milliwatts(piece.power_mw),
     };
     Bike::new(plan.pieces().iter().map(stretch).collect())
-}
-
-/// How OCMF says that a session ended.
-fn ocmf_end(reason: StopReason) -> billing_core::receipt::End {
-    use billing_core::receipt::End;
-    match reason {
-        StopReason::ByCard => End::Local,
-        StopReason::ByPhone | StopReason::ByLandlord | StopReason::Revoked => End::Remote,
-        StopReason::PowerLost => End::PowerLost,
-        StopReason::Full
-        | StopReason::Unplugged
-        | StopReason::NoLoad
-        | StopReason::TimeLimit
-        | StopReason::EnergyLimit
-        | StopReason::CostLimit => End::Normal,
-        StopReason::Overload
-        | StopReason::OverTemperature
-        | StopReason::Leakage
-        | StopReason::MeterLost
-        | StopReason::Firmware
-        | StopReason::PowerBudget
-        | StopReason::FuseBlown => End::Aborted,
-    }
 }

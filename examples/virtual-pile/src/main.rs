@@ -7,12 +7,14 @@ use virtual_pile::app;
 use virtual_pile::cli::{Cli, Command};
 use virtual_pile::engine;
 use virtual_pile::run;
+use virtual_pile::sweep;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Replay(options) => app::replay(&options, engine::run),
         Command::Demo(options) => app::demo(&options, engine::run),
         Command::Run(options) => run::run(&options, &mut |line| println!("{line}")),
+        Command::Sweep(options) => sweep::sweep(&options),
     };
     match done {
         Ok(told) => {

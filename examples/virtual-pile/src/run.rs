@@ -18,7 +18,7 @@ use pile_sim::cards::{CardHandle, VirtualCard};
 use pile_sim::mfrc522::Fault as ReaderFault;
 use pile_sim::world::{Bike, Look, Setup, Stretch, World};
 use pile_units::{
-    AccountId, ClockQuality, Credential, CredentialId, Limits, PortId, Role, Temperature,
+    AccountId, ClockQuality, Credential, CredentialId, Limits, PlanId, PortId, Role, Temperature,
     UnixSeconds, WallTime,
 };
 
@@ -182,7 +182,7 @@ impl<'a> Player<'a> {
                 self.world.tap(&owner);
                 self.world.tap(&tenant);
             }
-            self.must(Wish::SetTariff(pile.tariff.clone()))?;
+            self.must(Wish::SetTariff(PlanId::STANDARD, pile.tariff.clone()))?;
             if pile.limits != Limits::default() {
                 self.must(Wish::SetLimits(pile.limits))?;
             }
@@ -340,7 +340,9 @@ impl<'a> Player<'a> {
                 }
             }
             Action::SetClock(unix) => self.wish(Wish::SetClock(synchronised(*unix))),
-            Action::SetTariff(tariff) => self.wish(Wish::SetTariff(tariff.clone())),
+            Action::SetTariff(tariff) => {
+                self.wish(Wish::SetTariff(PlanId::STANDARD, tariff.clone()))
+            }
             Action::Heat(temperature) => {
                 self.heat = Some(*temperature);
                 self.world.raise(Line::Temperature(*temperature));

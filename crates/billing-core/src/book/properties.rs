@@ -1,12 +1,15 @@
-//! The fold under lives that nobody wrote: I2 after every record, and no record that breaks it.
+//! The fold under lives that nobody wrote: I2 after every record, and no record that breaks it; the
+//! price of a stretch; what is kept; the order of times.
 
 extern crate std;
 
 use super::Book;
 use super::testing::next_record;
-use crate::record::arbitrary;
-use pile_units::Energy;
+use crate::record::{Record, arbitrary};
+use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
 use proptest::prelude::*;
+use std::collections::{HashMap, HashSet};
+use std::vec::Vec;
 
 /// A linear congruential generator.
 fn dice(seed: u64) -> impl FnMut(u32) -> u32 {
@@ -35,6 +38,137 @@ proptest! {
             prop_assert!(balance.metered >= before);
         }
         prop_assert!(book.balance().metered > Energy::ZERO);
+    }
+
+    #[test]
+    fn i9_a_stretch_has_the_price_its_account_was_on_when_it_began(
+        seed in any::<u64>(), ports in 1usize..=16,
+    ) {
+        let mut book = Book::new();
+        let mut dice = dice(seed);
+        // By session, the prices of the open stretch.
+        let mut prices = HashMap::new();
+        for _ in 0..600 {
+            let record = next_record(&book, ports, &mut dice);
+            let (began, band) = match &record {
+                Record::SessionOpened { session, band, .. } => (Some(*session), Some(*band)),
+                Record::SegmentClosed { segment, next } => (Some(segment.session), Some(*next)),
+                _ => (None, None),
+            };
+            if let Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } = &record {
+                let priced = (segment.energy_price, segment.service_price);
+                prop_assert_eq!(prices.get(&segment.session), Some(&priced));
+            }
+            book.apply(&record).unwrap();
+            for open in book.open_sessions() {
+                let now = (open.segment.energy_price, open.segment.service_price);
+                if began == Some(open.id) {
+                    // What its plan says, or the standard one.
+                    let plan = book.account(open.account).unwrap().plan;
+                    let all: Vec<_> = book.tariffs().collect();
+                    let own = all.iter().find(|it| it.0 == plan).unwrap_or(&all[0]);
+                    let band = own.2.band(band.unwrap()).unwrap();
+                    prop_assert_eq!(now, (band.energy, band.service));
+                    prices.insert(open.id, now);
+                } else {
+                    // Neither a tariff nor a plan changes it.
+                    prop_assert_eq!(prices.get(&open.id), Some(&now));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_kept_was_settled_exported_and_paid_and_stays_forgotten(
+        seed in any::<u64>(), ports in 1usize..=4,
+    ) {
+        let mut book = Book::new();
+        let mut dice = dice(seed);
+        let mut told: Vec<Record> = Vec::new();
+        // The judge: when each session was billed and each account settled last, what was paid.
+        let mut billed: HashMap<SessionId, usize> = HashMap::new();
+        let mut settled: HashMap<AccountId, usize> = HashMap::new();
+        let mut paid: HashSet<u32> = HashSet::new();
+        let mut forgotten = HashSet::new();
+        for n in 1..=500 {
+            let record = if n % 50 == 0 {
+                let through = u64::try_from(n - 25).unwrap();
+                Record::Exported { through: through.max(book.exported() + 1), at: book.last() }
+            } else {
+                next_record(&book, ports, &mut dice)
+            };
+            book.apply(&record).unwrap();
+            match &record {
+                Record::SessionClosed(closed) => drop(billed.insert(closed.session, n)),
+                Record::Settled(it) => drop(settled.insert(it.account, n)),
+                Record::Paid { settlement, .. } => drop(paid.insert(*settlement)),
+                _ => {}
+            }
+            told.push(record);
+            for (seq, record) in (1u64..).zip(&told).filter(|(_, record)| record.is_kept()) {
+                let exported = seq <= book.exported();
+                if book.keeps(seq, record) {
+                    prop_assert!(!forgotten.contains(&seq), "{record:?}");
+                    continue;
+                }
+                forgotten.insert(seq);
+                let in_settlement = |account, session| {
+                    let (billed, settled) = (billed.get(&session), settled.get(&account));
+                    billed.zip(settled).is_some_and(|(billed, settled)| billed < settled)
+                };
+                let done = match record {
+                    Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
+                        in_settlement(segment.account, segment.session)
+                    }
+                    Record::SessionClosed(it) => in_settlement(it.account, it.session),
+                    Record::Settled(it) => paid.contains(&it.id),
+                    _ => true,
+                };
+                prop_assert!(done && exported, "{seq} {record:?}");
+            }
+        }
+        // With everything settled, paid and exported, nothing is left but open sessions.
+        let ids: Vec<_> = book.accounts().iter().map(|it| it.id).collect();
+        for id in ids {
+            if let Some(due) = book.settlement(id, book.last()) {
+                book.apply(&Record::Settled(due)).unwrap();
+            }
+        }
+        while let Some(settlement) = book.settlements().first().map(|it| it.id) {
+            let reference = "cash".parse().unwrap();
+            let at = book.last();
+            book.apply(&Record::Paid { settlement, reference, at }).unwrap();
+        }
+        book.apply(&Record::Exported { through: 10_000, at: book.last() }).unwrap();
+        if book.open_sessions().next().is_none() {
+            prop_assert!((1..).zip(&told).all(|(seq, record)| !book.keeps(seq, record)));
+        }
+    }
+
+    #[test]
+    fn of_a_session_nothing_ends_before_it_begins_whatever_the_clock_does(
+        seed in any::<u64>(), ports in 1usize..=16,
+    ) {
+        let mut book = Book::new();
+        let mut dice = dice(seed);
+        let mut ends: HashMap<SessionId, UnixSeconds> = HashMap::new();
+        for _ in 0..600 {
+            let record = next_record(&book, ports, &mut dice);
+            book.apply(&record).unwrap();
+            match record {
+                Record::SessionOpened { session, at, .. } => drop(ends.insert(session, at.unix)),
+                Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
+                    let end = ends.insert(segment.session, segment.to.unix);
+                    prop_assert_eq!(end, Some(segment.from.unix));
+                    prop_assert!(segment.from.unix <= segment.to.unix);
+                }
+                Record::SessionClosed(it) => {
+                    prop_assert!(ends[&it.session] <= it.closed.unix);
+                    prop_assert!(it.opened.unix <= it.closed.unix);
+                }
+                _ => {}
+            }
+        }
     }
 
     #[test]

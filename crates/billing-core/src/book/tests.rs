@@ -3,6 +3,10 @@
 
 extern crate std;
 
+mod plans;
+mod retention;
+mod time;
+
 use super::testing::{closing, opened, segment};
 use super::{Book, FoldError, MAX_ACCOUNTS, MAX_CREDENTIALS, MAX_SETTLEMENTS};
 use crate::record::{Advance, Advances, Fault, Piece, Record, Revocation};
@@ -363,6 +367,9 @@ fn a_segment_must_be_the_open_one_at_its_price_and_its_fee() {
     let refused = |segment, why| refused(&book, &Record::LastSegment { segment }, why);
     let mut wrong = right;
     wrong.session = SessionId::new(2);
+    refused(wrong, FoldError::Session);
+    let mut wrong = right;
+    wrong.account = AccountId::new(2);
     refused(wrong, FoldError::Session);
     let mut wrong = right;
     wrong.index = 1;

@@ -79,7 +79,7 @@ impl Controller {
         task: Task,
         out: &mut Actions,
     ) -> Result<(), Refusal> {
-        self.headroom_for_fact(matches!(task, Task::Enrol { .. } | Task::Settle(_)))?;
+        self.room_for_fact(matches!(task, Task::Enrol { .. } | Task::Settle(_)))?;
         if self.job.is_some() {
             return Err(Refusal::Busy);
         }
@@ -108,8 +108,7 @@ impl Controller {
         }
         match self.step(now, &job) {
             Step::Write(record) => {
-                let at = self.wall(now);
-                job.waiting = self.record(record, at, out);
+                job.waiting = self.record(record, out);
                 self.job = Some(job);
                 if let (Task::ClearFault(port), true) = (job.task, job.waiting)
                     && let Some(place) = self.at_mut(port)
@@ -349,6 +348,9 @@ impl Task {
                 record,
                 Record::Paid { .. }
                     | Record::TariffSet { .. }
+                    | Record::TariffPlanned { .. }
+                    | Record::PlanAssigned { .. }
+                    | Record::Exported { .. }
                     | Record::PolicySet { .. }
                     | Record::LimitsSet { .. }
                     | Record::ClockSet { .. }

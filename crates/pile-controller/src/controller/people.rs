@@ -93,7 +93,10 @@ impl Controller {
                 self.window = None;
                 out.signal = Some(Signal::WindowClosed);
             }
-            Identity::Privilege(_) => self.open_window(now, None, out),
+            Identity::Privilege(_) => {
+                self.say_filling(now, out);
+                self.open_window(now, None, out);
+            }
             Identity::Charging { .. } if self.window.is_some() => {
                 out.refuse(Refusal::AlreadyAuthorised);
             }
@@ -113,13 +116,14 @@ impl Controller {
     }
 
     pub(super) fn button(&mut self, now: Instant, port: PortId, out: &mut Actions) {
-        if self.at_mut(port).is_none() {
+        if !self.has(port) {
             return out.refuse(Refusal::NoSuchThing);
         }
         if self.window.is_some() && self.at(port).fault.is_some() {
-            let cleared = self.begin(now, None, Task::ClearFault(port), out);
-            if let Err(why) = cleared {
-                out.refuse(why);
+            match self.begin(now, None, Task::ClearFault(port), out) {
+                // The next card tapped is a tenant's again.
+                Ok(()) => self.window = None,
+                Err(why) => out.refuse(why),
             }
             return;
         }
@@ -167,7 +171,7 @@ impl Controller {
         if self.job.is_some() {
             return out.refuse(Refusal::Busy);
         }
-        if let Err(why) = self.headroom_for_fact(true) {
+        if let Err(why) = self.room_for_fact(true) {
             return out.refuse(why);
         }
         if self.record(
@@ -176,7 +180,6 @@ impl Controller {
                 privilege,
                 at,
             },
-            at,
             out,
         ) {
             self.job = Some(Job::waiting(None, Task::Commission));
@@ -223,6 +226,9 @@ impl Controller {
             .is_some_and(|account| account.active)
         {
             return out.refuse(Refusal::AccountClosed);
+        }
+        if self.book.tariff_of(account).is_none() {
+            return out.refuse(Refusal::NoTariff);
         }
         self.choice = Some(Choice {
             credential,
@@ -283,13 +289,13 @@ impl Controller {
         out: &mut Actions,
     ) -> Result<(), Refusal> {
         self.is_free(port)?;
-        self.headroom_for_session()?;
+        self.room_for_session()?;
         let credential = choice.credential;
         let revoked = |card: &Credential| card.id == credential && card.revoked;
         if self.book.credentials().iter().any(revoked) {
             return Err(Refusal::RevokedCard);
         }
-        if self.is_tariff_changing() || self.is_being_revoked(choice.account) {
+        if self.is_price_changing() || self.is_being_revoked(choice.account) {
             return Err(Refusal::Busy);
         }
         let limits = self.book.limits();
@@ -300,11 +306,11 @@ impl Controller {
         if self.hot {
             return Err(Refusal::TooHot);
         }
-        let (_, band) = self.price_now(now).ok_or(Refusal::NoTariff)?;
+        let (_, band) = self
+            .price_now(now, choice.account)
+            .ok_or(Refusal::NoTariff)?;
         let at = self.wall(now);
-        let waiting = self
-            .outbox
-            .count(|record| matches!(record, Record::SessionOpened { .. }));
+        let waiting = self.opening();
         let session = self
             .book
             .next_session()
@@ -319,7 +325,7 @@ impl Controller {
             band,
             at,
         };
-        if !self.record(record, at, out) {
+        if !self.record(record, out) {
             return Err(Refusal::Busy);
         }
         if let Some(place) = self.at_mut(port) {

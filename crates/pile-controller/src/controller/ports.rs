@@ -56,6 +56,11 @@ impl Controller {
         self.progress(now, out);
     }
 
+    /// True while the supply was said to fail: nothing long may be begun.
+    pub const fn is_failing(&self) -> bool {
+        self.failing.is_some()
+    }
+
     /// True when the supply fails and all busy ports were read since the last record.
     pub(super) fn is_round_complete(&mut self, now: Instant) -> bool {
         self.failing

@@ -1,21 +1,20 @@
 //! What goes to the ledger, and what follows once it is durable.
 
-use super::{Controller, Signal};
+use super::prices::{Price, Prices};
+use super::{Controller, Durable, Signal};
 use crate::Actions;
-use crate::event::Refusal;
 use crate::port::{Phase, Stop};
-use billing_core::ledger::Headroom;
 use billing_core::record::{Advance, Advances, ClosedSession, Record, Segment, StopReason};
-use billing_core::tariff::BandIndex;
-use pile_units::{Energy, Instant, PortId, TariffVersion, WallTime};
+use pile_units::{Energy, Instant, MAX_PORTS, PortId, WallTime};
 
 impl Controller {
     /// Puts a record into the outbox; false if there is no room.
     #[must_use]
-    pub(super) fn record(&mut self, record: Record, at: WallTime, out: &mut Actions) -> bool {
+    pub(super) fn record(&mut self, record: Record, out: &mut Actions) -> bool {
+        let last = record.time_after(self.last);
         let pushed = !self.failed && self.outbox.push(record);
         if pushed {
-            self.last = at;
+            self.last = last;
             out.persist = true;
         }
         pushed
@@ -27,22 +26,17 @@ impl Controller {
     }
 
     /// The oldest record is durable: it becomes part of the book, and what waited for it happens.
-    pub(super) fn persisted(&mut self, now: Instant, headroom: Headroom, out: &mut Actions) {
+    pub(super) fn persisted(&mut self, now: Instant, durable: Durable, out: &mut Actions) {
         let Some(record) = self.outbox.pop() else {
             return;
         };
-        self.headroom = headroom;
+        self.seq = durable.seq;
         if self.book.apply(&record).is_err() {
             // The book refuses what the machine itself wrote: it must not go on.
             self.fail(now, out);
             return;
         }
-        // The shell counted before the book grew by this record.
-        if matches!(record, Record::SessionOpened { .. }) {
-            self.headroom.sessions = self.headroom.sessions.saturating_sub(1);
-        } else if record.is_kept() {
-            self.headroom.facts = self.headroom.facts.saturating_sub(1);
-        }
+        self.spend(durable.headroom, &record);
         match &record {
             Record::SessionOpened { port, .. } => self.opened(now, *port),
             Record::SegmentClosed { segment, .. } => {
@@ -63,10 +57,10 @@ impl Controller {
                 }
             }
             Record::Revoked { credential, .. } => self.stop_credential(now, *credential, out),
-            Record::TariffSet { .. } => self.price = None,
+            Record::TariffSet { .. } => self.prices = Prices::default(),
             Record::ClockSet { to, .. } => {
                 self.clock = (now, *to);
-                self.price = None;
+                self.prices = Prices::default();
                 out.clock = Some(*to);
             }
             Record::FaultCleared { port, .. } => {
@@ -102,7 +96,8 @@ impl Controller {
     pub(super) fn write_down(&mut self, now: Instant, out: &mut Actions) {
         let mut due = false;
         let round = self.round(now);
-        for port in PortId::first(self.count) {
+        // Also ports that this pile had when its sessions were opened, and has no more.
+        for port in PortId::first(MAX_PORTS) {
             due |= self.at(port).must_record(&round);
             self.settle_opening(now, port, out);
             self.write_fault(now, port, out);
@@ -169,32 +164,8 @@ impl Controller {
             }
         }
         let elapsed = self.wall(now).unix.since(self.last.unix);
-        let at = WallTime {
-            unix: self.last.unix.plus(elapsed),
-            ..self.last
-        };
-        let recorded = self.record(Record::Progress { elapsed, advances }, at, out);
+        let recorded = self.record(Record::Progress { elapsed, advances }, out);
         debug_assert!(recorded);
-    }
-
-    /// The band in force now, looked up once a second.
-    pub(super) fn price_now(&mut self, now: Instant) -> Option<(TariffVersion, BandIndex)> {
-        let at = self.wall(now);
-        if let Some((second, version, band)) = self.price
-            && second == at.unix
-        {
-            return Some((version, band));
-        }
-        let (version, tariff) = self.book.tariff()?;
-        let (band, _) = tariff.band_at(at);
-        self.price = Some((at.unix, version, band));
-        Some((version, band))
-    }
-
-    /// True while a tariff is on its way to the flash: no price may be taken from the old one.
-    pub(super) fn is_tariff_changing(&self) -> bool {
-        self.outbox
-            .any(|record| matches!(record, Record::TariffSet { .. }))
     }
 
     fn port_of(&self, segment: &Segment) -> Option<PortId> {
@@ -274,7 +245,7 @@ impl Controller {
             return;
         };
         if self.can_record()
-            && self.record(Record::FaultLatched { port, fault, at }, at, out)
+            && self.record(Record::FaultLatched { port, fault, at }, out)
             && let Some(place) = self.at_mut(port)
         {
             place.fault_recorded = true;
@@ -282,20 +253,16 @@ impl Controller {
     }
 
     /// Splits the session where the price changes (I9).
-    fn write_segment(
-        &mut self,
-        now: Instant,
-        port: PortId,
-        price: (TariffVersion, BandIndex),
-        out: &mut Actions,
-    ) {
+    fn write_segment(&mut self, now: Instant, port: PortId, price: Price, out: &mut Actions) {
         if self.at(port).in_outbox > 0 {
             return;
         }
-        let Some(next) = self.price_now(now).filter(|next| *next != price) else {
+        let account = self.book.session(port).map(|session| session.account);
+        let next = account.and_then(|account| self.price_now(now, account));
+        let Some(next) = next.filter(|next| *next != price) else {
             return;
         };
-        if self.is_tariff_changing() || !self.outbox.has_room(1) {
+        if self.is_price_changing() || !self.outbox.has_room(1) {
             return;
         }
         let at = self.wall(now);
@@ -310,7 +277,6 @@ impl Controller {
                 segment,
                 next: next.1,
             },
-            at,
             out,
         ) {
             self.segment_recorded(port);
@@ -335,7 +301,7 @@ impl Controller {
         let Some(segment) = self.segment(port, at) else {
             return;
         };
-        if self.record(Record::LastSegment { segment }, at, out) {
+        if self.record(Record::LastSegment { segment }, out) {
             self.segment_recorded(port);
             if let Some(place) = self.at_mut(port) {
                 place.phase = Phase::Closing {
@@ -356,11 +322,13 @@ impl Controller {
         let fee = cost.close_segment(energy, open.energy_price, open.service_price);
         Some(Segment {
             session: session.id,
+            account: session.account,
             index: open.index,
             tariff: open.tariff,
             band: open.band,
             from: open.from,
-            to,
+            // The clock may have been set back since.
+            to: to.not_before(open.from),
             energy,
             energy_price: open.energy_price,
             service_price: open.service_price,
@@ -397,7 +365,7 @@ impl Controller {
             strength: session.strength,
             port,
             opened: session.opened,
-            closed: at,
+            closed: at.not_before(session.segment.from),
             reason,
             energy: session.energy(),
             // With what is in the outbox before it: strays go on being counted.
@@ -407,7 +375,7 @@ impl Controller {
             bill: session.cost.total(currency),
             page: self.book.next_page().saturating_add(waiting),
         };
-        if self.record(Record::SessionClosed(closed), at, out)
+        if self.record(Record::SessionClosed(closed), out)
             && let Some(place) = self.at_mut(port)
         {
             place.in_outbox = place.in_outbox.saturating_add(1);
@@ -416,35 +384,6 @@ impl Controller {
                 at,
                 billed: true,
             };
-        }
-    }
-
-    pub(super) fn headroom_for_session(&self) -> Result<(), Refusal> {
-        let opening = self
-            .outbox
-            .count(|record| matches!(record, Record::SessionOpened { .. }));
-        if self.failed {
-            Err(Refusal::LedgerFailed)
-        } else if self.headroom.sessions <= opening {
-            Err(Refusal::LedgerFull)
-        } else if !self.outbox.has_room(8) {
-            Err(Refusal::Busy)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Room for a record of a job; `grows` if it stays in the ledger for good. What does not, a
-    /// full ledger takes as well: a lost card must be revoked at any time.
-    pub(super) fn headroom_for_fact(&self, grows: bool) -> Result<(), Refusal> {
-        if self.failed {
-            Err(Refusal::LedgerFailed)
-        } else if grows && self.headroom.facts == 0 {
-            Err(Refusal::LedgerFull)
-        } else if !self.outbox.has_room(8) {
-            Err(Refusal::Busy)
-        } else {
-            Ok(())
         }
     }
 }

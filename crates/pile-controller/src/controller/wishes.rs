@@ -34,8 +34,7 @@ impl Controller {
                 Ok(())
             }
             Command::Stop(port) => {
-                let phase = self.at_mut(port).map(|place| place.phase);
-                let Some(Phase::Opening { .. } | Phase::Delivering(_)) = phase else {
+                let (Phase::Opening { .. } | Phase::Delivering(_)) = self.at(port).phase else {
                     return Err(Refusal::NoSuchThing);
                 };
                 self.stop_if(now, port, Some(StopReason::ByLandlord.into()), out);
@@ -72,65 +71,61 @@ impl Controller {
                         reference,
                         at,
                     },
-                    now,
                     out,
                 )
             }
-            Command::SetTariff(tariff) => {
-                if self
-                    .currency_in_use()
-                    .is_some_and(|it| it != tariff.currency())
-                {
-                    return Err(Refusal::OtherCurrency);
+            Command::SetTariff(plan, tariff) => {
+                let record = self.tariff_set(plan, tariff, at)?;
+                self.note(id, record, out)
+            }
+            Command::PlanTariff { plan, from, tariff } => {
+                let record = self.tariff_planned(plan, from, tariff, at)?;
+                self.note(id, record, out)
+            }
+            Command::AssignPlan(account, plan) => {
+                let known = self.book.account(account).ok_or(Refusal::NoSuchThing)?;
+                if !known.active {
+                    return Err(Refusal::AccountClosed);
                 }
-                let version = self.book.tariff().map_or(0, |(version, _)| version.get());
-                let version = version.checked_add(1).ok_or(Refusal::Full)?;
-                let version = pile_units::TariffVersion::new(version);
-                self.note(
-                    id,
-                    Record::TariffSet {
-                        version,
-                        tariff,
-                        at,
-                    },
-                    now,
-                    out,
-                )
+                self.note(id, Record::PlanAssigned { account, plan, at }, out)
             }
+            Command::ConfirmExport(through) => match self.exported(through, at) {
+                Ok(record) => self.note(id, record, out),
+                Err(outcome) => {
+                    out.answer = Some((id, outcome));
+                    Ok(())
+                }
+            },
             Command::AllowUidOnly(uid_only) => {
-                self.note(id, Record::PolicySet { uid_only, at }, now, out)
+                self.note(id, Record::PolicySet { uid_only, at }, out)
             }
-            Command::SetLimits(limits) => self.note(id, Record::LimitsSet { limits, at }, now, out),
-            Command::SetClock(to) => self.note(id, Record::ClockSet { from: at, to }, now, out),
+            Command::SetLimits(limits) => self.note(id, Record::LimitsSet { limits, at }, out),
+            Command::SetClock(to) => self.note(id, Record::ClockSet { from: at, to }, out),
             Command::Switch(port, enabled) => {
-                self.at_mut(port).ok_or(Refusal::NoSuchThing)?;
-                self.note(id, Record::PortSwitched { port, enabled, at }, now, out)
+                if !self.has(port) {
+                    return Err(Refusal::NoSuchThing);
+                }
+                self.note(id, Record::PortSwitched { port, enabled, at }, out)
             }
         }
     }
 
     /// Writes the one record of a job.
-    fn note(
-        &mut self,
-        id: u16,
-        record: Record,
-        now: Instant,
-        out: &mut Actions,
-    ) -> Result<(), Refusal> {
+    fn note(&mut self, id: u16, record: Record, out: &mut Actions) -> Result<(), Refusal> {
         let grows = matches!(
             record,
-            Record::Paid { .. } | Record::TariffSet { .. } | Record::ClockSet { .. }
+            Record::Paid { .. }
+                | Record::TariffSet { .. }
+                | Record::TariffPlanned { .. }
+                | Record::PlanAssigned { .. }
+                | Record::ClockSet { .. }
         );
-        self.headroom_for_fact(grows)?;
-        if self.job.is_some() {
+        self.room_for_fact(grows)?;
+        // A planned tariff on its way to the flash would be taken for this job's record.
+        if self.job.is_some() || self.is_price_changing() {
             return Err(Refusal::Busy);
         }
-        let at = if let Record::ClockSet { to, .. } = &record {
-            *to
-        } else {
-            self.wall(now)
-        };
-        if !self.record(record, at, out) {
+        if !self.record(record, out) {
             return Err(Refusal::Busy);
         }
         self.job = Some(Job::waiting(Some(id), Task::Note));
@@ -138,7 +133,7 @@ impl Controller {
     }
 
     /// The currency of every bill of this pile: fixed by the first session, durable or not.
-    fn currency_in_use(&self) -> Option<Currency> {
+    pub(super) fn currency_in_use(&self) -> Option<Currency> {
         let opening = |record: &Record| matches!(record, Record::SessionOpened { .. });
         let opening = self.outbox.any(opening).then(|| self.book.currency());
         self.book.fixed_currency().or(opening)

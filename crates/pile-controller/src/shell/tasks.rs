@@ -1,9 +1,10 @@
 //! The tasks of the shell.
 
 use super::{Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc};
-use crate::{Action, Actions, Config, Controller, Event};
+use crate::{Action, Actions, Config, Controller, Durable, Event};
+use billing_core::book::Book;
 use billing_core::journal::MountError;
-use billing_core::ledger::{Ledger, OpenError};
+use billing_core::ledger::{Ledger, Look, OpenError};
 use card_auth::{AliasKey, CardEvent, CardWatch};
 use core::cell::RefCell;
 use embassy_futures::select::{Either, select, select4};
@@ -72,13 +73,16 @@ pub async fn run<H: Hardware>(
         None => Ledger::format(&mut flash, identity).await?,
     };
     let now = clock.now();
-    let headroom = ledger.headroom(&book);
+    let durable = Durable {
+        seq: ledger.next_seq().saturating_sub(1),
+        headroom: ledger.headroom(&book),
+    };
     let wall = rtc.read().unwrap_or_default();
     let config = Config {
         ports,
         pile,
         wall,
-        headroom,
+        durable,
     };
     let core: Core<'_, H> = Core {
         state: RefCell::new(State {
@@ -155,30 +159,37 @@ impl<H: Hardware> Core<'_, H> {
     }
 }
 
+impl<H: Hardware> Look for Core<'_, H> {
+    fn look<T>(&self, at: impl FnOnce(&Book) -> T) -> T {
+        self.with(|machine| at(machine.book()))
+    }
+}
+
 async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: Ledger<F>) -> Never {
     loop {
-        // The book changes only by what this task acknowledges, so it stands still during a
-        // snapshot.
-        while let Some(record) = core.with(|machine| machine.outbox().cloned()) {
-            let due = core.with(|machine| ledger.wants_compaction(machine.book()));
-            let piece = |n| core.with(|machine| machine.book().pieces().nth(n));
-            let mut written = if due {
-                ledger.compact(piece).await
-            } else {
-                Ok(())
-            };
-            core.with(|machine| ledger.reserve(machine.book()));
-            if written.is_ok() {
-                written = ledger.append(&record).await;
-            }
-            if written.is_err() {
-                core.feed(Event::LedgerFailed);
-                break;
-            }
-            let headroom = core.with(|machine| ledger.headroom(machine.book()));
-            core.feed(Event::Persisted(headroom));
+        let record = core.with(|machine| machine.outbox().cloned());
+        let counted = core.look(|book| ledger.headroom(book));
+        let done = if let Some(record) = record {
+            ledger.append(core, &record).await.map(|appended| {
+                let (seq, headroom) = (appended.seq, core.look(|book| ledger.headroom(book)));
+                core.feed(Event::Persisted(Durable { seq, headroom }));
+            })
+        } else if ledger.wants_work(core) && !core.with(Controller::is_failing) {
+            // A slice at a time: a record never waits longer than for an erase.
+            ledger.work(core).await
+        } else {
+            core.outbox.wait().await;
+            continue;
+        };
+        if done.is_err() {
+            core.feed(Event::LedgerFailed);
+            return core::future::pending().await;
         }
-        core.outbox.wait().await;
+        // With the record in the book, or the work done.
+        let headroom = core.look(|book| ledger.headroom(book));
+        if headroom != counted {
+            core.feed(Event::Room(headroom));
+        }
     }
 }
 

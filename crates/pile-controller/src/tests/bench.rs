@@ -4,7 +4,9 @@
 
 mod judge;
 
-use crate::{Action, Command, Config, Controller, Event, Outcome, PortState, Refusal, Signal};
+use crate::{
+    Action, Command, Config, Controller, Durable, Event, Outcome, PortState, Refusal, Signal,
+};
 use billing_core::book::Book;
 use billing_core::ledger::Headroom;
 use billing_core::record::{ClosedSession, Fault, Record, Segment};
@@ -12,8 +14,8 @@ use billing_core::tariff::{Band, BandIndex, Tariff};
 use judge::Watch;
 use metering::Sample;
 use pile_units::{
-    CardAlias, ClockQuality, Currency, Current, Duration, Energy, Instant, PileId, PortId, Power,
-    SessionId, Strength, TariffVersion, Temperature, UnixSeconds, Voltage, WallTime,
+    CardAlias, ClockQuality, Currency, Current, Duration, Energy, Instant, PileId, PlanId, PortId,
+    Power, SessionId, Strength, TariffVersion, Temperature, UnixSeconds, Voltage, WallTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
@@ -156,7 +158,7 @@ impl Bench {
             ports: count,
             pile: PileId::new([1; 8]),
             wall: noon(),
-            headroom,
+            durable: Durable { seq: 0, headroom },
         };
         let now = Instant::from_millis(1000);
         let mut bench = Self {
@@ -202,7 +204,10 @@ impl Bench {
         bench.tap(LANDLORD);
         bench.wait(1);
         assert_eq!(
-            bench.command(Command::SetTariff(tariff(500_000, 200_000))),
+            bench.command(Command::SetTariff(
+                PlanId::STANDARD,
+                tariff(500_000, 200_000)
+            )),
             Outcome::Done
         );
         for tenant in 1..=tenants {
@@ -418,7 +423,14 @@ impl Bench {
             _ => {}
         }
         self.records.push((self.now, record));
-        self.feed(Event::Persisted(self.headroom));
+        self.feed(Event::Persisted(self.durable()));
+    }
+
+    fn durable(&self) -> Durable {
+        Durable {
+            seq: u64::try_from(self.records.len()).unwrap(),
+            headroom: self.headroom,
+        }
     }
 
     /// The machine takes an event, the parts do what it wants, and everything is checked.
@@ -451,10 +463,6 @@ impl Bench {
             return;
         }
         let wall = self.wall();
-        let price = self
-            .ledger
-            .tariff()
-            .map(|(version, tariff)| (version, tariff.band_at(wall).0.get()));
         for id in PortId::first(self.count) {
             let at = id.index();
             if self.relays[at] {
@@ -473,7 +481,9 @@ impl Bench {
             self.meters[at].wire += energy;
             if let Some(session) = self.ledger.session(id).filter(|it| !it.ended) {
                 *self.delivered.entry(session.id).or_default() += energy;
-                let (version, band) = price.expect("a tariff before a session");
+                let tariff = self.ledger.tariff_of(session.account);
+                let (version, tariff) = tariff.expect("a tariff before a session");
+                let band = tariff.band_at(wall).0.get();
                 *self.priced.entry((session.id, version, band)).or_default() += energy;
             }
         }
@@ -517,7 +527,7 @@ impl Bench {
             ports: self.count,
             pile: PileId::new([2; 8]),
             wall: self.wall(),
-            headroom: self.headroom,
+            durable: self.durable(),
         };
         self.machine = Controller::new(config, self.ledger.clone(), self.now);
         self.feed(Event::Tick);

@@ -4,7 +4,7 @@ use super::bench::{Bench, LANDLORD, flat, noon, port, tariff};
 use super::{account, charging, faulted};
 use crate::{Command, Event, Outcome, PortState, Refusal, Signal};
 use billing_core::record::{Fault, Record, Reference, StopReason};
-use pile_units::{ClockQuality, CredentialId, Duration, WallTime};
+use pile_units::{ClockQuality, CredentialId, Duration, PlanId, WallTime};
 
 #[test]
 fn a_full_ledger_refuses_sessions_and_still_ends_revokes_and_clears() {
@@ -256,7 +256,11 @@ fn a_clock_that_becomes_known_ends_the_stretch_at_the_unknown_time_price() {
     bench.start(1, 1);
     bench.plug(1, 500);
     bench.wait(120);
-    bench.command(Command::SetClock(noon())); // an even half hour: the other band
+    let known = WallTime {
+        unix: noon().unix.plus(3600),
+        ..noon()
+    };
+    bench.command(Command::SetClock(known)); // an even half hour: the other band
     bench.wait(120);
     bench.command(Command::Stop(port(1)));
     let segments = bench.segments();
@@ -264,7 +268,7 @@ fn a_clock_that_becomes_known_ends_the_stretch_at_the_unknown_time_price() {
     assert_eq!(segments[0].band.as_str(), "low");
     assert_eq!(segments[0].from.quality, ClockQuality::Unknown);
     assert_eq!(segments[1].band.as_str(), "high");
-    assert_eq!(segments[1].from, noon());
+    assert_eq!(segments[1].from, known);
     assert!(
         segments
             .iter()
@@ -281,10 +285,10 @@ fn a_tariff_in_another_currency_is_refused_once_a_session_began() {
         let (offset, currency) = (tariff.utc_offset(), "EUR".parse().unwrap());
         billing_core::tariff::Tariff::new(currency, offset, bands, slots, unknown).unwrap()
     };
-    let other = Command::SetTariff(euros(tariff(1, 1)));
+    let other = Command::SetTariff(PlanId::STANDARD, euros(tariff(1, 1)));
     assert_eq!(bench.command(other.clone()), Outcome::Done);
     assert_eq!(
-        bench.command(Command::SetTariff(tariff(1, 1))),
+        bench.command(Command::SetTariff(PlanId::STANDARD, tariff(1, 1))),
         Outcome::Done
     );
     bench.delay = None;
@@ -305,7 +309,7 @@ fn a_tariff_in_another_currency_is_refused_once_a_session_began() {
 fn a_session_of_too_many_segments_ends_with_its_bill() {
     let mut bench = charging();
     for n in 1..=260 {
-        bench.command(Command::SetTariff(tariff(n, 1)));
+        bench.command(Command::SetTariff(PlanId::STANDARD, tariff(n, 1)));
     }
     assert!(!bench.is_closed(1));
     let closed = bench.closed_sessions()[0];
@@ -327,7 +331,10 @@ fn a_band_that_ends_while_a_new_tariff_is_written_is_found_in_the_right_table() 
     assert_eq!(band.get(), 0);
     bench.delay = None;
     // The old table's next band is its second; the new one has no second.
-    bench.send(Command::SetTariff(flat(&tariff(900_000, 1))));
+    bench.send(Command::SetTariff(
+        PlanId::STANDARD,
+        flat(&tariff(900_000, 1)),
+    ));
     bench.wait(70);
     bench.write_all();
     bench.delay = Some(Duration::from_millis(5));
@@ -353,7 +360,10 @@ fn a_start_in_the_second_of_a_new_tariff_takes_its_band_from_it() {
     bench.start(1, 1);
     let band = bench.ledger.session(port(1)).unwrap().segment.band_index;
     assert_eq!(band.get(), 1);
-    bench.send(Command::SetTariff(flat(&tariff(900_000, 1))));
+    bench.send(Command::SetTariff(
+        PlanId::STANDARD,
+        flat(&tariff(900_000, 1)),
+    ));
     bench.write_all();
     bench.tap(2);
     bench.press(2);

@@ -5,6 +5,7 @@ mod bytes;
 mod flows;
 mod landlord;
 mod ops;
+mod prices;
 mod properties;
 mod shipped_bugs;
 mod table;

@@ -1,10 +1,10 @@
 //! What people, bikes and the mains do to a pile, as lists that proptest makes and shrinks.
 
-use super::bench::{Bench, LANDLORD, STEP, Seen, TRIPS, flat, port, tariff};
+use super::bench::{Bench, LANDLORD, STEP, Seen, TRIPS, flat, noon, port, tariff};
 use crate::{Command, Event};
 use billing_core::record::Reference;
 use pile_units::{
-    AccountId, ClockQuality, CredentialId, Duration, Limits, Power, UnixSeconds, WallTime,
+    AccountId, ClockQuality, CredentialId, Duration, Limits, PlanId, Power, UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -94,14 +94,35 @@ fn watts() -> impl Strategy<Value = u32> {
     ]
 }
 
+fn plan(number: u32) -> PlanId {
+    PlanId::new(u8::try_from(number).unwrap()).unwrap()
+}
+
+/// Some minutes after the bench begins.
+fn soon(minutes: i32) -> UnixSeconds {
+    let noon = i64::from(noon().unix.get());
+    UnixSeconds::new(u32::try_from(noon + i64::from(minutes) * 60).unwrap())
+}
+
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        5 => (1u32..=9, 0u32..=3).prop_map(|(energy, service)| {
+        9 => (1u32..=9, 0u32..=3).prop_map(|(energy, service)| {
             let tariff = tariff(energy * 100_007, service * 90_001);
             // Some have one band: a band's place in one tariff says nothing about another.
-            Command::SetTariff(if energy % 3 == 0 { flat(&tariff) } else { tariff })
+            let tariff = if energy % 3 == 0 { flat(&tariff) } else { tariff };
+            // Most are the standard one, some that of a plan.
+            Command::SetTariff(plan(energy / 7), tariff)
         }),
-        3 => account().prop_map(Command::Settle),
+        2 => (1u32..=9, 0u32..=3, -5i32..20, 0u32..2).prop_map(|(energy, service, minutes, it)| {
+            Command::PlanTariff {
+                plan: plan(it),
+                from: soon(minutes),
+                tariff: tariff(energy * 100_007, service * 90_001),
+            }
+        }),
+        3 => (account(), 0u32..2).prop_map(|(account, it)| Command::AssignPlan(account, plan(it))),
+        1 => (0u64..60).prop_map(Command::ConfirmExport),
+        5 => account().prop_map(Command::Settle),
         1 => account().prop_map(Command::Replace),
         1 => account().prop_map(Command::ReportLost),
         1 => account().prop_map(Command::Deregister),
@@ -141,7 +162,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (number(), watts(), 0u32..1000, 0u32..1200, 0..STEP).prop_map(
             |(port, watts, before, after, phase)| Op::JumpAndCut { port, watts, before, after, phase }
         ),
-        5 => command().prop_map(Op::Send),
+        7 => command().prop_map(Op::Send),
         2 => number().prop_map(Op::ClearByButton),
         1 => number().prop_map(Op::ClearAndTrip),
         1 => (number(), 0..TRIPS.len()).prop_map(|(port, fault)| Op::Trip { port, fault }),

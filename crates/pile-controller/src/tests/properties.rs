@@ -314,7 +314,7 @@ fn noise_never_panics_and_closes_no_relay_of_a_blank_pile() {
         Just(Event::Tick),
         Just(Event::TwoCards),
         Just(Event::PowerFailing),
-        Just(Event::Persisted(billing_core::ledger::Headroom::default())),
+        Just(Event::Persisted(crate::Durable::default())),
     ];
     let steps = prop::collection::vec((any::<u64>(), event), 0..200);
     proptest!(|(steps in steps)| {

@@ -3,7 +3,7 @@
 use super::bench::{Bench, MWH, STEP, port, tariff};
 use crate::{Command, Event, Outcome, PortState, Refusal};
 use billing_core::record::StopReason;
-use pile_units::{AccountId, Duration, Limits, Power};
+use pile_units::{AccountId, Duration, Limits, PlanId, Power};
 
 fn charging() -> Bench {
     let mut bench = Bench::commissioned(2, 2);
@@ -71,7 +71,7 @@ fn a_new_price_changes_no_session_before_it() {
     bench.start(1, 2);
     bench.plug(2, 360);
     bench.wait(600);
-    bench.command(Command::SetTariff(tariff(5_000_000, 0)));
+    bench.command(Command::SetTariff(PlanId::STANDARD, tariff(5_000_000, 0)));
     assert_eq!(*bench.ledger.account(AccountId::new(1)).unwrap(), before);
     bench.command(Command::Stop(port(2)));
     let segments = bench.segments();

@@ -186,21 +186,23 @@ impl Cells {
         }
     }
 
-    /// A number that says whether two sets of cells are the same (FNV-1a, 64 bits).
-    pub fn fingerprint(&self) -> u64 {
+    /// A number that says whether these cells are the same in two conditions of a flash (FNV-1a, 64
+    /// bits).
+    pub fn fingerprint(&self, range: Range<usize>) -> u64 {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let mut take = |byte: u8| {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         };
-        self.bytes.iter().for_each(|byte| take(*byte));
-        for (at, unstable) in &self.unstable {
-            (*at as u64).to_le_bytes().into_iter().for_each(&mut take);
+        let cells = self.bytes.get(range.clone()).unwrap_or_default();
+        cells.iter().for_each(|byte| take(*byte));
+        for (at, unstable) in self.unstable.range(range.clone()) {
+            at.to_le_bytes().into_iter().for_each(&mut take);
             take(unstable.mask);
             take(u8::from(unstable.weak));
         }
-        self.programmed
-            .iter()
-            .for_each(|flag| take(u8::from(*flag)));
+        let words = range.start / self.word..range.end.div_ceil(self.word);
+        let flags = self.programmed.get(words).unwrap_or_default();
+        flags.iter().for_each(|flag| take(u8::from(*flag)));
         hash
     }
 }

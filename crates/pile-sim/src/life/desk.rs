@@ -13,11 +13,14 @@ use pile_units::{
     UnixSeconds, WallTime,
 };
 
+use super::Trouble;
 use super::moment::{Moment, Task};
 use super::store::Store;
 use super::wires::{MWH, Wire};
-use super::Trouble;
 use crate::flash::{Operation, Times, VirtualNor};
+
+/// The landlord's card.
+pub const LANDLORD: u8 = 0xff;
 
 /// How a desk is built.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,7 @@ pub struct Setup {
 ///
 /// ```
 /// use pile_sim::flash::{Part, Speed, Stm32g4};
-/// use pile_sim::life::{Desk, Setup};
+/// use pile_sim::life::{Desk, LANDLORD, Setup};
 /// use pile_units::{Duration, PortId};
 /// use pile_controller::Command;
 /// # use billing_core::tariff::{Band, Tariff};
@@ -47,9 +50,9 @@ pub struct Setup {
 /// let setup = Setup { ports: 2, times, moments: false, seed: 1 };
 /// let flash = Stm32g4::stm32g4();
 /// let mut desk = Desk::format(&flash, setup)?;
-/// desk.tap(Desk::LANDLORD)?; // claims the pile
+/// desk.tap(LANDLORD)?; // claims the pile
 /// desk.command(Command::SetTariff(tariff))?;
-/// desk.tap(Desk::LANDLORD)?;
+/// desk.tap(LANDLORD)?;
 /// desk.tap(1)?; // an account
 /// let port = PortId::from_number(2)?;
 /// desk.plug(port, 200);
@@ -104,9 +107,6 @@ impl Surroundings {
 }
 
 impl<const W: usize, const E: usize> Desk<W, E> {
-    /// The landlord's card.
-    pub const LANDLORD: u8 = 0xff;
-
     /// A blank pile on a flash that is made a ledger.
     ///
     /// # Errors
@@ -164,7 +164,8 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         } = around;
         let mut booted = [(0, 0); MAX_PORTS];
         let ports = PortId::first(MAX_PORTS);
-        for (place, ((wire, booted), port)) in wires.iter_mut().zip(&mut booted).zip(ports).enumerate()
+        for (place, ((wire, booted), port)) in
+            wires.iter_mut().zip(&mut booted).zip(ports).enumerate()
         {
             wire.power_up(setup.seed.wrapping_add(place as u64).wrapping_mul(71));
             *booted = (wire.flowed, book.register(port).milliwatt_hours());
@@ -173,7 +174,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             ports: setup.ports,
             pile: PileId::new(*b"the desk"),
             wall: wall_at(rtc, now),
-            headroom: store.headroom(&book),
+            durable: store.durable(&book),
         };
         let known = setup.moments.then(|| Arc::new(book.clone()));
         let mut desk = Self {
@@ -246,7 +247,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
     pub fn command(&mut self, command: Command) -> Result<Outcome, Trouble> {
         let id = self.next_command;
         self.next_command = id.wrapping_add(1);
-        let text = format!("{command:?}");
+        let name = std::mem::discriminant(&command);
         self.feed(Event::Command(id, command))?;
         for _ in 0..600 {
             if let Some(outcome) = self.answers.remove(&id) {
@@ -254,7 +255,9 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             }
             self.wait(Duration::from_millis(100))?;
         }
-        Err(Trouble::Other(format!("no answer to {text}")))
+        Err(Trouble::Other(format!(
+            "no answer to a command of {name:?}"
+        )))
     }
 
     /// Anything else that may happen.
@@ -285,7 +288,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
     pub fn wait(&mut self, span: Duration) -> Result<(), Trouble> {
         let end = self.now.after(span);
         loop {
-            let reading = self.next_reading();
+            let reading = self.machine.next_reading(self.now);
             let deadline = self.machine.deadline();
             let done = self.busy.as_ref().map(|(_, until)| *until);
             let dues = [reading.map(|(due, _)| due), deadline, done];
@@ -330,25 +333,9 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         }
     }
 
-    /// The next reading: readings fall on whole multiples of their pace, as in the shell.
-    fn next_reading(&self) -> Option<(Instant, PortId)> {
-        let due = |(port, wire): (PortId, &Wire)| {
-            let pace = self.machine.pace(port, self.now).millis().max(1);
-            let after = |last: Instant| (last.millis() / pace + 1).saturating_mul(pace);
-            let due = wire.read.map_or(self.now, |it| Instant::from_millis(after(it)));
-            (due.max(self.now), port)
-        };
-        self.machine.ports().zip(&self.wires).map(due).min()
-    }
-
     fn read(&mut self, port: PortId) -> Result<(), Trouble> {
-        let now = self.now;
-        let Some(wire) = self.wires.get_mut(port.index()) else {
-            return Ok(());
-        };
-        wire.read = Some(now);
-        let sample = wire.sample();
-        self.feed(Event::Sample(port, sample))
+        let sample = self.wires.get(port.index()).map(Wire::sample);
+        self.feed(sample.map_or(Event::Tick, |sample| Event::Sample(port, sample)))
     }
 
     fn flow(&mut self, to: Instant) {
@@ -405,11 +392,22 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         }
         match task {
             Task::Append(_) => {
-                let headroom: Headroom = self.store.headroom(self.machine.book());
-                self.feed(Event::Persisted(headroom))
+                let durable = self.store.durable(self.machine.book());
+                self.feed(Event::Persisted(durable))?;
+                self.count_room()
             }
-            Task::Format | Task::Mount | Task::Work => self.write(),
+            Task::Work => {
+                self.count_room()?;
+                self.write()
+            }
+            Task::Format | Task::Mount => self.write(),
         }
+    }
+
+    /// As the shell does it after a record and a slice of work.
+    fn count_room(&mut self) -> Result<(), Trouble> {
+        let room = self.store.durable(self.machine.book()).headroom;
+        self.feed(Event::Room(room))
     }
 
     fn takes(&self, operations: &[Operation]) -> Duration {
@@ -503,7 +501,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
 
     /// What can still be written.
     pub fn headroom(&self) -> Headroom {
-        self.store.headroom(self.machine.book())
+        self.store.durable(self.machine.book()).headroom
     }
 
     /// The records written since the desk was made, with their numbers; the last may not be

@@ -8,10 +8,10 @@
 mod desk;
 mod moment;
 mod script;
-mod store;
-mod wires;
+pub(crate) mod store;
+pub(crate) mod wires;
 
-pub use desk::{Desk, Setup, Surroundings};
+pub use desk::{Desk, LANDLORD, Setup, Surroundings};
 pub use moment::{Moment, Task};
 pub use script::{Life, Script};
 

@@ -61,6 +61,11 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// True if a record was written.
+    pub const fn appends(&self) -> bool {
+        matches!(self.task, Task::Append(_))
+    }
+
     /// True if the port's relay was closed.
     pub const fn is_closed(&self, port: PortId) -> bool {
         self.closed & (1 << port.index()) != 0

@@ -4,9 +4,9 @@
 use billing_core::record::{Record, Reference};
 use billing_core::tariff::{Band, BandIndex, SLOTS, Tariff};
 use pile_controller::{Command, Outcome};
-use pile_units::{AccountId, CredentialId, Currency, Duration, PortId, UtcOffset};
+use pile_units::{AccountId, CredentialId, Currency, Duration, PlanId, PortId, UtcOffset};
 
-use super::{Desk, Moment, Setup, Trouble};
+use super::{Desk, LANDLORD, Moment, Setup, Trouble};
 use crate::flash::{Cells, Part, Speed, VirtualNor, Words};
 
 const PORTS: usize = 4;
@@ -115,17 +115,18 @@ struct House<const W: usize, const E: usize> {
 impl<const W: usize, const E: usize> House<W, E> {
     fn done(&mut self, command: Command) -> Result<Outcome, Trouble> {
         let text = format!("{command:?}");
+        let name = text.split(['(', ' ']).next().unwrap_or_default();
         match self.desk.command(command)? {
-            Outcome::Refused(why) => Err(Trouble::Other(format!("{text}: {why}"))),
+            Outcome::Refused(why) => Err(Trouble::Other(format!("{name}: {why}"))),
             outcome => Ok(outcome),
         }
     }
 
     fn move_in(&mut self) -> Result<(), Trouble> {
-        self.desk.tap(Desk::<W, E>::LANDLORD)?;
-        self.done(Command::SetTariff(tariff("0.568")?))?;
+        self.desk.tap(LANDLORD)?;
+        self.done(Command::SetTariff(PlanId::STANDARD, tariff("0.568")?))?;
         for card in self.cards.clone() {
-            self.desk.tap(Desk::<W, E>::LANDLORD)?;
+            self.desk.tap(LANDLORD)?;
             self.desk.tap(card)?;
         }
         Ok(())
@@ -143,7 +144,7 @@ impl<const W: usize, const E: usize> House<W, E> {
         self.desk.wait(span)?;
         match round % 5 {
             1 => {
-                self.done(Command::SetTariff(tariff(prices(round))?))?;
+                self.done(Command::SetTariff(PlanId::STANDARD, tariff(prices(round))?))?;
             }
             3 => self.lose_card(round)?,
             _ => {}
@@ -203,6 +204,8 @@ impl<const W: usize, const E: usize> House<W, E> {
                 self.done(Command::MarkPaid(number, reference))?;
             }
         }
+        let through = self.desk.records().last().map_or(0, |(seq, _)| *seq);
+        self.done(Command::ConfirmExport(through))?;
         Ok(())
     }
 
@@ -222,7 +225,7 @@ const fn prices(round: u32) -> &'static str {
     }
 }
 
-/// Day and night by turns, every half hour.
+/// One price until half past twelve, another after: the life begins at noon.
 fn tariff(energy: &str) -> Result<Tariff, Trouble> {
     let wrong = |error: &dyn std::fmt::Display| Trouble::of("tariff", error);
     let band = |name: &str, energy: &str| {
@@ -235,7 +238,7 @@ fn tariff(energy: &str) -> Result<Tariff, Trouble> {
     let bands = [band("day", energy)?, band("night", "0.288")?];
     let night = BandIndex::new(1).unwrap_or(BandIndex::FIRST);
     let slots: [BandIndex; SLOTS] =
-        std::array::from_fn(|slot| if slot % 2 == 0 { night } else { BandIndex::FIRST });
+        std::array::from_fn(|slot| if slot < 25 { BandIndex::FIRST } else { night });
     let (currency, offset) = (Currency::CNY, UtcOffset::UTC);
     Tariff::new(currency, offset, &bands, slots, BandIndex::FIRST).map_err(|error| wrong(&error))
 }

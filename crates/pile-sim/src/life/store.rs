@@ -2,9 +2,10 @@
 
 use billing_core::book::Book;
 use billing_core::journal::{Identity, MountError};
-use billing_core::ledger::{Headroom, Ledger, OpenError};
+use billing_core::ledger::{Ledger, OpenError};
 use billing_core::record::Record;
 use embassy_futures::block_on;
+use pile_controller::Durable;
 
 use super::Trouble;
 use crate::flash::VirtualNor;
@@ -12,7 +13,7 @@ use crate::flash::VirtualNor;
 type Flash<const W: usize, const E: usize> = VirtualNor<W, E>;
 
 /// A ledger on a virtual flash.
-pub(super) struct Store<const W: usize, const E: usize> {
+pub(crate) struct Store<const W: usize, const E: usize> {
     ledger: Ledger<Flash<W, E>>,
 }
 
@@ -34,29 +35,33 @@ impl<const W: usize, const E: usize> Store<W, E> {
 
     /// Writes a record; it is durable when this returns. Gives its number.
     pub fn append(&mut self, book: &Book, record: &Record) -> Result<u64, Trouble> {
-        self.ledger.reserve(book);
-        block_on(self.ledger.append(record)).map_err(|error| Trouble::of("append", &error))?;
-        Ok(0)
+        let appended = block_on(self.ledger.append(book, record));
+        Ok(appended.map_err(|error| Trouble::of("append", &error))?.seq)
     }
 
     pub fn wants_work(&self, book: &Book) -> bool {
-        self.ledger.wants_compaction(book)
+        self.ledger.wants_work(book)
     }
 
+    /// A slice of the ledger's own work.
     pub fn work(&mut self, book: &Book) -> Result<(), Trouble> {
-        block_on(self.ledger.compact(|n| book.pieces().nth(n)))
-            .map_err(|error| Trouble::of("work", &error))
+        block_on(self.ledger.work(book)).map_err(|error| Trouble::of("work", &error))
     }
 
-    pub fn headroom(&self, book: &Book) -> Headroom {
-        self.ledger.headroom(book)
+    /// What the machine is told when a record is durable.
+    pub fn durable(&self, book: &Book) -> Durable {
+        Durable {
+            seq: self.ledger.next_seq().saturating_sub(1),
+            headroom: self.ledger.headroom(book),
+        }
     }
 
-    /// Every record that stands, with its number.
+    /// Every record that stands, with its number, sorted by it.
     pub fn records(&mut self) -> Result<Vec<(u64, Record)>, Trouble> {
         let mut records = Vec::new();
         let read = self.ledger.visit(|seq, record| records.push((seq, record)));
         block_on(read).map_err(|error| Trouble::Other(format!("visit: {error:?}")))?;
+        records.sort_by_key(|(seq, _)| *seq);
         Ok(records)
     }
 }

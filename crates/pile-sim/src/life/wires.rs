@@ -2,12 +2,12 @@
 //! from a phase of their own.
 
 use metering::Sample;
-use pile_units::{Current, Energy, Instant, Power, Temperature, Voltage};
+use pile_units::{Current, Energy, Power, Temperature, Voltage};
 
 /// A milliwatt-hour in milliwatt-milliseconds.
 pub(super) const MWH: u128 = 3_600_000;
-/// A step of the meters' counters, as a BL0942 on its reference circuit has it, mWh.
-const STEP: u64 = 187;
+/// A step of the meters' counters, as a BL0942 in an outlet's circuit has it, mWh.
+pub(crate) const STEP: u64 = 94;
 const VOLTS: u32 = 230;
 
 /// One port's wire and meter.
@@ -21,8 +21,6 @@ pub(super) struct Wire {
     /// The same since the meter was switched on, and where its counter stood then.
     metered: u128,
     phase: u128,
-    /// When the meter was last read.
-    pub read: Option<Instant>,
 }
 
 impl Wire {
@@ -33,7 +31,6 @@ impl Wire {
             flowed: 0,
             metered: 0,
             phase: 0,
-            read: None,
         }
     }
 
@@ -42,7 +39,6 @@ impl Wire {
         self.relay = false;
         self.metered = 0;
         self.phase = u128::from(phase % STEP) * MWH;
-        self.read = None;
     }
 
     /// Lets energy flow; gives how much, mW x ms.

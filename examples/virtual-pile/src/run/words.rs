@@ -84,6 +84,7 @@ pub(super) fn signal(signal: Signal) -> &'static str {
         Signal::WindowClosed => "window_closed",
         Signal::FaultCleared(_) => "fault_cleared",
         Signal::Hot => "hot",
+        Signal::LedgerFilling(_) => "ledger_filling",
         Signal::Refused(why) => why.name(),
     }
 }
@@ -100,6 +101,9 @@ pub(super) fn signal_text(signal: Signal) -> String {
         Signal::WindowClosed => "says: the time for a new card is over".to_owned(),
         Signal::FaultCleared(port) => format!("says: the fault of port {port} is cleared"),
         Signal::Hot => "says: it is hot in here".to_owned(),
+        Signal::LedgerFilling(days) => {
+            format!("says: room for new sessions lasts {days} days: settle and export")
+        }
         Signal::Refused(why) => format!("refuses: {why} ({})", why.name()),
     }
 }
