@@ -81,7 +81,10 @@ pub struct Options {
 /// # Errors
 /// [`Refusal`] if it cannot be made.
 pub fn run(options: &Options) -> Result<Answer, Refusal> {
-    let names = options.names.as_deref().map_or_else(|| Ok(names::Names::default()), names::read)?;
+    let names = options
+        .names
+        .as_deref()
+        .map_or_else(|| Ok(names::Names::default()), names::read)?;
     let archive = Archive::read(&options.files)?;
     let (accounts, period) = asked(options, &archive)?;
     let mut sheets = Vec::new();
@@ -109,7 +112,11 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
         None => Ok(Answer::well(written)),
         Some(out) => {
             answer::write(out, written.as_bytes())?;
-            let sessions = bundle.sheets.iter().map(|it| it.sessions.len() as u64).sum();
+            let sessions = bundle
+                .sheets
+                .iter()
+                .map(|it| it.sessions.len() as u64)
+                .sum();
             let told = counted(bundle.sheets.len() as u64, "statement");
             let out = out.display();
             let sessions = counted(sessions, "session");
@@ -168,10 +175,13 @@ pub(crate) fn account(archive: &Archive, id: AccountId) -> Result<&Account, Refu
 }
 
 fn settled_account(archive: &Archive, id: u32) -> Result<AccountId, Refusal> {
-    let of = archive.entries.iter().find_map(|entry| match &entry.record {
-        Record::Settled(it) if it.id == id => Some(it.account),
-        _ => None,
-    });
+    let of = archive
+        .entries
+        .iter()
+        .find_map(|entry| match &entry.record {
+            Record::Settled(it) if it.id == id => Some(it.account),
+            _ => None,
+        });
     of.ok_or_else(|| {
         let next = archive.book.next_settlement();
         if id >= next || id == 0 {

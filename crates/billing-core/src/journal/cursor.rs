@@ -325,10 +325,14 @@ impl Cursor {
     ) -> Result<(), Fault<F::Error>> {
         let start = self.layout.start(self.counter);
         let limit = start + self.layout.page;
-        let bytes = window.at(flash, start + self.offset, limit, FRAME_MAX).await;
+        let bytes = window
+            .at(flash, start + self.offset, limit, FRAME_MAX)
+            .await;
         let bytes = bytes.map_err(Fault::Flash)?;
         // A write that was cut leaves ones, so the length it read is the longest it can have been.
-        let length = bytes.first().map_or(MAX_PAYLOAD, |length| usize::from(*length));
+        let length = bytes
+            .first()
+            .map_or(MAX_PAYLOAD, |length| usize::from(*length));
         let end = start + self.offset + self.layout.frame(length.min(MAX_PAYLOAD));
         let blank = is_blank(flash, window, end.min(limit), limit).await;
         if !blank.map_err(Fault::Flash)? {

@@ -192,7 +192,10 @@ impl Statement {
         let free = || self.open.iter().position(Option::is_none);
         let oldest = || {
             let numbers = self.open.iter().map(|open| open.map(|it| it.session()));
-            numbers.enumerate().min_by_key(|(_, id)| *id).map(|(n, _)| n)
+            numbers
+                .enumerate()
+                .min_by_key(|(_, id)| *id)
+                .map(|(n, _)| n)
         };
         let place = known.or_else(free).or_else(oldest);
         if let Some(place) = place.and_then(|place| self.open.get_mut(place)) {

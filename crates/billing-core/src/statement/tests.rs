@@ -282,14 +282,18 @@ fn an_altered_segment_is_named() {
     let index = session.segments - 1;
     let fee = Difference::Fee { index };
     differs(altered(|it| it.energy = more(it.energy), |_| ()), fee);
-    differs(altered(|it| it.energy_price = "4.2".parse().unwrap(), |_| ()), fee);
+    differs(
+        altered(|it| it.energy_price = "4.2".parse().unwrap(), |_| ()),
+        fee,
+    );
     differs(altered(|it| it.service_micro = Money::MAX, |_| ()), fee);
 }
 
 #[test]
 fn an_altered_bill_is_named() {
     let cent = Money::from_micros(10_000);
-    let bill = |closed: &mut ClosedSession| closed.bill.total = closed.bill.total.saturating_add(cent);
+    let bill =
+        |closed: &mut ClosedSession| closed.bill.total = closed.bill.total.saturating_add(cent);
     differs(altered(|_| (), bill), Difference::Bill);
     // Both fees altered so that the total stays.
     let shift = |closed: &mut ClosedSession| {
@@ -370,7 +374,13 @@ fn an_altered_account_does_not_add_up() {
     };
     let error = made(&log, &more, Period::Open).unwrap_err();
     assert!(
-        matches!(error, StatementError::Total { register: Register::Energy, .. }),
+        matches!(
+            error,
+            StatementError::Total {
+                register: Register::Energy,
+                ..
+            }
+        ),
         "{error}"
     );
 }
@@ -401,7 +411,9 @@ fn orphans_of_an_export_do_not_crowd_a_session_out() {
     };
     crowded.extend(log.iter().cloned().map(|(number, mut record)| {
         match &mut record {
-            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => lift(segment),
+            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
+                lift(segment)
+            }
             Record::SessionClosed(closed) => {
                 closed.session = pile_units::SessionId::new(closed.session.get() + 0x9000_0000);
             }

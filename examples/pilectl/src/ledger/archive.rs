@@ -124,7 +124,9 @@ fn agree(older: &Log, newest: &Log) -> Result<(), Refusal> {
             .collect::<BTreeMap<_, _>>()
     };
     let (a, b) = (heads(older), heads(newest));
-    let differ = a.iter().find(|(seq, head)| b.get(seq).is_some_and(|it| it != *head));
+    let differ = a
+        .iter()
+        .find(|(seq, head)| b.get(seq).is_some_and(|it| it != *head));
     match differ {
         // The head of a number is the one before that frame.
         Some((seq, _)) => {

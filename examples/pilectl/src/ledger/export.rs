@@ -172,13 +172,19 @@ pub(super) fn parse(name: String, bytes: &[u8]) -> Result<Log, Trouble> {
             continue;
         }
         let Ok(last) = serde_json::from_str::<Last>(line) else {
-            return Err(match text.lines().count() == number && !text.ends_with('\n') {
-                true => reader.cut(number),
-                false => reader.wrong(number, "the line cannot be read"),
-            });
+            return Err(
+                match text.lines().count() == number && !text.ends_with('\n') {
+                    true => reader.cut(number),
+                    false => reader.wrong(number, "the line cannot be read"),
+                },
+            );
         };
         reader.last(&last, number)?;
-        let covered = text.lines().take(number - 1).map(|line| line.len() + 1).sum();
+        let covered = text
+            .lines()
+            .take(number - 1)
+            .map(|line| line.len() + 1)
+            .sum();
         let covered = text.get(..covered).unwrap_or_default();
         if hex(&Sha256::digest(covered)) != last.sha256 {
             let what = "the records are as they were written, but the first line or the line ends \

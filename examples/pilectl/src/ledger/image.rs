@@ -33,9 +33,8 @@ impl Verified {
 
 /// Reads an image.
 pub(super) fn parse(name: String, mut bytes: Vec<u8>) -> Result<Log, Trouble> {
-    let refuse = |what: String, remedy: &str| {
-        Trouble::from(Refusal::new(format!("{name}: {what}"), remedy))
-    };
+    let refuse =
+        |what: String, remedy: &str| Trouble::from(Refusal::new(format!("{name}: {what}"), remedy));
     let Some(shape) = Shape::of(&bytes) else {
         return Err(if bytes.iter().all(|byte| *byte == 0xff) {
             let what = "the flash is blank, it never held a ledger".to_owned();
@@ -48,14 +47,20 @@ pub(super) fn parse(name: String, mut bytes: Vec<u8>) -> Result<Log, Trouble> {
         });
     };
     if shape.version != VERSION {
-        let what = format!("a ledger in format {}, this is for {VERSION}", shape.version);
+        let what = format!(
+            "a ledger in format {}, this is for {VERSION}",
+            shape.version
+        );
         return Err(refuse(what, "use the pilectl of the pile's own version"));
     }
     let held = bytes.len();
     if held > shape.bytes() {
         let extra = grouped((held - shape.bytes()) as u64);
         let what = format!("{extra} bytes more than the flash that its ledger was written for");
-        return Err(refuse(what, "give the image of the ledger's part of the flash alone"));
+        return Err(refuse(
+            what,
+            "give the image of the ledger's part of the flash alone",
+        ));
     }
     bytes.resize(shape.bytes(), 0xff);
     let read = match (shape.write, shape.page) {
@@ -145,9 +150,15 @@ fn mounted<const WRITE: usize, const PAGE: usize>(
     );
     log.mended = match (mended.bits, mended.torn) {
         (0, false) => None,
-        (0, true) => Some("the last write was cut by a power loss; it was never acknowledged".into()),
+        (0, true) => {
+            Some("the last write was cut by a power loss; it was never acknowledged".into())
+        }
         (bits, torn) => {
-            let torn = if torn { "; the last write was cut by a power loss" } else { "" };
+            let torn = if torn {
+                "; the last write was cut by a power loss"
+            } else {
+                ""
+            };
             let bits = counted(bits.into(), "record");
             Some(format!("{bits} read in spite of one wrong bit each{torn}"))
         }

@@ -196,11 +196,15 @@ impl Log {
         let last = end.seq.saturating_sub(1);
         let folded = match twice {
             Some(number) => Err((number, "stands twice, and differs".to_owned())),
-            None => fold.finish::<Infallible>(last).map_err(|error| match error {
-                OpenError::Unreadable { seq } => (seq, "cannot be read by this version".to_owned()),
-                OpenError::Contradiction { seq, why } => (seq, why.to_string()),
-                OpenError::Mount(_) | OpenError::Format(_) => (last, "is refused".to_owned()),
-            }),
+            None => fold
+                .finish::<Infallible>(last)
+                .map_err(|error| match error {
+                    OpenError::Unreadable { seq } => {
+                        (seq, "cannot be read by this version".to_owned())
+                    }
+                    OpenError::Contradiction { seq, why } => (seq, why.to_string()),
+                    OpenError::Mount(_) | OpenError::Format(_) => (last, "is refused".to_owned()),
+                }),
         };
         let book = folded.map_err(|(number, what)| {
             let before = entries.iter().rev().find(|entry| entry.number < number);

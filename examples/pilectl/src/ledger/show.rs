@@ -173,17 +173,37 @@ pub fn session(archive: &Archive, id: SessionId) -> Result<Answer, Refusal> {
         });
     }
     let (zone, currency) = (archive.zone, archive.book.currency());
-    let mut text = format!("Session {id}\n\nRecords\n");
-    for entry in &entries {
-        let at = words::time(&entry.record).map_or_else(String::new, |at| zone.second(at));
-        let told = words::of(&entry.record, zone, currency);
-        text += &format!("{:>8}  {at:<19}  {told}\n", entry.number);
-        text += &format!("          sha256 {}\n", hex(&Sha256::digest(&entry.payload)));
-    }
     let closed = entries.iter().find_map(|entry| match &entry.record {
         Record::SessionClosed(closed) => Some((entry.number, closed)),
         _ => None,
     });
+    let mut text = format!("Session {id}");
+    if let Some((_, closed)) = closed {
+        text += &format!(
+            " of account {}, card {}, on port {}\n{} to {}, ended: {}",
+            closed.account,
+            closed.credential,
+            closed.port,
+            zone.second(closed.opened),
+            zone.second(closed.closed),
+            words::plain(closed.reason.name())
+        );
+    }
+    text += "\n\nRecords\n";
+    for entry in &entries {
+        let at = words::time(&entry.record).map_or_else(String::new, |at| zone.second(at));
+        let told = words::of(&entry.record, zone, currency);
+        text += &format!("{:>8}  {at:<19}  {told}\n", entry.number);
+        text += &format!(
+            "          sha256 {}\n",
+            hex(&Sha256::digest(&entry.payload))
+        );
+    }
+    let opening = |entry: &&&Entry| matches!(entry.record, Record::SessionOpened { .. });
+    if entries.iter().find(opening).is_none() {
+        text +=
+            "          (the record of its opening is in the books; its time stands in the bill)\n";
+    }
     let Some((number, closed)) = closed else {
         text += "\nIt is open: there is no bill yet.\n";
         return Ok(Answer::well(text));
@@ -201,7 +221,8 @@ pub fn session(archive: &Archive, id: SessionId) -> Result<Answer, Refusal> {
 /// Every step from milliwatt-hours to the bill; false if it does not come out.
 fn arithmetic(entries: &[&Entry], closed: &ClosedSession) -> (String, bool) {
     let money = |it| amount(closed.currency, it);
-    let mut text = "\nArithmetic (kWh = mWh / 1,000,000; nothing is rounded before the end)\n".to_owned();
+    let mut text =
+        "\nArithmetic (kWh = mWh / 1,000,000; nothing is rounded before the end)\n".to_owned();
     let mut tally = Tally::new(closed.session);
     let segments = entries.iter().filter_map(|entry| match &entry.record {
         Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => Some(segment),
@@ -268,15 +289,23 @@ fn settled(archive: &Archive, number: u64, closed: &ClosedSession) -> String {
     };
     let page = closed.page;
     let mut text = format!("\nBilled by record {number}, receipt page {page}.\n");
-    let later = archive.entries.iter().filter_map(|entry| match &entry.record {
-        Record::Settled(it) if it.account == account.id && entry.number > number => Some(it.id),
-        _ => None,
-    });
+    let later = archive
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.record {
+            Record::Settled(it) if it.account == account.id && entry.number > number => Some(it.id),
+            _ => None,
+        });
     let open = std::iter::once(Period::Open);
     let periods = later.map(Period::Settlement).chain(open);
     let sheet = periods
         .filter_map(|period| gather::sheet(archive, account, period).ok())
-        .find(|sheet| sheet.sessions.iter().any(|it| it.closed.session == closed.session));
+        .find(|sheet| {
+            sheet
+                .sessions
+                .iter()
+                .any(|it| it.closed.session == closed.session)
+        });
     text += &match sheet {
         Some(sheet) => format!("{}\n", sheet.state(archive)),
         None => "It was settled; that record is not in these files.\n".to_owned(),

@@ -12,24 +12,43 @@ pub fn well(log: &Log) -> String {
     let (first, last) = (log.origin.seq, log.end.seq.saturating_sub(1));
     let mut text = format!("{}: {}\n\n", log.name, log.form);
     let mut line = |name: &str, told: String| text += format!("  {name:<11}{told}\n").as_str();
-    line("pile", match book.pile() {
-        Some(pile) => format!("{pile}, journal {}", hex(&log.identity.bytes())),
-        None => format!("not commissioned, journal {}", hex(&log.identity.bytes())),
-    });
-    line("chain", format!(
-        "{}, {} to {}: every one as it was written",
-        counted(log.frames.len() as u64, "frame"),
-        grouped(first),
-        grouped(last)
-    ));
+    line(
+        "pile",
+        match book.pile() {
+            Some(pile) => format!("{pile}, journal {}", hex(&log.identity.bytes())),
+            None => format!("not commissioned, journal {}", hex(&log.identity.bytes())),
+        },
+    );
+    line(
+        "chain",
+        format!(
+            "{}, {} to {}: every one as it was written",
+            counted(log.frames.len() as u64, "frame"),
+            grouped(first),
+            grouped(last)
+        ),
+    );
     line("head", log.end.head.to_string());
     let oldest = log.entries.first().map_or(0, |entry| entry.number);
-    line("records", format!("{}, the oldest is {}", grouped(log.entries.len() as u64), grouped(oldest)));
+    line(
+        "records",
+        format!(
+            "{}, the oldest is {}",
+            grouped(log.entries.len() as u64),
+            grouped(oldest)
+        ),
+    );
     if book.exported() > 0 {
-        line("exported", format!("up to record {}", grouped(book.exported())));
+        line(
+            "exported",
+            format!("up to record {}", grouped(book.exported())),
+        );
     }
     line("accounts", counted(book.accounts().len() as u64, "account"));
-    line("energy", format!("{:>16} kWh on accounts", kwh(balance.accounts)));
+    line(
+        "energy",
+        format!("{:>16} kWh on accounts", kwh(balance.accounts)),
+    );
     let mut more = |energy: Energy, told: &str| line("", format!("{:>16} kWh {told}", kwh(energy)));
     more(balance.open, "in sessions that are open");
     more(balance.unattributed, "that belongs to nobody");
@@ -62,7 +81,10 @@ pub fn found(name: &str, finding: &Finding) -> String {
             let when = words::time(&entry.record).map(|at| Zone::default().second(at) + " UTC, ");
             let told = words::of(&entry.record, Zone::default(), Currency::CNY);
             let good = counted(finding.good as u64, "frame");
-            line("before it", &format!("{good} as written; the last record is {}:", entry.number));
+            line(
+                "before it",
+                &format!("{good} as written; the last record is {}:", entry.number),
+            );
             line("", &format!("{}{told}", when.unwrap_or_default()));
         }
         None => line("before it", "nothing that could be verified"),

@@ -55,7 +55,11 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
                 unix: *from,
                 quality: pile_units::ClockQuality::Informative,
             };
-            format!("a tariff planned for {} from {}", plan(*of), zone.minute(at))
+            format!(
+                "a tariff planned for {} from {}",
+                plan(*of),
+                zone.minute(at)
+            )
         }
         Record::PlanAssigned {
             account, plan: to, ..
@@ -63,7 +67,11 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
         Record::Exported { through, .. } => format!("exported up to record {through}"),
         Record::LimitsSet { .. } => "limits set".to_owned(),
         Record::PortSwitched { port, enabled, .. } => {
-            let how = if *enabled { "put back into" } else { "taken out of" };
+            let how = if *enabled {
+                "put back into"
+            } else {
+                "taken out of"
+            };
             format!("port {port} {how} service")
         }
         Record::ClockSet { from, .. } => format!("clock set, was {}", zone.second(*from)),

@@ -94,8 +94,14 @@ fn one(table: &mut Table, bundle: &Bundle<'_>, sheet: &Sheet) {
                 ("energy_mwh", mwh(segment.energy)),
                 ("energy_price", segment.energy_price.to_string()),
                 ("service_price", segment.service_price.to_string()),
-                ("energy_fee_micro", segment.energy_micro.micros().to_string()),
-                ("service_fee_micro", segment.service_micro.micros().to_string()),
+                (
+                    "energy_fee_micro",
+                    segment.energy_micro.micros().to_string(),
+                ),
+                (
+                    "service_fee_micro",
+                    segment.service_micro.micros().to_string(),
+                ),
                 ("record", number.to_string()),
             ]);
             table.row(&cells);
@@ -106,8 +112,14 @@ fn one(table: &mut Table, bundle: &Bundle<'_>, sheet: &Sheet) {
             ("ended", time(closed.closed)),
             ("reason", closed.reason.name().to_owned()),
             ("energy_mwh", mwh(closed.energy)),
-            ("energy_fee", amount(closed.currency, closed.bill.energy_fee)),
-            ("service_fee", amount(closed.currency, closed.bill.service_fee)),
+            (
+                "energy_fee",
+                amount(closed.currency, closed.bill.energy_fee),
+            ),
+            (
+                "service_fee",
+                amount(closed.currency, closed.bill.service_fee),
+            ),
             ("total", amount(closed.currency, closed.bill.total)),
             ("record", charged.number.to_string()),
         ]);

@@ -58,7 +58,11 @@ pub struct Bundle<'a> {
 ///
 /// # Errors
 /// [`StatementError`] where it does not add up, or records are missing.
-pub fn sheet(archive: &Archive, account: &Account, period: Period) -> Result<Sheet, StatementError> {
+pub fn sheet(
+    archive: &Archive,
+    account: &Account,
+    period: Period,
+) -> Result<Sheet, StatementError> {
     let mut survey = Survey::new(account.id, period);
     for entry in &archive.entries {
         survey.see(entry.number, &entry.record);
@@ -70,7 +74,9 @@ pub fn sheet(archive: &Archive, account: &Account, period: Period) -> Result<She
     for entry in &archive.entries {
         match statement.see(entry.number, &entry.record)? {
             Some(Line::Segment { number, segment }) => {
-                held.entry(segment.session).or_default().push((number, segment));
+                held.entry(segment.session)
+                    .or_default()
+                    .push((number, segment));
             }
             Some(Line::Session {
                 number,
@@ -111,7 +117,11 @@ impl Sheet {
         match (self.period, &self.frozen) {
             (Period::Between { from, to }, _) => {
                 let (from, to) = (dated(from), dated(before(to)));
-                format!("Sessions that ended from {} to {}", zone.minute(from), zone.minute(to))
+                format!(
+                    "Sessions that ended from {} to {}",
+                    zone.minute(from),
+                    zone.minute(to)
+                )
             }
             (Period::Settlement(id), Some(frozen)) => format!(
                 "Settlement {id}, frozen {} by record {}",
@@ -127,7 +137,7 @@ impl Sheet {
         let zone = archive.zone;
         match (self.period, &self.payment) {
             (Period::Settlement(id), Some(payment)) => format!(
-                "Settlement {id}: paid {}, \"{}\", record {}.",
+                "Settlement {id}: paid ({}), \"{}\", record {}.",
                 zone.minute(payment.at),
                 payment.reference.as_str(),
                 payment.number
@@ -139,7 +149,9 @@ impl Sheet {
                 format!("Settlement {id}: paid; the record of it is not in these files.")
             }
             (Period::Open, _) => "Not settled yet.".to_owned(),
-            (Period::Between { .. }, _) => "A month is no settlement: nothing is asked by it.".to_owned(),
+            (Period::Between { .. }, _) => {
+                "A month is no settlement: nothing is asked by it.".to_owned()
+            }
         }
     }
 

@@ -53,7 +53,7 @@ fn charged(bundle: &Bundle<'_>, session: &Charged) -> String {
     let mut text = format!(
         "{:>8} {:>4}  {:<16}  {:<16}  {:<12}{:>10} {:>8}\n",
         closed.session,
-        closed.port,
+        closed.port.number(),
         zone.minute(closed.opened),
         zone.minute(closed.closed),
         words::plain(closed.reason.name()),
@@ -62,7 +62,7 @@ fn charged(bundle: &Bundle<'_>, session: &Charged) -> String {
     );
     for (_, segment) in &session.segments {
         text += &format!(
-            "          {:<12} {:>10} kWh at {} + {} = {} + {}\n",
+            "      {:<12} {:>10} kWh at {} + {} = {} + {}\n",
             segment.band.as_str(),
             kwh(segment.energy),
             segment.energy_price,
@@ -79,7 +79,7 @@ fn charged(bundle: &Bundle<'_>, session: &Charged) -> String {
         _ => String::new(),
     };
     text += &format!(
-        "          electricity {}, service {}; {tariffs}; receipt {}, record {}\n",
+        "      electricity {}, service {}; {tariffs}; receipt {}, record {}\n",
         money(closed.bill.energy_fee),
         money(closed.bill.service_fee),
         closed.page,
@@ -95,12 +95,18 @@ fn pile(bundle: &Bundle<'_>) -> String {
     let mut text = "THE PILE, all accounts since it was commissioned\n".to_owned();
     text += &line(balance.accounts, "on accounts");
     text += &line(balance.open, "in sessions that are open");
-    text += &line(balance.unattributed, "unattributed: nobody is billed for it");
+    text += &line(
+        balance.unattributed,
+        "unattributed: nobody is billed for it",
+    );
     text += &line(balance.metered, "counted by the meters: the sum, exactly");
     if bundle.sheets.len() > 1 {
         let currency = archive.book.currency();
         let sum = bundle.sheets.iter().map(|sheet| sheet.totals.amount).sum();
-        text += &format!("These statements together: {} {currency}\n", amount(currency, sum));
+        text += &format!(
+            "These statements together: {} {currency}\n",
+            amount(currency, sum)
+        );
     }
     text += &format!(
         "\nHow to check: a line is mWh x price, cut to 0.000001, the rest carried to the\n\
