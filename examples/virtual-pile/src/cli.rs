@@ -43,6 +43,11 @@ Exits with 1 if an expectation is not met, with 2 if the script itself is wrong.
 Exits with 1 if a guarantee did not hold after a cut; each is named with the operation and what the
 cut left of it.")]
     Sweep(Sweep),
+    /// Measures what a year of charging wears of the flash, on two real parts.
+    #[command(after_help = "\
+Exits with 1 if a flash does not last ten years, or if a watt-hour costs more than 8 bytes with ten
+ports or 24 with one.")]
+    Wear,
 }
 
 /// Options of `replay`.
