@@ -1,6 +1,6 @@
 //! `pilectl ledger`: the pile's ledger, from the image of its flash or from an export.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use pile_units::{AccountId, SessionId};
@@ -116,7 +116,7 @@ pub fn run(command: &Command) -> Result<Answer, Refusal> {
 
 /// Reads one ledger; one that is not as it was written is told and exit code 1.
 fn with(
-    file: &PathBuf,
+    file: &Path,
     done: impl FnOnce(&Log) -> Result<Answer, Refusal>,
 ) -> Result<Answer, Refusal> {
     match Log::read(file) {

@@ -1,4 +1,11 @@
 //! `pilectl ledger` as it is run: what is genuine verifies, what is not is named.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 mod common;
 

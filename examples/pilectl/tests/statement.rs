@@ -1,5 +1,12 @@
 //! `pilectl statement` as it is run: the sums are those of the ledger, in every format and from any
 //! set of files, or there is no statement.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 mod common;
 

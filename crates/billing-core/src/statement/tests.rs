@@ -412,7 +412,7 @@ fn orphans_of_an_export_do_not_crowd_a_session_out() {
     crowded.extend(log.iter().cloned().map(|(number, mut record)| {
         match &mut record {
             Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
-                lift(segment)
+                lift(segment);
             }
             Record::SessionClosed(closed) => {
                 closed.session = pile_units::SessionId::new(closed.session.get() + 0x9000_0000);

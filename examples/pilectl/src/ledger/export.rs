@@ -28,8 +28,10 @@ pub const VERSION: u32 = 1;
 struct First {
     openpile_export: u32,
     identity: String,
-    first_seq: u64,
-    first_head: String,
+    #[serde(rename = "first_seq")]
+    seq: u64,
+    #[serde(rename = "first_head")]
+    head: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,8 +97,8 @@ pub fn text(log: &Log) -> String {
         &First {
             openpile_export: VERSION,
             identity: hex(&log.identity.bytes()),
-            first_seq: log.origin.seq,
-            first_head: log.origin.head.to_string(),
+            seq: log.origin.seq,
+            head: log.origin.head.to_string(),
         },
     );
     let mut chain = log.origin;
@@ -149,13 +151,12 @@ pub(super) fn parse(name: String, bytes: &[u8]) -> Result<Log, Trouble> {
     }
     let first: First = serde_json::from_str(first)
         .map_err(|_| refuse("not a ledger: the first line is not that of an export"))?;
-    let (Some(identity), Some(head)) = (bytes_of(&first.identity), bytes_of(&first.first_head))
-    else {
+    let (Some(identity), Some(head)) = (bytes_of(&first.identity), bytes_of(&first.head)) else {
         return Err(refuse("the first line has no identity or no head"));
     };
     let identity = Identity::new(identity);
     let origin = Chain {
-        seq: first.first_seq,
+        seq: first.seq,
         head: Head::new(head),
     };
     let mut reader = Reader {
@@ -172,12 +173,12 @@ pub(super) fn parse(name: String, bytes: &[u8]) -> Result<Log, Trouble> {
             continue;
         }
         let Ok(last) = serde_json::from_str::<Last>(line) else {
-            return Err(
-                match text.lines().count() == number && !text.ends_with('\n') {
-                    true => reader.cut(number),
-                    false => reader.wrong(number, "the line cannot be read"),
-                },
-            );
+            let half = text.lines().count() == number && !text.ends_with('\n');
+            return Err(if half {
+                reader.cut(number)
+            } else {
+                reader.wrong(number, "the line cannot be read")
+            });
         };
         reader.last(&last, number)?;
         let covered = text
@@ -196,7 +197,7 @@ pub(super) fn parse(name: String, bytes: &[u8]) -> Result<Log, Trouble> {
         }
         let Reader { chain, frames, .. } = reader;
         let mut log = Log::fold(name, identity, (origin, chain), frames)?;
-        log.form = "an export".to_owned();
+        "an export".clone_into(&mut log.form);
         return Ok(log);
     }
     Err(reader.cut(text.lines().count()))

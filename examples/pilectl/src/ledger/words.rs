@@ -1,6 +1,6 @@
 //! What a record says, in a line.
 
-use billing_core::record::{ClosedSession, Record, Revocation, Segment};
+use billing_core::record::{Advance, ClosedSession, Record, Revocation, Segment};
 use pile_units::{Currency, Energy, PlanId, Role, WallTime};
 
 use crate::figures::{Zone, amount, counted, kwh};
@@ -82,7 +82,7 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
             ..
         } => format!("session {session} opened on port {port} with card {credential}"),
         Record::Progress { advances, .. } => {
-            let energy: Energy = advances.iter().map(|advance| advance.energy()).sum();
+            let energy: Energy = advances.iter().map(Advance::energy).sum();
             let (count, kwh) = (advances.iter().count(), kwh(energy));
             format!("{kwh} kWh more, {}", counted(count as u64, "reading"))
         }
