@@ -24,6 +24,7 @@ mod look;
 mod tests;
 
 pub use error::{LedgerError, OpenError};
+pub use fold::Fold;
 pub use look::Look;
 
 use crate::book::Book;
@@ -34,7 +35,6 @@ use crate::journal::{
 use crate::record::{Piece, Record};
 use capacity::Capacity;
 use embedded_storage_async::nor_flash::NorFlash;
-use fold::Fold;
 use pile_units::{Credential, Role};
 
 /// What can still be written without losing the place for a compaction.
