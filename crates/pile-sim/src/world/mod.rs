@@ -263,12 +263,7 @@ impl World {
 
     /// What proves that somebody has the bytes of the flash.
     pub fn fingerprint(&self) -> Fingerprint {
-        let digest = Sha256::digest(self.flash.image());
-        let mut first = [0; 8];
-        for (to, from) in first.iter_mut().zip(digest) {
-            *to = from;
-        }
-        Fingerprint::new(first)
+        Fingerprint::of(&Sha256::digest(self.flash.image()).into())
     }
 
     /// Milliseconds since the world began.
