@@ -39,18 +39,27 @@
 //! once into the writer, so a signer that fails leaves the writer untouched. A record is at most
 //! [`max_len`] bytes.
 
+mod arithmetic;
+mod error;
 mod json;
 mod key;
 mod payload;
+mod session;
+mod tariff_text;
+pub mod testing;
 mod time;
 mod verify;
 
+pub use arithmetic::{Arithmetic, Stretch};
+pub use error::WriteError;
 pub use key::{
     InvalidKey, PublicKey, ReceiptSigner, SPKI_LEN, Signature, SigningFailed, SoftwareKey,
 };
-pub use verify::{VerifyError, View, verify};
+pub use session::{BilledSession, Changes, Issuer, Stretches};
+pub use tariff_text::{Priced, TariffText, read_tariff_text};
+pub use verify::{VerifyError, View, possible_signers, verify};
 
-use core::fmt::Write;
+use core::fmt::{Display, Write};
 
 use pile_units::{
     AccountId, CardAlias, Currency, Energy, PileId, PortId, SessionId, Strength, UtcOffset,
@@ -113,6 +122,10 @@ pub struct Doubt {
 }
 
 /// How a session ended (OCMF `TX` of the stop reading).
+///
+/// Every one of them is a stop to the S.A.F.E. software, which takes exactly one. So a power
+/// failure is told by the stop alone: a session that the supply took ends there, at `P`, and no
+/// reading within a session ever says `P`.
 ///
 /// ```
 /// use billing_core::receipt::End;
@@ -179,7 +192,10 @@ impl core::fmt::Display for ReceiptHash {
     }
 }
 
-/// What a receipt says.
+/// What a receipt says. [`BilledSession::receipt`] makes it of what the ledger holds.
+///
+/// `changes` and `tariff_text` are walked more than once and nothing is buffered: they are a
+/// cheap [`Clone`] and a [`Display`] that always writes the same.
 ///
 /// ```
 /// use billing_core::cost::Bill;
@@ -204,7 +220,7 @@ impl core::fmt::Display for ReceiptHash {
 ///     account: AccountId::new(7),
 ///     utc_offset: "+08:00".parse()?,
 ///     begin: reading(1_546_459_140, 259),
-///     changes: &[],
+///     changes: core::iter::empty(),
 ///     end: reading(1_546_466_340, 991),
 ///     ended: End::Local,
 ///     tariff_text: "0.568 + 0.20 CNY/kWh",
@@ -220,7 +236,7 @@ impl core::fmt::Display for ReceiptHash {
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReceiptData<'a> {
+pub struct ReceiptData<'a, C, T> {
     /// The pile.
     pub pile: PileId,
     /// The firmware's version, at most [`MAX_FIRMWARE`] characters.
@@ -242,13 +258,13 @@ pub struct ReceiptData<'a> {
     /// The start reading.
     pub begin: Reading,
     /// Readings where the price changed, in order; may be empty.
-    pub changes: &'a [Reading],
+    pub changes: C,
     /// The stop reading; its register is at least the start's.
     pub end: Reading,
     /// How the session ended.
     pub ended: End,
     /// The tariff in words, at most [`MAX_TARIFF_TEXT`] characters.
-    pub tariff_text: &'a str,
+    pub tariff_text: T,
     /// The currency of the bill.
     pub currency: Currency,
     /// The fees.
@@ -257,66 +273,22 @@ pub struct ReceiptData<'a> {
     pub previous: Option<ReceiptHash>,
 }
 
-/// Error returned by [`write_receipt`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WriteError<E> {
-    /// The page is 0.
-    NoPage,
-    /// The tariff text has more than [`MAX_TARIFF_TEXT`] characters.
-    TariffTextTooLong,
-    /// The firmware version has more than [`MAX_FIRMWARE`] characters.
-    FirmwareTooLong,
-    /// A reading is below the one before it.
-    RegisterGoesBack,
-    /// The signer failed. Nothing was written.
-    Signer(E),
-    /// The writer failed, part of the record may be written.
-    Writer(core::fmt::Error),
-}
-
-impl<E: core::fmt::Display> core::fmt::Display for WriteError<E> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::NoPage => f.write_str("receipts are numbered from 1"),
-            Self::TariffTextTooLong => {
-                write!(
-                    f,
-                    "the tariff text has more than {MAX_TARIFF_TEXT} characters"
-                )
-            }
-            Self::FirmwareTooLong => {
-                write!(
-                    f,
-                    "the firmware version has more than {MAX_FIRMWARE} characters"
-                )
-            }
-            Self::RegisterGoesBack => f.write_str("a reading is below the one before it"),
-            Self::Signer(error) => write!(f, "the signer failed: {error}"),
-            Self::Writer(_) => f.write_str("the writer failed"),
-        }
-    }
-}
-
-impl<E: core::error::Error + 'static> core::error::Error for WriteError<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Signer(error) => Some(error),
-            Self::Writer(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
 /// Writes the signed record of a session, without a line's end, and returns its hash for the next
 /// receipt to carry.
 ///
 /// # Errors
 /// [`WriteError`]: a text too long, a register that goes back, a signer or a writer that fails.
-pub fn write_receipt<S: ReceiptSigner, W: Write>(
-    data: &ReceiptData<'_>,
+pub fn write_receipt<C, T, S, W>(
+    data: &ReceiptData<'_, C, T>,
     signer: &S,
     writer: &mut W,
-) -> Result<ReceiptHash, WriteError<S::Error>> {
+) -> Result<ReceiptHash, WriteError<S::Error>>
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+    S: ReceiptSigner,
+    W: Write,
+{
     check(data)?;
     let mut digest = Sha256::new();
     payload::write(data, &mut Hashing(&mut digest)).map_err(WriteError::Writer)?;
@@ -342,25 +314,42 @@ pub fn write_receipt<S: ReceiptSigner, W: Write>(
 /// The one algorithm written and taken (OCMF 1.0, table of signature algorithms).
 const SIGNATURE_ALGORITHM: &str = "ECDSA-secp256r1-SHA256";
 
-fn check<E>(data: &ReceiptData<'_>) -> Result<(), WriteError<E>> {
+fn check<C, T, E>(data: &ReceiptData<'_, C, T>) -> Result<(), WriteError<E>>
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+{
     if data.page == 0 {
         return Err(WriteError::NoPage);
     }
-    // OCMF counts characters as JSON and Java do: UTF-16 code units.
-    if data.tariff_text.encode_utf16().count() > MAX_TARIFF_TEXT {
+    if !fits(&data.tariff_text, MAX_TARIFF_TEXT) {
         return Err(WriteError::TariffTextTooLong);
     }
-    if data.firmware.encode_utf16().count() > MAX_FIRMWARE {
+    if !fits(&data.firmware, MAX_FIRMWARE) {
         return Err(WriteError::FirmwareTooLong);
     }
     let mut before = data.begin.register;
-    for reading in data.changes.iter().chain([&data.end]) {
+    for reading in data.changes.clone().chain([data.end]) {
         if reading.register < before {
             return Err(WriteError::RegisterGoesBack);
         }
         before = reading.register;
     }
     Ok(())
+}
+
+/// True if a text has at most `most` characters, as OCMF, JSON and Java count them: UTF-16 code
+/// units.
+fn fits(text: &impl Display, most: usize) -> bool {
+    struct Left(usize);
+    impl Write for Left {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            let units = text.encode_utf16().count();
+            self.0 = self.0.checked_sub(units).ok_or(core::fmt::Error)?;
+            Ok(())
+        }
+    }
+    write!(Left(most), "{text}").is_ok()
 }
 
 /// Text into a hash.

@@ -26,6 +26,7 @@ fn openssl_is_there() -> bool {
     false
 }
 
+/// A receipt with a change of price, of a session that the supply took: `B`, `T`, `P`.
 fn record(page: u32, key: &SoftwareKey) -> String {
     let reading = |unix, wh| Reading {
         at: WallTime {
@@ -46,9 +47,9 @@ fn record(page: u32, key: &SoftwareKey) -> String {
         account: AccountId::new(7),
         utc_offset: UtcOffset::UTC,
         begin: reading(1_546_459_140, 100),
-        changes: &[],
+        changes: [reading(1_546_462_740, 500)].into_iter(),
         end: reading(1_546_466_340, 832),
-        ended: End::Normal,
+        ended: End::PowerLost,
         tariff_text: "caf\u{e9} | 0.568",
         currency: Currency::CNY,
         bill: Bill::default(),
@@ -98,6 +99,11 @@ fn openssl_alone_verifies_our_receipts_and_refuses_them_altered() {
     let key = SoftwareKey::from_bytes(&[7; 32]).unwrap();
     for page in 1..=5 {
         let record = record(page, &key);
+        assert!(
+            ["\"TX\":\"B\"", "\"TX\":\"T\"", "\"TX\":\"P\""]
+                .iter()
+                .all(|it| record.contains(it))
+        );
         let seen = openssl_verify(folder.path(), &record, &key);
         assert!(seen.status.success(), "{seen:?}");
         assert_eq!(seen.stdout, b"Verified OK\n");

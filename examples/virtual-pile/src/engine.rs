@@ -8,7 +8,7 @@ use crate::app::{Job, Ran};
 use crate::input::Row;
 use crate::plan::Plan;
 use crate::progress::Progress;
-use billing_core::record::{Record, StopReason};
+use billing_core::record::Record;
 use pile_controller::{Command, Outcome};
 use pile_sim::cards::VirtualCard;
 use pile_sim::world::{Bike, Look, Setup, Stretch, World};
@@ -281,27 +281,4 @@ fn bike(row: &Row) -> Bike {
         power: Power::from_milliwatts(piece.power_mw),
     };
     Bike::new(plan.pieces().iter().map(stretch).collect())
-}
-
-/// How OCMF says that a session ended.
-fn ocmf_end(reason: StopReason) -> billing_core::receipt::End {
-    use billing_core::receipt::End;
-    match reason {
-        StopReason::ByCard => End::Local,
-        StopReason::ByPhone | StopReason::ByLandlord | StopReason::Revoked => End::Remote,
-        StopReason::PowerLost => End::PowerLost,
-        StopReason::Full
-        | StopReason::Unplugged
-        | StopReason::NoLoad
-        | StopReason::TimeLimit
-        | StopReason::EnergyLimit
-        | StopReason::CostLimit => End::Normal,
-        StopReason::Overload
-        | StopReason::OverTemperature
-        | StopReason::Leakage
-        | StopReason::MeterLost
-        | StopReason::Firmware
-        | StopReason::PowerBudget
-        | StopReason::FuseBlown => End::Aborted,
-    }
 }

@@ -22,6 +22,7 @@ pub mod scenario;
 pub mod sweep;
 pub mod target;
 pub mod wall;
+pub mod wear;
 
 #[cfg(test)]
 mod sample;

@@ -8,6 +8,7 @@ use virtual_pile::cli::{Cli, Command};
 use virtual_pile::engine;
 use virtual_pile::run;
 use virtual_pile::sweep;
+use virtual_pile::wear;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => app::demo(&options, engine::run),
         Command::Run(options) => run::run(&options, &mut |line| println!("{line}")),
         Command::Sweep(options) => sweep::sweep(&options),
+        Command::Wear(options) => wear::wear(&options),
     };
     match done {
         Ok(told) => {

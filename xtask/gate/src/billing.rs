@@ -56,7 +56,7 @@ fn signs() -> Option<bool> {
         account: AccountId::new(7),
         utc_offset: UtcOffset::UTC,
         begin: reading(259),
-        changes: &[],
+        changes: core::iter::empty(),
         end: reading(991),
         ended: End::Local,
         tariff_text: "0.568 + 0.20 CNY/kWh",

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
-use p256::ecdsa::{DerSignature, SigningKey, VerifyingKey};
+use p256::ecdsa::{DerSignature, RecoveryId, SigningKey, VerifyingKey};
 use pem_rfc7468::LineEnding;
 
 /// A `SubjectPublicKeyInfo` of an uncompressed point of P-256 in DER, up to the point:
@@ -65,6 +65,14 @@ impl Signature {
         DerSignature::from_bytes(bytes).ok().map(Self)
     }
 
+    /// Takes the two numbers as 32 bytes each, big-endian, as secure elements give them; `None` if
+    /// one is zero or not below the order of the curve.
+    pub fn from_fixed(bytes: &[u8; 64]) -> Option<Self> {
+        p256::ecdsa::Signature::from_slice(bytes)
+            .ok()
+            .map(|signature| Self(signature.to_der()))
+    }
+
     /// The DER bytes.
     pub fn as_der(&self) -> &[u8] {
         self.0.as_bytes()
@@ -90,18 +98,48 @@ impl fmt::Debug for Signature {
 /// What signs receipts: a key in memory ([`SoftwareKey`]) or a secure element that never gives
 /// its key away.
 ///
+/// It is asked for one digest a receipt and may take its time: the receipt is written, read and
+/// billed whether or not it is signed yet. So sign where nothing waits for it, never in the task
+/// that watches the relays.
+///
+/// # A secure element
+///
+/// An ATECC608 signs a digest made elsewhere with two commands: `Nonce` in pass-through mode
+/// loads the 32 bytes into `TempKey`, `Sign` in external mode signs them with the private key of a
+/// slot. It answers with 64 bytes, which [`Signature::from_fixed`] takes. Commands change the
+/// element's state, and the method takes `&self`: keep the bus in a `RefCell`.
+///
 /// ```
 /// use billing_core::receipt::{ReceiptSigner, Signature};
+/// use core::cell::RefCell;
 ///
-/// /// A secure element that is missing from its socket.
-/// struct NoElement;
-/// impl ReceiptSigner for NoElement {
-///     type Error = &'static str;
-///     fn sign_digest(&self, _: &[u8; 32]) -> Result<Signature, Self::Error> {
-///         Err("no answer")
+/// /// The two commands of a secure element; here on whatever bus.
+/// trait Element {
+///     fn load_digest(&mut self, digest: &[u8; 32]) -> Result<(), NoAnswer>;
+///     fn sign_external(&mut self, slot: u8) -> Result<[u8; 64], NoAnswer>;
+/// }
+/// #[derive(Debug, PartialEq)]
+/// struct NoAnswer;
+///
+/// struct ElementSigner<E> { element: RefCell<E>, slot: u8 }
+///
+/// impl<E: Element> ReceiptSigner for ElementSigner<E> {
+///     type Error = NoAnswer;
+///     fn sign_digest(&self, digest: &[u8; 32]) -> Result<Signature, NoAnswer> {
+///         let mut element = self.element.try_borrow_mut().map_err(|_| NoAnswer)?;
+///         element.load_digest(digest)?;
+///         Signature::from_fixed(&element.sign_external(self.slot)?).ok_or(NoAnswer)
 ///     }
 /// }
-/// assert_eq!(NoElement.sign_digest(&[0; 32]), Err("no answer"));
+///
+/// /// It is missing from its socket.
+/// struct Missing;
+/// impl Element for Missing {
+///     fn load_digest(&mut self, _: &[u8; 32]) -> Result<(), NoAnswer> { Err(NoAnswer) }
+///     fn sign_external(&mut self, _: u8) -> Result<[u8; 64], NoAnswer> { Err(NoAnswer) }
+/// }
+/// let signer = ElementSigner { element: RefCell::new(Missing), slot: 0 };
+/// assert_eq!(signer.sign_digest(&[0; 32]), Err(NoAnswer));
 /// ```
 pub trait ReceiptSigner {
     /// Why it could not sign.
@@ -231,6 +269,22 @@ impl PublicKey {
         let pem = pem_rfc7468::encode("PUBLIC KEY", LineEnding::LF, &self.to_spki_der(), &mut text)
             .map_err(|_| fmt::Error)?;
         writer.write_str(pem)
+    }
+
+    /// The keys that a signature over a digest could be of: usually two, at most four. What two
+    /// records have in common here has signed both.
+    pub(super) fn candidates(
+        digest: &[u8; 32],
+        signature: &Signature,
+    ) -> impl Iterator<Item = Self> + use<> {
+        let (digest, signature) = (*digest, signature.0.clone());
+        let signature = p256::ecdsa::Signature::try_from(signature).ok();
+        (0..4).filter_map(move |id| {
+            let id = RecoveryId::from_byte(id)?;
+            VerifyingKey::recover_from_prehash(&digest, signature.as_ref()?, id)
+                .ok()
+                .map(Self)
+        })
     }
 
     /// True if `signature` is this key's over `digest`.

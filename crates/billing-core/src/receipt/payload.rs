@@ -1,6 +1,6 @@
 //! The payload of a record: what is signed.
 
-use core::fmt::{Result, Write};
+use core::fmt::{Display, Result, Write};
 
 use pile_units::{ClockQuality, Money, Strength, UtcOffset};
 
@@ -8,10 +8,14 @@ use super::time::Civil;
 use super::{Reading, ReceiptData, write_hex};
 
 /// Writes the payload's JSON. The same data always makes the same bytes.
-pub(super) fn write(data: &ReceiptData<'_>, out: &mut impl Write) -> Result {
+pub(super) fn write<C, T>(data: &ReceiptData<'_, C, T>, out: &mut impl Write) -> Result
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+{
     let pile = data.pile;
     write!(out, r#"{{"FV":"1.0","GI":"openpile","GS":"{pile}","GV":""#)?;
-    escape(out, data.firmware)?;
+    write!(Escaped(out), "{}", data.firmware)?;
     write!(
         out,
         r#"","PG":"T{}","MV":"openpile","MM":"port","#,
@@ -33,14 +37,14 @@ pub(super) fn write(data: &ReceiptData<'_>, out: &mut impl Write) -> Result {
     out.write_str(r#""IT":"LOCAL","ID":""#)?;
     write_hex(out, &data.alias.bytes())?;
     out.write_str(r#"","TT":""#)?;
-    escape(out, data.tariff_text)?;
+    write!(Escaped(out), "{}", data.tariff_text)?;
 
     out.write_str(r#"","RD":["#)?;
     let relative = data.end.at.quality == ClockQuality::Relative;
     reading(out, &data.begin, 'B', data.utc_offset, relative)?;
-    for change in data.changes {
+    for change in data.changes.clone() {
         out.write_char(',')?;
-        reading(out, change, 'T', data.utc_offset, relative)?;
+        reading(out, &change, 'T', data.utc_offset, relative)?;
     }
     out.write_char(',')?;
     reading(
@@ -105,21 +109,26 @@ fn reading(
     )
 }
 
-/// Writes the inside of a JSON string (RFC 8259, section 7) in printable ASCII. `|` parts a
+/// Text as the inside of a JSON string (RFC 8259, section 7) in printable ASCII. `|` parts a
 /// record, so it is escaped too.
-fn escape(out: &mut impl Write, text: &str) -> Result {
-    for character in text.chars() {
-        match character {
-            '"' => out.write_str("\\\"")?,
-            '\\' => out.write_str("\\\\")?,
-            '|' => out.write_str("\\u007c")?,
-            ' '..='~' => out.write_char(character)?,
-            _ => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    write!(out, "\\u{unit:04x}")?;
+struct Escaped<'a, W>(&'a mut W);
+
+impl<W: Write> Write for Escaped<'_, W> {
+    fn write_str(&mut self, text: &str) -> Result {
+        let out = &mut *self.0;
+        for character in text.chars() {
+            match character {
+                '"' => out.write_str("\\\"")?,
+                '\\' => out.write_str("\\\\")?,
+                '|' => out.write_str("\\u007c")?,
+                ' '..='~' => out.write_char(character)?,
+                _ => {
+                    for unit in character.encode_utf16(&mut [0; 2]) {
+                        write!(out, "\\u{unit:04x}")?;
+                    }
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Checking a record, ours or another maker's.
 
+use base64ct::{Base64, Encoding};
 use sha2::{Digest, Sha256};
 
 use super::json::{member, plain_string};
@@ -16,9 +17,9 @@ pub enum VerifyError {
     SignaturePart,
     /// It names an algorithm (`SA`) other than `ECDSA-secp256r1-SHA256`.
     Algorithm,
-    /// It names an encoding (`SE`, `SM`) other than hex of DER.
+    /// It names an encoding (`SE`, `SM`) other than hex or base64 of DER.
     Encoding,
-    /// `SD` is not the hex of an ECDSA signature in DER.
+    /// `SD` is not the hex (or base64) of an ECDSA signature in DER.
     SignatureData,
     /// The signature is not this key's over this payload: altered, or signed by another.
     Forged,
@@ -31,7 +32,7 @@ impl core::fmt::Display for VerifyError {
             Self::Payload => "the payload is not a JSON object",
             Self::SignaturePart => "the signature part is not a JSON object with a signature",
             Self::Algorithm => "the signature is not ECDSA-secp256r1-SHA256",
-            Self::Encoding => "the signature is not encoded as hex of DER",
+            Self::Encoding => "the signature is not encoded as hex or base64 of DER",
             Self::SignatureData => "the signature's bytes are malformed",
             Self::Forged => "the record was altered, or signed with another key",
         })
@@ -59,6 +60,11 @@ impl<'a> View<'a> {
         self.payload
     }
 
+    /// What the signature is over.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.payload.as_bytes()).into()
+    }
+
     /// A member of the payload, as its JSON stands there (a string with its quotes); `None` if it
     /// is missing or there twice.
     pub fn get(&self, key: &str) -> Option<&'a str> {
@@ -75,6 +81,36 @@ impl<'a> View<'a> {
 /// [`VerifyError`]: no record, an algorithm or encoding that is not taken, or a signature that is
 /// not this key's over this payload.
 pub fn verify<'a>(record: &'a str, key: &PublicKey) -> Result<View<'a>, VerifyError> {
+    let (view, signature) = read(record)?;
+    if key.verifies(&view.digest(), &signature) {
+        Ok(view)
+    } else {
+        Err(VerifyError::Forged)
+    }
+}
+
+/// The keys that could have signed a record as it stands: usually two, at most four, its maker's
+/// among them. An altered record has others. So when records do not verify, this tells a wrong key
+/// from altered records: the key that all of them have in common has signed them all.
+///
+/// It says nothing of who is to be believed: that is for [`verify`] with a key one knows.
+///
+/// ```
+/// use billing_core::receipt::{VerifyError, possible_signers};
+/// assert_eq!(possible_signers("OCMF|{}").err(), Some(VerifyError::NotOcmf));
+/// ```
+///
+/// # Errors
+/// [`VerifyError`] for what is no record.
+pub fn possible_signers(
+    record: &str,
+) -> Result<impl Iterator<Item = PublicKey> + use<>, VerifyError> {
+    let (view, signature) = read(record)?;
+    Ok(PublicKey::candidates(&view.digest(), &signature))
+}
+
+/// A record that nobody has checked, and its signature.
+pub(super) fn read(record: &str) -> Result<(View<'_>, Signature), VerifyError> {
     let mut parts = record.split('|');
     let (Some("OCMF"), Some(payload), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -82,8 +118,12 @@ pub fn verify<'a>(record: &'a str, key: &PublicKey) -> Result<View<'a>, VerifyEr
         return Err(VerifyError::NotOcmf);
     };
     member(payload, "FV").map_err(|_| VerifyError::Payload)?;
+    Ok((View { payload }, read_signature(signature)?))
+}
 
-    let text = |name| match member(signature, name) {
+/// The signature of a record's last part.
+fn read_signature(part: &str) -> Result<Signature, VerifyError> {
+    let text = |name| match member(part, name) {
         Ok(Some(value)) => plain_string(value)
             .map(Some)
             .ok_or(VerifyError::SignaturePart),
@@ -95,18 +135,21 @@ pub fn verify<'a>(record: &'a str, key: &PublicKey) -> Result<View<'a>, VerifyEr
     if !is("SA", SIGNATURE_ALGORITHM)? {
         return Err(VerifyError::Algorithm);
     }
-    if !is("SE", "hex")? || !is("SM", "application/x-der")? {
+    let decode = match text("SE")? {
+        None | Some("hex") => signature_from_hex,
+        Some("base64") => signature_from_base64,
+        Some(_) => return Err(VerifyError::Encoding),
+    };
+    if !is("SM", "application/x-der")? {
         return Err(VerifyError::Encoding);
     }
     let data = text("SD")?.ok_or(VerifyError::SignaturePart)?;
-    let signature = signature_from_hex(data).ok_or(VerifyError::SignatureData)?;
+    decode(data).ok_or(VerifyError::SignatureData)
+}
 
-    let digest = Sha256::digest(payload.as_bytes()).into();
-    if key.verifies(&digest, &signature) {
-        Ok(View { payload })
-    } else {
-        Err(VerifyError::Forged)
-    }
+fn signature_from_base64(text: &str) -> Option<Signature> {
+    let mut der = [0u8; Signature::MAX_LEN];
+    Signature::from_der(Base64::decode(text, &mut der).ok()?)
 }
 
 fn signature_from_hex(text: &str) -> Option<Signature> {
@@ -126,3 +169,6 @@ fn signature_from_hex(text: &str) -> Option<Signature> {
     pairs.remainder().is_empty().then_some(())?;
     Signature::from_der(der)
 }
+
+#[cfg(test)]
+mod tests;

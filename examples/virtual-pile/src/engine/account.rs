@@ -1,15 +1,13 @@
 //! After the run: what the ledger says, joined with what the wires gave.
 
-use super::{Cut, Engine, ocmf_end, script};
+use super::{Cut, Engine, script};
 use crate::app::Ran;
 use crate::input::Row;
 use crate::output::{AccountRow, SegmentRow, SessionRow, Summary};
 use crate::report::PowerCut;
 use crate::report::load::LoadSeries;
 use billing_core::book::Book;
-use billing_core::receipt::{
-    Doubt, MAX_TARIFF_TEXT, Reading, ReceiptData, ReceiptHash, SoftwareKey, write_receipt,
-};
+use billing_core::receipt::{BilledSession, Issuer, ReceiptHash, SoftwareKey, write_receipt};
 use billing_core::record::{ClosedSession, Record, Segment, StopReason};
 use pile_sim::world::Delivery;
 use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
@@ -276,7 +274,11 @@ fn receipts(engine: &Engine<'_>, kept: &Kept) -> Result<(Vec<String>, String), S
     key.public_key()
         .write_pem(&mut pem)
         .map_err(|error| error.to_string())?;
-    let pile = kept.book.pile().ok_or("the pile is not commissioned")?;
+    let issuer = Issuer {
+        pile: kept.book.pile().ok_or("the pile is not commissioned")?,
+        firmware: FIRMWARE,
+        utc_offset: engine.job.sessions.utc_offset,
+    };
     let mut previous: Option<ReceiptHash> = None;
     let mut receipts = Vec::new();
     let mut pages: Vec<_> = kept.closed.iter().collect();
@@ -288,63 +290,22 @@ fn receipts(engine: &Engine<'_>, kept: &Kept) -> Result<(Vec<String>, String), S
             .iter()
             .find(|it| it.id == closed.credential);
         let alias = alias.ok_or("a session of an unknown card")?.alias;
-        let text = tariff_text(closed, kept);
-        let reading = |at, register| Reading {
-            at,
-            register,
-            doubt: Doubt::default(),
-        };
-        let data = ReceiptData {
-            pile,
-            firmware: FIRMWARE,
-            page: closed.page,
-            port: closed.port,
+        let session = BilledSession {
+            closed,
+            segments: kept
+                .segments
+                .get(&closed.session)
+                .into_iter()
+                .flatten()
+                .copied(),
             alias,
-            strength: closed.strength,
-            session: closed.session,
-            account: closed.account,
-            utc_offset: engine.job.sessions.utc_offset,
-            begin: reading(closed.opened, closed.reading.saturating_sub(closed.energy)),
-            changes: &[],
-            end: reading(closed.closed, closed.reading),
-            ended: ocmf_end(closed.reason),
-            tariff_text: &text,
-            currency: closed.currency,
-            bill: closed.bill,
-            previous,
+            clock_set: false, // a replay sets the clock once, before any session
         };
+        let data = session.receipt(&issuer, previous);
         let mut record = String::new();
         let hash = write_receipt(&data, &key, &mut record).map_err(|error| error.to_string())?;
         previous = Some(hash);
         receipts.push(record);
     }
     Ok((receipts, pem))
-}
-
-/// The prices of a session in words, at most 250 characters.
-fn tariff_text(closed: &ClosedSession, kept: &Kept) -> String {
-    let mut bands: Vec<String> = Vec::new();
-    for segment in kept.segments.get(&closed.session).into_iter().flatten() {
-        let band = format!(
-            "{} {}+{}",
-            segment.band, segment.energy_price, segment.service_price
-        );
-        if !bands.contains(&band) {
-            bands.push(band);
-        }
-    }
-    let mut text = format!(
-        "{}/kWh electricity+service: {}",
-        closed.currency,
-        bands.join(", ")
-    );
-    if text.len() > MAX_TARIFF_TEXT {
-        // A price cut short would be a wrong price.
-        text = format!(
-            "{} bands, see the segments of session {}",
-            bands.len(),
-            closed.session
-        );
-    }
-    text
 }
