@@ -78,9 +78,9 @@ impl Port {
             return Instant::from_millis(asked).after(FAST);
         }
         let pace = self.pace(now, round).millis().max(1);
-        let place = u64::try_from(index).unwrap_or(0) * READING.millis() % pace;
-        let stretches = asked.checked_sub(place).map_or(0, |gone| gone / pace + 1);
-        let due = Instant::from_millis(stretches.saturating_mul(pace).saturating_add(place));
+        let offset = u64::try_from(index).unwrap_or(0) * READING.millis() % pace;
+        let stretches = asked.checked_sub(offset).map_or(0, |gone| gone / pace + 1);
+        let due = Instant::from_millis(stretches.saturating_mul(pace).saturating_add(offset));
         let overload = match &self.phase {
             Phase::Delivering(delivery) => delivery.overload_judged(&round.limits),
             _ => None,
