@@ -47,7 +47,7 @@ cut left of it.")]
     #[command(after_help = "\
 Exits with 1 if a flash does not last ten years, or if a watt-hour costs more than 8 bytes with ten
 ports or 24 with one.")]
-    Wear,
+    Wear(Wear),
 }
 
 /// Options of `replay`.
@@ -113,6 +113,15 @@ pub struct Sweep {
     /// Threads, 1 to 64.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = threads)]
     pub threads: usize,
+}
+
+/// Options of `wear`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Wear {
+    /// Every so many days the landlord settles, is paid and exports, 1 to 60.
+    #[arg(long, value_name = "DAYS", default_value_t = 7,
+          value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub settled: u32,
 }
 
 fn threads(text: &str) -> Result<usize, String> {

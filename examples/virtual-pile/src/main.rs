@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => app::demo(&options, engine::run),
         Command::Run(options) => run::run(&options, &mut |line| println!("{line}")),
         Command::Sweep(options) => sweep::sweep(&options),
-        Command::Wear => wear::wear(),
+        Command::Wear(options) => wear::wear(&options),
     };
     match done {
         Ok(told) => {

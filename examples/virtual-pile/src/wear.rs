@@ -10,19 +10,20 @@ use pile_sim::flash::{Part, Stm32g4, VirtualNor, W25q80, Words};
 use pile_sim::life::Trouble;
 
 use crate::app::Failure;
+use crate::cli;
 use append::Append;
-pub use days::{Day, House, Weeks};
+pub use days::{Day, Days, House};
 
 /// What is assumed of the days.
-const ASSUMED: &str = "\
-Each port charges once a day, at 200 W for 8 h, over a change of price; once a week the landlord
-settles every account, is paid and confirms an export, so that a week's records are kept at most.
-Measured over whole weeks, after a first one, until the log has gone round the flash three times.";
-const BUSY: Day = Day {
-    ports: 10,
-    watts: 200,
-    hours: 8,
-};
+fn assumed(days: u32) -> String {
+    format!(
+        "Each port charges once a day, at 200 W for 8 h, over a change of price. Every {days} days the\n\
+         landlord settles every account, is paid and confirms an export: sessions are kept for so long.\n\
+         Measured after the first {days} days, until the log has gone round the flash three times.\n\n"
+    )
+}
+
+const PORTS: usize = 10;
 /// 10 years.
 const YEARS: u64 = 10;
 /// Bytes programmed for a watt-hour, in tenths, with ten ports and with one.
@@ -32,13 +33,19 @@ const MOST: (u64, u64) = (80, 240);
 ///
 /// # Errors
 /// [`Failure::Broken`] where the pile fails, or where the flash does not last.
-pub fn wear() -> Result<String, Failure> {
+pub fn wear(options: &cli::Wear) -> Result<String, Failure> {
+    let day = |ports| Day {
+        ports,
+        watts: 200,
+        hours: 8,
+        kept: options.settled,
+    };
     let broken = |trouble: Trouble| Failure::Broken(trouble.to_string());
     let parts = [
-        measure::<8, 2048>(Part::Stm32g4, Stm32g4::stm32g4).map_err(broken)?,
-        measure::<1, 4096>(Part::W25q80, W25q80::w25q80).map_err(broken)?,
+        measure::<8, 2048>(Part::Stm32g4, Stm32g4::stm32g4, day).map_err(broken)?,
+        measure::<1, 4096>(Part::W25q80, W25q80::w25q80, day).map_err(broken)?,
     ];
-    let table = tables(&parts);
+    let table = assumed(options.settled) + &tables(&parts);
     let lasts = parts.iter().all(|part| {
         part.ten.lasts()
             && part.one.lasts()
@@ -69,7 +76,7 @@ struct Measured {
 }
 
 struct Worn {
-    weeks: Weeks,
+    days: Days,
     pages: u64,
     endurance: u64,
 }
@@ -83,7 +90,7 @@ struct Mount {
 impl Worn {
     /// Tenths of years until the page that is erased most has reached its endurance.
     fn years(&self) -> u64 {
-        let days = self.endurance * self.weeks.days / self.weeks.most.max(1);
+        let days = self.endurance * self.days.days / self.days.most.max(1);
         days * 10 / 365
     }
 
@@ -93,34 +100,34 @@ impl Worn {
 
     /// Tenths of bytes programmed for a watt-hour.
     fn dear(&self) -> u64 {
-        self.weeks.programmed * 10 / self.weeks.watt_hours.max(1)
+        self.days.programmed * 10 / self.days.watt_hours.max(1)
     }
 }
 
 fn measure<const W: usize, const E: usize>(
     part: Part,
     blank: fn() -> VirtualNor<W, E>,
+    day: impl Fn(usize) -> Day,
 ) -> Result<Measured, Trouble> {
     let words = match part {
         Part::W25q80 => Words::ClearBits,
         Part::Stm32g4 => Words::Once,
     };
     let pages = u64::try_from(part.bytes() / E).unwrap_or(1);
-    let weeks = |ports| {
-        eprintln!("{}: weeks with {ports} ports", part.name());
-        let day = Day { ports, ..BUSY };
-        let weeks = House::new(&blank(), part, day)?.weeks()?;
+    let days = |ports| {
+        eprintln!("{}: days with {ports} ports", part.name());
+        let days = House::new(&blank(), part, day(ports))?.live()?;
         let endurance = u64::from(part.endurance());
         Ok::<_, Trouble>(Worn {
-            weeks,
+            days,
             pages,
             endurance,
         })
     };
-    let (ten, one) = (weeks(BUSY.ports)?, weeks(1)?);
+    let (ten, one) = (days(PORTS)?, days(1)?);
     eprintln!("{}: mounts", part.name());
     let flash = blank();
-    let mut house = House::new(&flash, part, BUSY)?;
+    let mut house = House::new(&flash, part, day(PORTS))?;
     let empty = mount(&flash, words)?;
     for _ in 0..6 {
         house.day()?;
@@ -136,7 +143,7 @@ fn measure<const W: usize, const E: usize>(
         ten,
         one,
         mounts: [empty, typical, brim],
-        full: full + 6 * BUSY.ports as u64,
+        full: full + 6 * PORTS as u64,
         append: append::ours(&blank())?,
         theirs: append::theirs(&blank())?,
     })
@@ -176,8 +183,7 @@ impl Display for Hundredths {
 }
 
 fn tables(parts: &[Measured]) -> String {
-    let mut out = format!("{ASSUMED}\n\n");
-    out += &format!("{:<44}", "");
+    let mut out = format!("{:<44}", "");
     for part in parts {
         out += &format!("{:>14}{:>12}", part.part.name(), "");
     }
@@ -199,45 +205,48 @@ fn tables(parts: &[Measured]) -> String {
     };
     row("pages", &|_, it| format!("{} x {}", it.pages, it.page));
     row("cycles a page stands", &|it, _| it.endurance.to_string());
-    row("days measured", &|it, _| it.weeks.days.to_string());
+    row("days measured", &|it, _| it.days.days.to_string());
     row("kWh delivered a day", &|it, _| {
-        Tenths(it.weeks.watt_hours / it.weeks.days / 100).to_string()
+        Tenths(it.days.watt_hours / it.days.days / 100).to_string()
     });
     row("records a day", &|it, _| {
-        (it.weeks.records / it.weeks.days).to_string()
+        (it.days.records / it.days.days).to_string()
     });
     row("bytes programmed a kWh", &|it, _| {
-        (it.weeks.programmed * 1000 / it.weeks.watt_hours).to_string()
+        (it.days.programmed * 1000 / it.days.watt_hours).to_string()
     });
     row("bytes programmed a Wh", &|it, _| {
-        Hundredths(it.weeks.programmed * 100 / it.weeks.watt_hours).to_string()
+        Hundredths(it.days.programmed * 100 / it.days.watt_hours).to_string()
+    });
+    row("  of these progress", &|it, _| {
+        Hundredths(it.days.frames * 100 / it.days.watt_hours).to_string()
     });
     row("bytes programmed for a byte of records", &|it, _| {
-        Hundredths(it.weeks.programmed * 100 / it.weeks.payload).to_string()
+        Hundredths(it.days.programmed * 100 / it.days.payload).to_string()
     });
     row("a progress record, bytes of payload", &|it, _| {
-        let (records, payload) = it.weeks.progress;
+        let (records, payload) = it.days.progress;
         Tenths(payload * 10 / records.max(1)).to_string()
     });
     row("its frame, bytes", &|it, _| {
-        Tenths(it.weeks.frames * 10 / it.weeks.progress.0.max(1)).to_string()
+        Tenths(it.days.frames * 10 / it.days.progress.0.max(1)).to_string()
     });
     row("its frame for a byte of its payload", &|it, _| {
-        Hundredths(it.weeks.frames * 100 / it.weeks.progress.1.max(1)).to_string()
+        Hundredths(it.days.frames * 100 / it.days.progress.1.max(1)).to_string()
     });
     row("programs and erases for a record", &|it, _| {
-        let done = it.weeks.programs + it.weeks.erases;
-        Hundredths(done * 100 / it.weeks.records).to_string()
+        let done = it.days.programs + it.days.erases;
+        Hundredths(done * 100 / it.days.records).to_string()
     });
     row("times round the flash", &|it, part| {
-        Tenths(it.weeks.programmed * 10 / (part.pages * part.page as u64)).to_string()
+        Tenths(it.days.programmed * 10 / (part.pages * part.page as u64)).to_string()
     });
     row("erases of a page a day, all pages", &|it, _| {
-        Tenths(it.weeks.erases * 10 / it.weeks.days).to_string()
+        Tenths(it.days.erases * 10 / it.days.days).to_string()
     });
     row("erases of the most worn page, and of the mean", &|it, _| {
-        let mean = Tenths(it.weeks.erases * 10 / it.pages);
-        format!("{}, {mean}", it.weeks.most)
+        let mean = Tenths(it.days.erases * 10 / it.pages);
+        format!("{}, {mean}", it.days.most)
     });
     row("years until that page is worn out", &|it, _| {
         Tenths(it.years()).to_string()

@@ -5,7 +5,7 @@ use billing_core::tariff::Tariff;
 use pile_controller::{Command, Outcome};
 use pile_sim::flash::{Part, Speed, Statistics, VirtualNor};
 use pile_sim::life::{Desk, LANDLORD, Setup, Trouble};
-use pile_units::{AccountId, Duration, Limits, PortId, Power};
+use pile_units::{AccountId, Duration, Limits, PlanId, PortId, Power};
 
 /// What a day is: a session on each port in the evening, over a change of price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +16,14 @@ pub struct Day {
     pub watts: u32,
     /// For how long.
     pub hours: u32,
+    /// Every so many days the landlord settles, is paid and exports.
+    pub kept: u32,
 }
 
-/// What some weeks have done to a flash.
+/// What some days have done to a flash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Weeks {
-    /// Days that were counted, whole weeks.
+pub struct Days {
+    /// How many, whole stretches.
     pub days: u64,
     /// Energy that flowed in them, Wh.
     pub watt_hours: u64,
@@ -81,7 +83,7 @@ impl<const W: usize, const E: usize> House<W, E> {
             through: 0,
         };
         house.desk.tap(LANDLORD)?;
-        house.done(Command::SetTariff(tariff()?))?;
+        house.done(Command::SetTariff(PlanId::STANDARD, tariff()?))?;
         let limits = Limits::default().with_pile_power(Power::from_watts(22_000));
         let limits = limits.map_err(|error| Trouble::Other(error.to_string()))?;
         house.done(Command::SetLimits(limits))?;
@@ -100,29 +102,30 @@ impl<const W: usize, const E: usize> House<W, E> {
         }
     }
 
-    /// Weeks until the log has gone round the flash three times, at least two.
+    /// Days until the log has gone round the flash three times and the landlord has come twice.
     ///
     /// # Errors
     /// [`Trouble`] with the flash, or a ledger that is full.
-    pub fn weeks(&mut self) -> Result<Weeks, Trouble> {
-        // The first week finds an empty flash.
-        self.week()?;
+    pub fn live(&mut self) -> Result<Days, Trouble> {
+        // The first stretch finds an empty flash.
+        self.stretch()?;
         let begun = (self.flash.statistics(), self.desk.delivered());
         let counted = (self.records, self.payload, self.progress, self.frames);
         let size = u64::try_from(begun.0.page_erases.len() * E).unwrap_or(u64::MAX);
-        let mut days = 0;
+        let (mut days, mut stretches) = (0, 0);
         let mut now: Statistics;
         loop {
-            self.week()?;
-            days += 7;
+            self.stretch()?;
+            days += u64::from(self.day.kept);
+            stretches += 1;
             now = self.flash.statistics();
-            if days >= 14 && now.bytes_programmed - begun.0.bytes_programmed >= 3 * size {
+            if stretches >= 2 && now.bytes_programmed - begun.0.bytes_programmed >= 3 * size {
                 break;
             }
         }
         let worn = now.page_erases.iter().zip(&begun.0.page_erases);
         let (records, payload, progress, frames) = counted;
-        Ok(Weeks {
+        Ok(Days {
             days,
             watt_hours: (self.desk.delivered() - begun.1) / 1000,
             records: self.records - records,
@@ -139,9 +142,9 @@ impl<const W: usize, const E: usize> House<W, E> {
         })
     }
 
-    /// Seven days; then the landlord settles, is paid and exports.
-    fn week(&mut self) -> Result<(), Trouble> {
-        for _ in 0..7 {
+    /// Some days; then the landlord settles, is paid and exports.
+    fn stretch(&mut self) -> Result<(), Trouble> {
+        for _ in 0..self.day.kept {
             self.day()?;
         }
         self.settle()
@@ -154,7 +157,11 @@ impl<const W: usize, const E: usize> House<W, E> {
     pub fn day(&mut self) -> Result<(), Trouble> {
         let began = self.desk.now();
         let watts = self.day.watts;
-        self.sessions(watts, Duration::from_minutes(self.day.hours * 60))?;
+        let begun = self.sessions(watts, Duration::from_minutes(self.day.hours * 60))?;
+        if begun < self.day.ports {
+            let said = self.desk.last_signal();
+            return Err(Trouble::Other(format!("{begun} sessions began: {said:?}")));
+        }
         let left = Duration::from_minutes(24 * 60).millis();
         let left = left.saturating_sub(self.desk.now().since(began).millis());
         self.desk.wait(Duration::from_millis(left))?;
@@ -162,19 +169,18 @@ impl<const W: usize, const E: usize> House<W, E> {
         Ok(())
     }
 
-    fn sessions(&mut self, watts: u32, span: Duration) -> Result<(), Trouble> {
+    /// A session on each port that starts; gives how many.
+    fn sessions(&mut self, watts: u32, span: Duration) -> Result<usize, Trouble> {
         let ports: Vec<PortId> = PortId::first(self.day.ports).collect();
         for (port, card) in ports.iter().zip(cards(self.day.ports)) {
             self.desk.plug(*port, watts);
             self.desk.tap(card)?;
             self.desk.press(*port)?;
-            if !self.desk.is_closed(*port) {
-                let said = self.desk.last_signal();
-                return Err(Trouble::Other(format!(
-                    "port {port} does not start: {said:?}"
-                )));
-            }
         }
+        let begun = ports
+            .iter()
+            .filter(|port| self.desk.is_closed(**port))
+            .count();
         self.desk.wait(span)?;
         for (port, card) in ports.iter().zip(cards(self.day.ports)) {
             if self.desk.is_closed(*port) {
@@ -182,7 +188,8 @@ impl<const W: usize, const E: usize> House<W, E> {
                 self.desk.press(*port)?;
             }
         }
-        self.desk.wait(Duration::from_seconds(30))
+        self.desk.wait(Duration::from_seconds(30))?;
+        Ok(begun)
     }
 
     /// Short sessions, until the ledger takes no more.
@@ -191,12 +198,14 @@ impl<const W: usize, const E: usize> House<W, E> {
     /// [`Trouble`] with the flash.
     pub fn fill(&mut self) -> Result<u64, Trouble> {
         let mut sessions = 0;
-        while self.desk.headroom().sessions > u32::try_from(self.day.ports).unwrap_or(1) {
-            self.sessions(self.day.watts, Duration::from_seconds(40))?;
+        loop {
+            let begun = self.sessions(self.day.watts, Duration::from_seconds(40))?;
             self.count();
-            sessions += self.day.ports as u64;
+            sessions += begun as u64;
+            if begun < self.day.ports {
+                return Ok(sessions);
+            }
         }
-        Ok(sessions)
     }
 
     fn settle(&mut self) -> Result<(), Trouble> {
