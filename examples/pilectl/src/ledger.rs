@@ -73,7 +73,7 @@ Keep exports: after `ConfirmExport` the pile may drop what is settled and paid."
 /// [`Refusal`] if it cannot be carried out at all.
 pub fn run(command: &Command) -> Result<Answer, Refusal> {
     match command {
-        Command::Verify { file } => with(file, |log| Ok(Answer::well(verify::well(log)))),
+        Command::Verify { file } => with(file, |log| Ok(verify::read(log))),
         Command::Export { file, out } => with(file, |log| {
             answer::write(out, export::text(log).as_bytes())?;
             let last = log.end.seq.saturating_sub(1);

@@ -61,7 +61,7 @@ fn the_first_altered_record_of_an_image_is_named() {
     let image = lived();
     let log = log(&image);
     let desk = Desk::new();
-    let mut tried = 0;
+    let (mut tried, mut said) = (0, 0);
     for frame in alterable(&log) {
         let at = place(&image, &log, frame);
         let mut altered = image.clone();
@@ -75,9 +75,11 @@ fn the_first_altered_record_of_an_image_is_named() {
         let numbers: Vec<usize> = bytes.split(' ').filter_map(|it| it.parse().ok()).collect();
         assert!((numbers[0]..=numbers[1]).contains(&at), "{at}: {text}");
         assert!(numbers[1] - numbers[0] < 256, "{text}");
+        said += usize::from(text.contains("says now"));
         tried += 1;
     }
     assert!(tried > 5, "{tried}");
+    assert!(said > 0, "no altered record said anything");
 }
 
 #[test]
@@ -91,6 +93,44 @@ fn one_wrong_bit_is_mended_and_told() {
     let told = desk.well("ledger verify pile.bin");
     assert!(
         told.contains("1 record read in spite of one wrong bit"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_last_record_that_was_altered_is_told_though_it_may_be_a_power_loss() {
+    let mut pile = Pile::new(7);
+    pile.live(300);
+    let at = pile.book.last();
+    let uid_only = true;
+    let number = pile.put(&Record::PolicySet { uid_only, at });
+    let image = pile.image();
+    let log = log(&image);
+    let mut altered = image.clone();
+    altered[place(&image, &log, log.frames.len() - 1) + 1] ^= 1;
+    altered[place(&image, &log, log.frames.len() - 1) + 2] ^= 1;
+    let desk = Desk::with(&[("pile.bin", &altered)]);
+    let title = format!("RECORD {number}, THE LAST, IS NOT AS IT WAS WRITTEN");
+    let says = "cards that only announce a number: not allowed";
+    desk.fails("ledger verify pile.bin", 1, &[&title, says]);
+    // What is older still makes statements.
+    desk.well("statement pile.bin --all");
+}
+
+#[test]
+fn a_last_write_that_a_power_loss_cut_is_no_alarm() {
+    let mut pile = Pile::new(7);
+    pile.live(300);
+    let image = pile.image();
+    let log = log(&image);
+    let at = place(&image, &log, log.frames.len() - 1);
+    let mut cut = image.clone();
+    let length = log.frames.last().unwrap().payload.len();
+    cut[at + 1..at + length + 5].fill(0xff);
+    let desk = Desk::with(&[("pile.bin", &cut)]);
+    let told = desk.well("ledger verify pile.bin");
+    assert!(
+        told.contains("the last write is not whole and left out"),
         "{told}"
     );
 }

@@ -12,7 +12,6 @@
 //! the first that does is named.
 
 use billing_core::journal::{Chain, Head, Identity, Kind};
-use billing_core::record::Record;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -232,26 +231,21 @@ impl Reader {
         let Some(payload) = unhex(&line.payload) else {
             return Err(self.wrong(number, "its bytes are not hexadecimal"));
         };
-        let kind = line.mark.kind();
-        let next = self.chain.after(kind, &payload);
-        if payload.len() > usize::from(u8::MAX) || tag(next) != line.tag {
-            let what = "its bytes are not those that were written: the hash chain breaks";
-            return Err(self.wrong(number, what));
-        }
         let frame = Frame {
             seq: line.seq,
-            kind,
+            kind: line.mark.kind(),
             payload,
         };
-        if let (Kind::Record | Kind::Carried, Some(entry)) = (kind, frame.raw().entry())
-            && let Some(record) = Record::decode(entry.payload)
-        {
-            self.before = Some(Entry {
-                number: entry.seq,
-                payload: entry.payload.to_vec(),
-                record,
-            });
+        let next = self.chain.after(frame.kind, &frame.payload);
+        let record = frame.record();
+        if frame.payload.len() > usize::from(u8::MAX) || tag(next) != line.tag {
+            let what = "its bytes are not those that were written: the hash chain breaks";
+            return Err(Trouble::Found(Box::new(Finding {
+                now: record,
+                ..self.finding(number, what, Meaning::Altered)
+            })));
         }
+        self.before = record.or(self.before.take());
         self.frames.push(frame);
         self.chain = next;
         Ok(())
@@ -269,22 +263,23 @@ impl Reader {
     }
 
     fn wrong(&self, line: usize, what: &str) -> Trouble {
-        self.finding(line, what, Meaning::Altered)
+        Trouble::Found(Box::new(self.finding(line, what, Meaning::Altered)))
     }
 
     fn cut(&self, lines: usize) -> Trouble {
         let what = "the export ends without its last line";
-        self.finding(lines, what, Meaning::CutShort)
+        Trouble::Found(Box::new(self.finding(lines, what, Meaning::CutShort)))
     }
 
-    fn finding(&self, line: usize, what: &str, meaning: Meaning) -> Trouble {
-        Trouble::Found(Box::new(Finding {
+    fn finding(&self, line: usize, what: &str, meaning: Meaning) -> Finding {
+        Finding {
             number: self.chain.seq,
             what: what.to_owned(),
             place: format!("line {line} of the file"),
+            now: None,
             before: self.before.clone(),
             good: self.frames.len(),
             meaning,
-        }))
+        }
     }
 }

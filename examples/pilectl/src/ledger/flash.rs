@@ -1,8 +1,11 @@
 //! An image of a flash, read as the pile reads the flash itself.
 
+use billing_core::journal::Kind;
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+
+use super::log::Frame;
 
 /// The shape of a flash, as a page of the journal tells it.
 ///
@@ -55,9 +58,9 @@ impl Shape {
         self.page * self.pages
     }
 
-    /// Where the frame with this sequence number lies in its page, if all frames before it are
-    /// as they were written: the offset in the image and the length.
-    pub fn frame(self, image: &[u8], page: usize, seq: u64) -> Option<(usize, usize)> {
+    /// Where the frame with this sequence number lies, if all frames before it in its page are as
+    /// they were written: the offset in the image and the length.
+    pub fn place(self, image: &[u8], page: usize, seq: u64) -> Option<(usize, usize)> {
         let start = page.checked_mul(self.page)?;
         let bytes = image.get(start..start.checked_add(self.page)?)?;
         let first = bytes.get(20..28)?.first_chunk().copied()?;
@@ -68,6 +71,33 @@ impl Shape {
             at = at.checked_add(length(at)?)?;
         }
         Some((start + at, length(at)?.min(self.page.checked_sub(at)?)))
+    }
+
+    /// The page that was opened last.
+    pub fn newest(self, image: &[u8]) -> Option<usize> {
+        let counter = |bytes: &[u8]| {
+            let fields = bytes.get(12..16)?.first_chunk().copied()?;
+            bytes
+                .starts_with(b"OPLJ")
+                .then_some(u32::from_le_bytes(fields))
+        };
+        let pages = image.chunks(self.page).enumerate();
+        let headed = pages.filter_map(|(page, bytes)| Some((counter(bytes)?, page)));
+        headed.max().map(|(_, page)| page)
+    }
+
+    /// The frame that these bytes of an image say, whether that is true or not.
+    pub fn frame(image: &[u8], (at, length): (usize, usize), seq: u64) -> Option<Frame> {
+        let bytes = image.get(at..at.checked_add(length)?)?;
+        let ([n, mark], rest) = bytes.split_first_chunk::<2>()?;
+        let kind = match mark >> 6 {
+            0 => Kind::Record,
+            1 => Kind::Piece,
+            2 => Kind::End,
+            _ => Kind::Carried,
+        };
+        let payload = rest.get(..usize::from(*n))?.to_vec();
+        Some(Frame { seq, kind, payload })
     }
 }
 

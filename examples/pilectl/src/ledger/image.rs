@@ -89,12 +89,14 @@ pub(super) fn parse(name: String, mut bytes: Vec<u8>) -> Result<Log, Trouble> {
             number: log.end.seq,
             what,
             place: format!("byte {} of the file, its end", grouped(held as u64)),
+            now: None,
             good: log.frames.len(),
             before: log.entries.last().cloned(),
             meaning: Meaning::CutShort,
         },
         Err(Trouble::Found(finding)) if finding.meaning == Meaning::Altered => Finding {
             what: format!("{what}: {}", finding.what),
+            now: None,
             meaning: Meaning::CutShort,
             ..*finding
         },
@@ -148,28 +150,28 @@ fn mounted<const WRITE: usize, const PAGE: usize>(
         counted(shape.pages as u64, "page"),
         grouped(shape.page as u64)
     );
-    log.mended = match (mended.bits, mended.torn) {
-        (0, false) => None,
-        (0, true) => {
-            Some("the last write was cut by a power loss; it was never acknowledged".into())
-        }
-        (bits, torn) => {
-            let torn = if torn {
-                "; the last write was cut by a power loss"
-            } else {
-                ""
-            };
-            let bits = counted(bits.into(), "record");
-            Some(format!("{bits} read in spite of one wrong bit each{torn}"))
-        }
-    };
+    let bits = counted(mended.bits.into(), "record");
+    log.mended = (mended.bits > 0).then(|| format!("{bits} read in spite of one wrong bit each"));
+    if mended.torn {
+        let image = image.bytes();
+        let newest = shape.newest(&image);
+        let place = newest.and_then(|page| shape.place(&image, page, log.end.seq));
+        let frame = place.and_then(|place| Shape::frame(&image, place, log.end.seq));
+        log.torn = frame.and_then(|frame| frame.record());
+        log.mended
+            .get_or_insert_default()
+            .push_str(if mended.bits > 0 { "; " } else { "" });
+        log.mended
+            .get_or_insert_default()
+            .push_str("the last write is not whole and left out");
+    }
     Ok(log)
 }
 
 fn found(damage: Corruption, image: &[u8], shape: Shape, verified: Verified) -> Finding {
     let page = usize::try_from(damage.page).unwrap_or(usize::MAX);
     let frame = match damage.kind {
-        Damage::Frame | Damage::Chain | Damage::Misplaced => shape.frame(image, page, damage.seq),
+        Damage::Frame | Damage::Chain | Damage::Misplaced => shape.place(image, page, damage.seq),
         Damage::Header | Damage::NoHeader => None,
     };
     let start = page.saturating_mul(shape.page);
@@ -190,6 +192,9 @@ fn found(damage: Corruption, image: &[u8], shape: Shape, verified: Verified) -> 
         number: damage.seq,
         what: what.to_owned(),
         place,
+        now: frame
+            .and_then(|place| Shape::frame(image, place, damage.seq))
+            .and_then(|frame| frame.record()),
         before: verified.before,
         good: verified.good,
         meaning: Meaning::Altered,

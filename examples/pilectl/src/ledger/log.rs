@@ -35,6 +35,19 @@ impl Frame {
     }
 }
 
+impl Frame {
+    /// The record in it, if there is one.
+    pub fn record(&self) -> Option<Entry> {
+        let entry = self.raw().entry()?;
+        let record = Record::decode(entry.payload)?;
+        matches!(self.kind, Kind::Record | Kind::Carried).then(|| Entry {
+            number: entry.seq,
+            payload: entry.payload.to_vec(),
+            record,
+        })
+    }
+}
+
 /// A record and its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -76,6 +89,9 @@ pub struct Log {
     pub form: String,
     /// What had to be mended to read it.
     pub mended: Option<String>,
+    /// A record behind the end of the log that is not as it was written. Nobody can tell whether a
+    /// power loss cut its write, or it was altered.
+    pub torn: Option<Entry>,
 }
 
 /// A file that is a ledger, but not as it was written.
@@ -87,6 +103,8 @@ pub struct Finding {
     pub what: String,
     /// Where in the file.
     pub place: String,
+    /// What stands in its place, if that can be read at all.
+    pub now: Option<Entry>,
     /// The record before it, which still is.
     pub before: Option<Entry>,
     /// How many frames before it are.
@@ -176,15 +194,7 @@ impl Log {
                 continue;
             };
             fold.take(entry);
-            if let (Kind::Record | Kind::Carried, Some(record)) =
-                (entry.kind, Record::decode(entry.payload))
-            {
-                entries.push(Entry {
-                    number: entry.seq,
-                    payload: entry.payload.to_vec(),
-                    record,
-                });
-            }
+            entries.extend(frame.record());
         }
         entries.sort_by_key(|entry| entry.number);
         // While a page is being given back, some records stand twice.
@@ -217,6 +227,7 @@ impl Log {
                 number,
                 what,
                 place: format!("frame {number} of {} to {last}", origin.seq),
+                now: entries.iter().find(|entry| entry.number == number).cloned(),
                 before: before.cloned(),
                 good: frames.iter().filter(|frame| frame.seq < number).count(),
                 meaning,
@@ -232,6 +243,7 @@ impl Log {
             book,
             form: String::new(),
             mended: None,
+            torn: None,
         })
     }
 

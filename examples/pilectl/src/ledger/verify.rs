@@ -2,12 +2,13 @@
 
 use pile_units::{Currency, Energy};
 
-use super::log::{Finding, Log, Meaning};
+use super::log::{Entry, Finding, Log, Meaning};
 use super::words;
+use crate::answer::Answer;
 use crate::figures::{Zone, counted, grouped, hex, kwh};
 
-/// What is said of a ledger that is as it was written.
-pub fn well(log: &Log) -> String {
+/// What is said of a ledger that verifies.
+pub fn read(log: &Log) -> Answer {
     let (book, balance) = (&log.book, log.book.balance());
     let (first, last) = (log.origin.seq, log.end.seq.saturating_sub(1));
     let mut text = format!("{}: {}\n\n", log.name, log.form);
@@ -56,11 +57,21 @@ pub fn well(log: &Log) -> String {
     if let Some(mended) = &log.mended {
         line("mended", mended.clone());
     }
+    if let Some(torn) = &log.torn {
+        text += &format!(
+            "\nRECORD {}, THE LAST, IS NOT AS IT WAS WRITTEN. Its bytes now say:\n  {}\n\
+             A power loss that cut its write, and someone who altered it, look the same. It is left\n\
+             out of everything. Compare with an earlier export, and with the tenant's receipt.\n",
+            grouped(torn.number),
+            words::of(&torn.record, log.zone(), log.book.currency())
+        );
+        return Answer::wrong(text);
+    }
     text.push_str(
         "\nVerified. Someone who can rewrite the flash can rewrite the chain too: compare the head\n\
          with one that was noted earlier, and the sessions with the tenants' signed receipts.\n",
     );
-    text
+    Answer::well(text)
 }
 
 /// What is said of one that is not.
@@ -76,16 +87,23 @@ pub fn found(name: &str, finding: &Finding) -> String {
     let mut line = |name: &str, told: &str| text += format!("  {name:<11}{told}\n").as_str();
     line("what", &finding.what);
     line("where", &finding.place);
+    let told = |entry: &Entry| {
+        let when = words::time(&entry.record).map(|at| Zone::default().second(at) + " UTC, ");
+        let said = words::of(&entry.record, Zone::default(), Currency::CNY);
+        let number = grouped(entry.number);
+        format!("record {number}: {}{said}", when.unwrap_or_default())
+    };
+    if let Some(now) = &finding.now {
+        line("says now", &told(now));
+    }
     match &finding.before {
         Some(entry) => {
-            let when = words::time(&entry.record).map(|at| Zone::default().second(at) + " UTC, ");
-            let told = words::of(&entry.record, Zone::default(), Currency::CNY);
             let good = counted(finding.good as u64, "frame");
             line(
                 "before it",
-                &format!("{good} as written; the last record is {}:", entry.number),
+                &format!("{good} as written, the last record among them:"),
             );
-            line("", &format!("{}{told}", when.unwrap_or_default()));
+            line("", &told(entry));
         }
         None => line("before it", "nothing that could be verified"),
     }
@@ -93,22 +111,22 @@ pub fn found(name: &str, finding: &Finding) -> String {
         Meaning::Altered => (
             "The bytes changed after the pile had written them: someone altered this file, or the\n\
              flash or the copying failed there. Nothing from that record on can be relied on.",
-            "Keep this file as it is. Read the flash once more and compare. For bills up to this\n\
-             record use an export that verifies, and the tenants' signed receipts.",
+            "keep this file as it is. Read the flash once more and compare. Make bills\n\
+             from an export that verifies, and compare them with the tenants' signed receipts.",
         ),
         Meaning::CutShort => (
             "The end of the ledger is missing. What stands before it is genuine, but the youngest\n\
              records may be among what is missing, so no bill can be made of it.",
-            "Copy the whole flash once more, or export again.",
+            "copy the whole flash once more, or export again.",
         ),
         Meaning::Contradiction => (
             "The chain verifies, but what the record says contradicts the records before it. No\n\
              pile writes that: whoever made this file computed the chain anew.",
-            "Keep this file. Compare it with an earlier export and with the signed receipts.",
+            "keep this file. Compare it with an earlier export and with the signed receipts.",
         ),
         Meaning::Younger => (
             "The chain verifies. A newer firmware wrote a kind of record that is not known here.",
-            "Use the pilectl that belongs to the pile's firmware.",
+            "use the pilectl that belongs to the pile's firmware.",
         ),
     };
     text += &format!("\n{means}\n\nWhat to do: {to_do}\n");
