@@ -45,7 +45,7 @@ impl Script {
     pub const fn whole(part: Part) -> Self {
         Self {
             rounds: 10,
-            minutes: 4,
+            minutes: 12,
             part,
         }
     }

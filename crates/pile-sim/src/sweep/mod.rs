@@ -119,9 +119,9 @@ fn sweep<const W: usize, const E: usize>(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Tally {
     let sample = match (options.effort, part) {
-        (Effort::Bounded, _) => (11, 29),
-        (Effort::Whole, Part::Stm32g4) => (9, 23),
-        (Effort::Whole, Part::W25q80) => (17, 41),
+        (Effort::Bounded, _) => (29, 61),
+        (Effort::Whole, Part::Stm32g4) => (13, 97),
+        (Effort::Whole, Part::W25q80) => (29, 151),
     };
     let sample = Sample {
         seed: options.seed,
