@@ -24,6 +24,7 @@ mod look;
 mod tests;
 
 pub use error::{LedgerError, OpenError};
+pub use fold::Fold;
 pub use look::Look;
 
 use crate::book::Book;
@@ -34,7 +35,6 @@ use crate::journal::{
 use crate::record::{Piece, Record};
 use capacity::Capacity;
 use embedded_storage_async::nor_flash::NorFlash;
-use fold::Fold;
 use pile_units::{Credential, Role};
 
 /// What can still be written without losing the place for a compaction.
@@ -198,7 +198,7 @@ impl<F: NorFlash> Ledger<F> {
         let mut buffer = Record::buffer();
         let payload = record.encode(&mut buffer);
         let frame = self.capacity.frame(payload.len());
-        // Every page is given back once, and once more what was carried: then there is no room.
+        // Every page is given back once, and counted once.
         let mut patience = self.journal.room().pages.saturating_mul(2);
         while frame > self.journal.room().bytes_left_in_page
             && self.free() <= book.look(|book| self.capacity.reserve(book))
@@ -206,7 +206,13 @@ impl<F: NorFlash> Ledger<F> {
             patience = patience
                 .checked_sub(1)
                 .ok_or(LedgerError::Append(AppendError::Full))?;
-            self.give_back(book).await?;
+            if self.has_garbage(book) {
+                self.give_back(book).await?;
+            } else if self.count.is_some() {
+                self.count_page(book).await?;
+            } else {
+                return Err(LedgerError::Append(AppendError::Full));
+            }
         }
         let appended = self.journal.append(payload).await?;
         if record.is_kept() {
@@ -254,9 +260,17 @@ impl<F: NorFlash> Ledger<F> {
         room.pages_free.saturating_add(room.pages_reclaimed)
     }
 
+    /// True if giving pages back helps: what is kept anyway is not copied for its own sake.
+    fn has_garbage(&self, book: &impl Look) -> bool {
+        let dense = book.look(|book| self.capacity.dense(book, self.kept));
+        self.journal.room().pages.saturating_sub(self.free()) > dense
+    }
+
     fn is_short(&self, book: &impl Look) -> bool {
         let reserve = book.look(|book| self.capacity.reserve(book));
-        self.free() <= reserve.saturating_add(AHEAD) && self.journal.can_reclaim()
+        self.free() <= reserve.saturating_add(AHEAD)
+            && self.has_garbage(book)
+            && self.journal.can_reclaim()
     }
 
     fn wants_erased_page(&self, book: &impl Look) -> bool {

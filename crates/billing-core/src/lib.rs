@@ -8,4 +8,5 @@ pub mod journal;
 pub mod ledger;
 pub mod receipt;
 pub mod record;
+pub mod statement;
 pub mod tariff;

@@ -32,11 +32,11 @@ def put(data):
     place += len(data)
 
 
-def page(counter, base):
+def page(counter, base, copies=0):
     global place
     place = counter % PAGES * PAGE
-    fields = struct.pack("<4sBBBBHHIIQ16s32s", b"OPLJ", 2, 0, WRITE, 0, PAGE // 64, PAGES,
-                         counter, base, seq, IDENTITY, head)
+    fields = struct.pack("<4sBBBBHHIIIQ16s32s", b"OPLJ", 2, 0, WRITE, 0, PAGE // 64, PAGES,
+                         counter, base, copies, seq, IDENTITY, head)
     put(fields + zlib.crc32(fields).to_bytes(4, "little"))
 
 

@@ -74,6 +74,12 @@ pub enum Signal {
     /// In so many days the ledger has no room for new sessions, if they go on as of late: settle,
     /// and export. Said when they fall below 30 and below 7, and when the landlord's card is tapped.
     LedgerFilling(u32),
+    /// The ledger is refused: nothing charges. Said once a minute and to every card.
+    LedgerRefused,
+    /// To begin a new ledger in its place, press any button.
+    PressToBeginAnew,
+    /// And tap the privilege card again.
+    TapToBeginAnew,
 }
 
 /// One thing to do. The shell does them in the order in which [`Actions`] gives them: relays open

@@ -1,6 +1,6 @@
 //! What the landlord can ask for, from the management phone or a bench.
 
-use crate::Refusal;
+use crate::{Fingerprint, Refusal};
 use billing_core::record::Reference;
 use billing_core::tariff::Tariff;
 use pile_units::{AccountId, CredentialId, Limits, PlanId, PortId, UnixSeconds, WallTime};
@@ -46,6 +46,9 @@ pub enum Command {
     /// Every record up to this number was exported, and is safe with the landlord: what is settled
     /// and paid of it may be forgotten.
     ConfirmExport(u64),
+    /// The bytes of a refused ledger are exported; their fingerprint proves it. Where the ledger is
+    /// not refused there is no such thing.
+    ConfirmEvidence(Fingerprint),
     /// Allow cards that only announce a number, or not.
     AllowUidOnly(bool),
     /// Set the limits.

@@ -122,6 +122,10 @@ pub enum Refusal {
     LedgerFull,
     /// The ledger cannot be written.
     LedgerFailed,
+    /// The ledger was refused when the pile started: it is damaged, or another's.
+    LedgerRefused,
+    /// The damaged ledger must be exported, and that confirmed, before a new one is begun.
+    EvidenceFirst,
     /// There is no place for another card or account.
     Full,
     /// No such account, card, port, session or settlement.
@@ -181,6 +185,14 @@ impl Refusal {
             Self::LedgerFailed => (
                 "ledger_failed",
                 "the ledger cannot be written: call for service",
+            ),
+            Self::LedgerRefused => (
+                "ledger_refused",
+                "the ledger is damaged: the landlord must export it and begin a new one",
+            ),
+            Self::EvidenceFirst => (
+                "evidence_first",
+                "export the damaged ledger first, and confirm it",
             ),
             Self::Full => ("full", "there is no place for another card or account"),
             Self::NoSuchThing => (

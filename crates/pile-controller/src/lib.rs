@@ -7,6 +7,7 @@ mod command;
 mod controller;
 mod event;
 mod port;
+mod refused;
 pub mod shell;
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ pub use command::{Command, Outcome};
 pub use controller::{Config, Controller};
 pub use event::{Durable, Event, Refusal};
 pub use port::{PortState, PortView};
+pub use refused::Fingerprint;

@@ -11,10 +11,16 @@
 //! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices |
 //! | time | the machine's deadline | feeds `Tick` |
 //!
+//! Where the ledger is refused the pile stands with every relay open, says so, and waits for the
+//! landlord: the damaged bytes stay until somebody has shown that they are exported
+//! ([`Command::ConfirmEvidence`](crate::Command::ConfirmEvidence)) and the privilege card, a button and
+//! the privilege card again have a new ledger begun.
+//!
 //! Feeding is synchronous: the machine handles the event and its relays have moved before the
 //! task awaits again. So a flash erase, a slow reader or a dead phone never delays a trip.
 
 mod hardware;
+mod refused;
 mod tasks;
 
 pub use hardware::{

@@ -70,8 +70,8 @@ fn a_w25q80_holds_thousands_of_sessions() {
     pile.settle_in(20, tariff(16));
     let sessions = fill(&mut pile, 10);
     println!(
-        "W25Q80, 1 MiB: {sessions} sessions of 20 tenants, {} compactions",
-        pile.compactions
+        "W25Q80, 1 MiB: {sessions} sessions of 20 tenants, {} slices of work",
+        pile.slices
     );
     assert!(sessions > 3000, "{sessions}");
 }
@@ -82,8 +82,8 @@ fn an_stm32g4_holds_a_hundred_sessions() {
     pile.settle_in(5, tariff(16));
     let sessions = fill(&mut pile, 4);
     println!(
-        "STM32G4, 64 KiB: {sessions} sessions of 5 tenants, {} compactions",
-        pile.compactions
+        "STM32G4, 64 KiB: {sessions} sessions of 5 tenants, {} slices of work",
+        pile.slices
     );
     assert!(sessions > 100, "{sessions}");
 }
@@ -205,9 +205,6 @@ fn a_full_ledger_refuses_and_loses_nothing() {
     }
     assert_eq!(refusals, 50, "it fills");
     pile.audit();
-    // A compaction still has its place, however useless it is by now.
-    pile.compact().unwrap();
-    pile.audit();
 }
 
 #[test]
@@ -216,11 +213,11 @@ fn progress_alone_goes_on_for_ever_and_wears_every_page_alike() {
     pile.settle_in(5, tariff(16));
     fill(&mut pile, 4);
     // A full ledger, and nobody may open a session: energy that leaks is still written down.
-    let before = pile.compactions;
+    let before = pile.slices;
     for _ in 0..20_000 {
         pile.progress();
     }
-    assert!(pile.compactions > before + 10);
+    assert!(pile.slices > before + 300, "{}", pile.slices - before);
     let erases = pile.flash.statistics().page_erases;
     let (low, high) = (erases.iter().min().unwrap(), erases.iter().max().unwrap());
     assert!(high - low <= 2, "{erases:?}");

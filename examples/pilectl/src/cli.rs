@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::answer::{Answer, Refusal};
-use crate::receipt;
+use crate::{ledger, receipt, statement};
 
 /// Checks what a shared power pile says of itself: receipts, the ledger, statements.
 #[derive(Debug, Parser)]
@@ -20,6 +20,11 @@ pub enum Command {
     /// Signed receipts: check, show, hand on.
     #[command(subcommand, arg_required_else_help = true)]
     Receipt(receipt::Command),
+    /// The ledger: check, show, export.
+    #[command(subcommand, arg_required_else_help = true)]
+    Ledger(ledger::Command),
+    /// What an account is to pay, every session of it, checked.
+    Statement(statement::Options),
 }
 
 /// Carries a command out.
@@ -29,6 +34,8 @@ pub enum Command {
 pub fn run(cli: &Cli) -> Result<Answer, Refusal> {
     match &cli.command {
         Command::Receipt(command) => receipt::run(command),
+        Command::Ledger(command) => ledger::run(command),
+        Command::Statement(options) => statement::run(options),
     }
 }
 

@@ -1,6 +1,13 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
+#![allow(
+    clippy::format_push_string,
+    reason = "tables and pages are short, and read better as they are written"
+)]
 
 pub mod answer;
 pub mod cli;
+pub mod figures;
+pub mod ledger;
 pub mod receipt;
+pub mod statement;

@@ -123,6 +123,7 @@ struct Player<'a> {
     taps: VecDeque<(u64, CardHandle)>,
     shown: Vec<Shown>,
     powered: bool,
+    refused: Option<String>,
     /// Signals told, and signals before the last expectation.
     told: usize,
     before: usize,
@@ -159,6 +160,7 @@ impl<'a> Player<'a> {
             taps: VecDeque::new(),
             shown: Vec::new(),
             powered: true,
+            refused: None,
             told: 0,
             before: 0,
             command: None,
@@ -222,7 +224,11 @@ impl<'a> Player<'a> {
         card.ok_or_else(|| format!("there is no card \"{name}\""))
     }
 
+    /// Empty while the pile refuses it: then nothing may charge.
     fn ledger(&self) -> Result<(Book, Vec<(u64, billing_core::record::Record)>), String> {
+        if self.world.refused().is_some() {
+            return Ok((Book::new(), Vec::new()));
+        }
         self.world
             .read_ledger()
             .map_err(|why| format!("the ledger cannot be read: {why}"))
@@ -247,9 +253,6 @@ impl<'a> Player<'a> {
             let tap = self.taps.front().map_or(u64::MAX, |tap| tap.0);
             let next = (self.world.now() + LOOK_MS).min(moment).min(tap);
             self.world.run_until(next);
-            if let Some(why) = self.world.refused() {
-                return Err(format!("the pile refused to start: {why}"));
-            }
         }
     }
 
@@ -277,6 +280,13 @@ impl<'a> Player<'a> {
             self.powered = !self.powered;
             let what = if self.powered { "starts" } else { "goes dark" };
             self.say(now, "pile", what);
+        }
+        let refused = self.world.refused();
+        if refused != self.refused {
+            if let Some(why) = &refused {
+                self.say(now, "pile", &format!("refuses its ledger: {why}"));
+            }
+            self.refused = refused;
         }
         let mut closed = false;
         for port in PortId::first(self.scenario.pile.ports) {
@@ -358,12 +368,27 @@ impl<'a> Player<'a> {
             Action::ReaderHang => self.world.reader().set_fault(ReaderFault::Hung),
             Action::ReaderDead => self.world.reader().set_fault(ReaderFault::Dead),
             Action::ReaderBack => self.world.reader().set_fault(ReaderFault::None),
+            Action::DamageLedger => self.damage(),
             Action::Command(command) => {
                 let wish = self.landlord(command)?;
                 self.wish(wish);
             }
         }
         self.watch()
+    }
+
+    /// Inverts two bytes halfway through what is written.
+    fn damage(&self) {
+        let flash = self.world.flash();
+        let image = flash.image();
+        let written = image.iter().enumerate().filter(|(_, byte)| **byte != 0xff);
+        let written: Vec<_> = written.map(|(address, _)| address).collect();
+        // A bit or two the ledger mends.
+        for address in written.iter().skip(written.len() / 2).take(2) {
+            for bit in 0..8 {
+                flash.flip_bit(*address, bit);
+            }
+        }
     }
 
     fn meter(&self, port: PortId, answers: u32) {
@@ -379,7 +404,7 @@ impl<'a> Player<'a> {
 
     /// What the landlord's phone sends. It names what it does not know by a number never given.
     fn landlord(&self, command: &Command) -> Result<Wish, String> {
-        let (book, _) = self.ledger()?;
+        let (book, records) = self.ledger()?;
         let account = |name| {
             let account = self.account(&book, name);
             account.unwrap_or(AccountId::new(0))
@@ -404,6 +429,18 @@ impl<'a> Player<'a> {
             }
             Command::AllowUidOnly(allow) => Wish::AllowUidOnly(*allow),
             Command::SetLimits(limits) => Wish::SetLimits(*limits),
+            Command::SetTariff(plan, tariff) => Wish::SetTariff(*plan, tariff.clone()),
+            Command::PlanTariff(plan, from, tariff) => Wish::PlanTariff {
+                plan: *plan,
+                from: *from,
+                tariff: tariff.clone(),
+            },
+            Command::AssignPlan(card, plan) => Wish::AssignPlan(account(card), *plan),
+            Command::ConfirmExport => {
+                let last = records.iter().map(|(seq, _)| *seq).max();
+                Wish::ConfirmExport(last.unwrap_or(0))
+            }
+            Command::ConfirmEvidence => Wish::ConfirmEvidence(self.world.fingerprint()),
             Command::ClearFault(port) => Wish::ClearFault(*port),
             Command::Stop(port) => Wish::Stop(*port),
             Command::Switch(port, enabled) => Wish::Switch(*port, *enabled),

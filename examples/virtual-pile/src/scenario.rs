@@ -14,7 +14,9 @@ use std::path::Path;
 
 use billing_core::record::{Fault, StopReason};
 use billing_core::tariff::Tariff;
-use pile_units::{Duration, Energy, Limits, Money, PortId, Power, Temperature, UnixSeconds};
+use pile_units::{
+    Duration, Energy, Limits, Money, PlanId, PortId, Power, Temperature, UnixSeconds,
+};
 
 use crate::refusal::Refusal;
 
@@ -129,6 +131,8 @@ pub enum Action {
     ReaderDead,
     /// It is back.
     ReaderBack,
+    /// Two bytes in the middle of the ledger are damaged.
+    DamageLedger,
     /// The landlord asks for something.
     Command(Command),
 }
@@ -178,6 +182,16 @@ pub enum Command {
     AllowUidOnly(bool),
     /// Set the limits.
     SetLimits(Limits),
+    /// Put a plan's tariff in force.
+    SetTariff(PlanId, Tariff),
+    /// Let a plan's tariff come into force at this time.
+    PlanTariff(PlanId, UnixSeconds, Tariff),
+    /// Charge the account by a plan.
+    AssignPlan(String, PlanId),
+    /// Every record of the ledger was exported.
+    ConfirmExport,
+    /// The bytes of a refused ledger were exported: with their fingerprint.
+    ConfirmEvidence,
     /// Clear a port's fault.
     ClearFault(PortId),
     /// Stop the session on a port.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use virtual_pile::{run, scenario};
 
 /// What the pile is for, and the scenario that shows it.
-const FLOWS: [(&str, &str); 27] = [
+const FLOWS: [(&str, &str); 30] = [
     ("a blank pile is claimed", "commission"),
     ("a new card is authorised", "authorise"),
     ("charging by card and button, until full", "charge-by-card"),
@@ -43,6 +43,9 @@ const FLOWS: [(&str, &str); 27] = [
     ("a tariff changes during a session", "tariff-change"),
     ("a clock that was never set", "clock-unknown"),
     ("a full ledger", "ledger-full"),
+    ("a planned tariff", "planned-tariff"),
+    ("a tenant with an own price", "own-price"),
+    ("a damaged ledger", "damaged-ledger"),
 ];
 
 fn scenarios() -> Vec<PathBuf> {

@@ -5,7 +5,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::frame::{self, Chain, FRAME_MAX, Frame, OVERHEAD, PAYLOAD_AT};
 use super::header::{Found, HEADER_MAX, Header};
 use super::layout::Layout;
-use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD, RawFrame};
+use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD, Oldest, RawFrame};
 
 /// A reader's trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +106,8 @@ struct Pieces {
 pub(super) struct Cursor {
     layout: Layout,
     identity: Identity,
-    /// The oldest page of the log, by its newest header.
-    base: u32,
+    /// Where the log begins, by its newest header.
+    oldest: Oldest,
     last: u32,
     /// The chain at the end of page `last`, where it is known beforehand.
     goal: Option<Chain>,
@@ -136,35 +136,35 @@ impl Cursor {
         flash: &mut F,
         layout: Layout,
         identity: Identity,
-        base: u32,
+        oldest: Oldest,
         page: u32,
     ) -> Result<Self, Fault<F::Error>> {
         let next = page.saturating_add(1);
         let goal = header_of(flash, &layout, identity, next, 0).await?.first;
-        Self::open(flash, layout, identity, base, (page, page), Some(goal)).await
+        Self::open(flash, layout, identity, oldest, (page, page), Some(goal)).await
     }
 
-    /// Opens the pages from `first` to `last` of the log whose oldest page is `base`.
+    /// Opens the pages from `first` to `last` of the log.
     pub async fn open<F: NorFlash>(
         flash: &mut F,
         layout: Layout,
         identity: Identity,
-        base: u32,
+        oldest: Oldest,
         (first, last): (u32, u32),
         goal: Option<Chain>,
     ) -> Result<Self, Fault<F::Error>> {
         let header = header_of(flash, &layout, identity, first, 0).await?;
-        if header.base > base {
+        if header.oldest.page > oldest.page {
             return Err(corrupt(&layout, first, header.first.seq, Damage::Header));
         }
         let mut cursor = Self {
             layout,
             identity,
-            base,
+            oldest,
             last,
             goal,
             next_header: None,
-            page_base: header.base,
+            page_base: header.oldest.page,
             counter: first,
             offset: layout.header,
             chain: header.first,
@@ -258,7 +258,7 @@ impl Cursor {
             kind: frame.kind,
             len: frame.len,
             address: self.layout.start(self.counter) + self.offset,
-            is_copy: frame.kind == Kind::Carried && self.page_base == self.base,
+            is_copy: frame.kind == Kind::Carried && self.chain.seq >= self.oldest.copies,
         };
         let raw = step.raw(window);
         match frame.kind {
@@ -300,12 +300,12 @@ impl Cursor {
     }
 
     fn turn_page<E>(&mut self, header: &Header) -> Result<(), Fault<E>> {
-        if header.base < self.page_base || header.base > self.base {
+        if header.oldest.page < self.page_base || header.oldest.page > self.oldest.page {
             return Err(self.damage(Damage::Header));
         }
         self.counter = self.counter.saturating_add(1);
         self.offset = self.layout.header;
-        self.page_base = header.base;
+        self.page_base = header.oldest.page;
         self.last_mended = false;
         Ok(())
     }
@@ -325,10 +325,14 @@ impl Cursor {
     ) -> Result<(), Fault<F::Error>> {
         let start = self.layout.start(self.counter);
         let limit = start + self.layout.page;
-        let bytes = window.at(flash, start + self.offset, limit, FRAME_MAX).await;
+        let bytes = window
+            .at(flash, start + self.offset, limit, FRAME_MAX)
+            .await;
         let bytes = bytes.map_err(Fault::Flash)?;
         // A write that was cut leaves ones, so the length it read is the longest it can have been.
-        let length = bytes.first().map_or(MAX_PAYLOAD, |length| usize::from(*length));
+        let length = bytes
+            .first()
+            .map_or(MAX_PAYLOAD, |length| usize::from(*length));
         let end = start + self.offset + self.layout.frame(length.min(MAX_PAYLOAD));
         let blank = is_blank(flash, window, end.min(limit), limit).await;
         if !blank.map_err(Fault::Flash)? {

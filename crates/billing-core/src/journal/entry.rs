@@ -48,6 +48,11 @@ impl Identity {
 pub struct Head(pub(super) [u8; 32]);
 
 impl Head {
+    /// Makes a head from a hash that was noted elsewhere: on a receipt, in an export.
+    pub const fn new(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     /// Returns the hash.
     pub const fn bytes(self) -> [u8; 32] {
         self.0

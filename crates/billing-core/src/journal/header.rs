@@ -2,10 +2,10 @@
 
 use super::frame::Chain;
 use super::repair::HEADERS;
-use super::{Head, Identity, Layout, VERSION};
+use super::{Head, Identity, Layout, Oldest, VERSION};
 
 /// Bytes of a header before padding.
-pub(super) const HEADER: usize = 80;
+pub(super) const HEADER: usize = 84;
 /// The longest header after padding to any allowed write size.
 pub(super) const HEADER_MAX: usize = 128;
 const MAGIC: [u8; 4] = *b"OPLJ";
@@ -18,8 +18,8 @@ pub(super) struct Header {
     pub recovery: bool,
     /// Pages opened before this one since the journal was formatted.
     pub counter: u32,
-    /// The oldest page of the log when this one was opened.
-    pub base: u32,
+    /// Where the log begins from this page on.
+    pub oldest: Oldest,
     /// The chain before the first frame of this page.
     pub first: Chain,
     pub identity: Identity,
@@ -57,7 +57,9 @@ impl Header {
         put(&self.page_size.to_le_bytes());
         put(&self.pages.to_le_bytes());
         put(&self.counter.to_le_bytes());
-        put(&self.base.to_le_bytes());
+        put(&self.oldest.page.to_le_bytes());
+        let back = self.first.seq.saturating_sub(self.oldest.copies);
+        put(&u32::try_from(back).unwrap_or(u32::MAX).to_le_bytes());
         put(&self.first.seq.to_le_bytes());
         put(&self.identity.0);
         put(&self.first.head.0);
@@ -105,18 +107,23 @@ impl Header {
         let (pages, rest) = rest.split_first_chunk::<2>()?;
         let (counter, rest) = rest.split_first_chunk::<4>()?;
         let (base, rest) = rest.split_first_chunk::<4>()?;
+        let (back, rest) = rest.split_first_chunk::<4>()?;
         let (seq, rest) = rest.split_first_chunk::<8>()?;
         let (identity, rest) = rest.split_first_chunk::<16>()?;
         let (head, _) = rest.split_first_chunk::<32>()?;
         if *magic != MAGIC || version != VERSION || flags & !RECOVERY != 0 || zero != 0 {
             return None;
         }
+        let seq = u64::from_le_bytes(*seq);
         Some(Self {
             recovery: flags & RECOVERY != 0,
             counter: u32::from_le_bytes(*counter),
-            base: u32::from_le_bytes(*base),
+            oldest: Oldest {
+                page: u32::from_le_bytes(*base),
+                copies: seq.checked_sub(u32::from_le_bytes(*back).into())?,
+            },
             first: Chain {
-                seq: u64::from_le_bytes(*seq),
+                seq,
                 head: Head(*head),
             },
             identity: Identity(*identity),

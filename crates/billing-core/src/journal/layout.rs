@@ -115,7 +115,7 @@ impl Layout {
 /// let journal = Journal::<_>::format(flash, Identity::new([7; 16])).await.unwrap();
 /// let room = journal.room();
 /// assert_eq!((room.pages, room.pages_live, room.pages_free), (8, 1, 7));
-/// assert_eq!(room.bytes_left_in_page, 1024 - 80);
+/// assert_eq!(room.bytes_left_in_page, 1024 - 84);
 /// # });
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,15 @@ enum State {
     Unknown,
 }
 
+/// The beginning of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Oldest {
+    /// The oldest page.
+    page: u32,
+    /// Carried frames from this number on are copies: what they were copied from is in the log.
+    copies: u64,
+}
+
 /// The end of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tail {
@@ -80,17 +89,21 @@ pub struct Journal<F, const PAGE_UNITS: usize = 1> {
     flash: F,
     layout: Layout,
     identity: Identity,
-    /// The oldest page of the log, by the newest header.
-    base: u32,
-    /// The same for the next header: pages before it are reclaimed.
+    /// By the newest header.
+    oldest: Oldest,
+    /// The page of the first copy by that.
+    copies_page: Option<u32>,
+    /// The oldest page that was not given back yet; the next header makes it the log's oldest.
     next_base: u32,
+    /// The number and the page of the first frame copied from that page.
+    partial: Option<(u64, u32)>,
+    /// The number of the last record copied from that page.
+    copied: Option<u64>,
+    /// After a boot, until the last record copied before it was found: it may have been copied
+    /// from a page behind `next_base`.
+    resuming: bool,
     /// The page in which the newest whole snapshot starts.
     pieces: Option<u32>,
-    /// The page of the first copy made since `base` became durable.
-    copies_from: Option<u32>,
-    /// The number of the last record copied from page `next_base`; after a mount, from that page
-    /// or a later one.
-    copied: Option<u64>,
     tail: Tail,
     /// Pages after the tail that were erased in this run and not touched since.
     erased: u32,
@@ -124,11 +137,16 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             flash,
             layout,
             identity,
-            base: 0,
+            oldest: Oldest {
+                page: 0,
+                copies: chain.seq,
+            },
+            copies_page: None,
             next_base: 0,
-            pieces: None,
-            copies_from: None,
+            partial: None,
             copied: None,
+            resuming: false,
+            pieces: None,
             tail: Tail {
                 counter: 0,
                 offset: Some(layout.header),
@@ -139,7 +157,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             mended: Mended::default(),
         };
         journal
-            .write_header(0, false)
+            .write_header(0, journal.oldest, false)
             .await
             .map_err(FormatError::Flash)?;
         Ok(journal)
@@ -179,7 +197,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         &mut self,
         visit: &mut impl FnMut(Entry<'_>),
     ) -> Result<(), ScanError<F::Error>> {
-        self.walk((self.base, self.tail.counter), |step, window| {
+        self.walk((self.oldest.page, self.tail.counter), |step, window| {
             if let Some(entry) = step.entry(window) {
                 visit(entry);
             }
@@ -203,7 +221,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         page: u32,
         visit: &mut impl FnMut(Entry<'_>),
     ) -> Result<bool, ScanError<F::Error>> {
-        let page = self.base.saturating_add(page);
+        let page = self.oldest.page.saturating_add(page);
         if page > self.tail.counter {
             return Ok(false);
         }
@@ -230,7 +248,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         &mut self,
         visit: &mut impl FnMut(RawFrame<'_>),
     ) -> Result<Chain, ScanError<F::Error>> {
-        self.walk((self.base, self.tail.counter), |step, window| {
+        self.walk((self.oldest.page, self.tail.counter), |step, window| {
             if let Some(frame) = step.raw(window) {
                 visit(frame);
             }
@@ -251,13 +269,13 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             Fault::Flash(error) => ScanError::Flash(error),
             Fault::Corrupt(what) => ScanError::Corrupt(what),
         };
-        let (layout, identity, base) = (self.layout, self.identity, self.base);
+        let (layout, identity, oldest) = (self.layout, self.identity, self.oldest);
         let flash = &mut self.flash;
         let opened = if last == self.tail.counter {
             let goal = Some(self.tail.chain);
-            Cursor::open(flash, layout, identity, base, (first, last), goal).await
+            Cursor::open(flash, layout, identity, oldest, (first, last), goal).await
         } else {
-            Cursor::page(flash, layout, identity, base, last).await
+            Cursor::page(flash, layout, identity, oldest, last).await
         };
         let mut cursor = opened.map_err(fault)?;
         let start = cursor.chain;
@@ -270,7 +288,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
 
     /// True if [`reclaim`](Self::reclaim) would find a page, with a snapshot before it or without.
     pub fn can_reclaim(&self) -> bool {
-        let end = self.copies_from.unwrap_or(self.tail.counter);
+        let end = self.copies_page.unwrap_or(self.tail.counter);
         self.next_base < end.min(self.tail.counter)
     }
 
@@ -281,7 +299,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             pages,
             pages_live: pages - self.pages_free(),
             pages_free: self.pages_free(),
-            pages_reclaimed: self.next_base.saturating_sub(self.base),
+            pages_reclaimed: self.next_base.saturating_sub(self.oldest.page),
             pages_erased: self.erased,
             bytes_left_in_page: page - self.tail.offset.unwrap_or(page),
         }
@@ -336,7 +354,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let live = self
             .tail
             .counter
-            .saturating_sub(self.base)
+            .saturating_sub(self.oldest.page)
             .saturating_add(1);
         // The last page counter there can be is never used: 4 billion pages outlive any flash.
         let left = (u32::MAX - 1).saturating_sub(self.tail.counter);

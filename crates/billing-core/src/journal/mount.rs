@@ -50,7 +50,8 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             Fault::Corrupt(what) => MountError::Corrupt(what),
         };
         let (identity, last) = (newest.identity, newest.counter);
-        if newest.base > last || last - newest.base >= layout.pages {
+        let oldest = newest.oldest;
+        if oldest.page > last || last - oldest.page >= layout.pages {
             let kind = Damage::Header;
             let damage = corrupt(&layout, last, newest.first.seq, kind);
             return Err(fault(damage));
@@ -59,8 +60,8 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             &mut flash,
             layout,
             identity,
-            newest.base,
-            (newest.base, last),
+            oldest,
+            (oldest.page, last),
             None,
         )
         .await
@@ -85,11 +86,13 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             flash,
             layout,
             identity,
-            base: newest.base,
-            next_base: newest.base,
-            pieces: cursor.snapshot,
-            copies_from: cursor.copies.map(|(first, _)| first),
+            oldest,
+            copies_page: cursor.copies.map(|(first, _)| first),
+            next_base: oldest.page,
+            partial: cursor.copies.map(|(first, _)| (oldest.copies, first)),
             copied: cursor.copies.map(|(_, last)| last),
+            resuming: cursor.copies.is_some(),
+            pieces: cursor.snapshot,
             tail: Tail {
                 counter: last,
                 offset: whole.then_some(cursor.offset),

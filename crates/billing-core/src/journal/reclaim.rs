@@ -80,9 +80,15 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let mut done = Appended::default();
         let mut skip_to = self.copied;
         let mut window = Window::new();
-        let mut cursor = Cursor::page(&mut self.flash, self.layout, self.identity, self.base, page)
-            .await
-            .map_err(fault)?;
+        let mut cursor = Cursor::page(
+            &mut self.flash,
+            self.layout,
+            self.identity,
+            self.oldest,
+            page,
+        )
+        .await
+        .map_err(fault)?;
         while let Some(step) = cursor
             .step(&mut self.flash, &mut window)
             .await
@@ -104,13 +110,18 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
                 let payload = carried(entry, &mut buffer)
                     .ok_or(ReclaimError::Append(AppendError::Length { max }))?;
                 let appended = self.put(Kind::Carried, payload).await;
-                done.add(appended.map_err(ReclaimError::Append)?);
-                self.copies_from.get_or_insert(self.tail.counter);
+                let appended = appended.map_err(ReclaimError::Append)?;
+                self.copies_page.get_or_insert(self.tail.counter);
+                self.partial
+                    .get_or_insert((appended.seq, self.tail.counter));
                 self.copied = Some(entry.seq);
+                done.add(appended);
             }
         }
         if skip_to.is_none() {
             self.copied = None;
+            self.partial = None;
+            self.resuming = false;
         }
         self.next_base = page.saturating_add(1);
         Ok(done)

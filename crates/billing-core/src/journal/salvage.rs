@@ -34,8 +34,8 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             if !header.fits(&layout) || layout.index(header.counter) != index {
                 continue;
             }
-            let (page, identity) = (header.counter, header.identity);
-            let opened = Cursor::open(flash, layout, identity, page, (page, page), None).await;
+            let (page, identity, oldest) = (header.counter, header.identity, header.oldest);
+            let opened = Cursor::open(flash, layout, identity, oldest, (page, page), None).await;
             let mut cursor = match opened {
                 Ok(cursor) => cursor,
                 Err(Fault::Flash(error)) => return Err(error),

@@ -108,7 +108,7 @@ fn an_erased_flash_is_blank_and_never_a_fresh_journal() {
 fn a_later_format_is_named_by_its_version() {
     let mut flash = formatted().release();
     flash.bytes[4] = 9;
-    flash.bytes[76] ^= 0x55;
+    flash.bytes[80] ^= 0x55;
     assert_eq!(entries(flash), Err(MountError::Version(9)));
 }
 
@@ -166,18 +166,18 @@ fn a_page_may_be_several_erase_units() {
 fn a_record_has_1_to_240_bytes_or_what_a_short_page_holds() {
     block_on(async {
         let mut journal = formatted();
-        let max = 256 - 80 - 7;
+        let max = 256 - 88 - 7;
         assert_eq!(journal.max_payload(), max);
         let room = journal.room();
         assert_eq!(journal.append(&[]).await, Err(AppendError::Length { max }));
         assert_eq!(
-            journal.append(&[0; 170]).await,
+            journal.append(&[0; 162]).await,
             Err(AppendError::Length { max })
         );
         assert_eq!(journal.room(), room);
         assert_eq!(
-            journal.append(&[0; 169]).await.map(|done| done.bytes),
-            Ok(176)
+            journal.append(&[0; 161]).await.map(|done| done.bytes),
+            Ok(168)
         );
         assert_eq!(journal.room().bytes_left_in_page, 0);
     });
@@ -456,7 +456,7 @@ fn a_flash_error_or_a_dropped_append_poisons_until_the_next_mount() {
 fn a_scan_notices_what_changed_under_a_running_journal() {
     let mut journal = formatted();
     block_on(journal.append(b"one record")).unwrap();
-    journal.flash.bytes[83..87].fill(0);
+    journal.flash.bytes[91..95].fill(0);
     let expected = Corruption {
         page: 0,
         seq: 1,
@@ -526,14 +526,16 @@ proptest! {
 
     #[test]
     fn a_header_reads_back_what_was_written(
-        recovery: bool, counter: u32, base: u32,
+        recovery: bool, counter: u32, base: u32, back: u32,
         seq: u64, head: [u8; 32], identity: [u8; 16], page_size: u16, pages: u16, write_size: u8,
-        bit in prop::option::of(0..80_usize * 8),
+        bit in prop::option::of(0..84_usize * 8),
     ) {
         let first = Chain { seq, head: Head(head) };
+        let copies = seq - u64::from(back).min(seq);
+        let oldest = Oldest { page: base, copies };
         let identity = Identity::new(identity);
         let header = Header {
-            recovery, counter, base, first, identity, page_size, pages, write_size,
+            recovery, counter, oldest, first, identity, page_size, pages, write_size,
         };
         let mut bytes = [0; HEADER_MAX];
         header.emit(&mut bytes);

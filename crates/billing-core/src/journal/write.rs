@@ -4,7 +4,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 use super::frame::{self, FRAME_MAX};
 use super::header::{HEADER_MAX, Header};
-use super::{AppendError, Appended, Journal, Kind, State};
+use super::{AppendError, Appended, Journal, Kind, Oldest, State};
 
 impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     /// Writes a frame, on a new page where it does not fit.
@@ -64,13 +64,26 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         } else {
             self.erased -= 1;
         }
-        self.write_header(counter, recovery).await?;
+        // What was copied of a page that is given back is the record itself from now on; what was
+        // copied of the page after it stays a copy.
+        let (oldest, copies_page) = if self.resuming {
+            (self.oldest, self.copies_page)
+        } else {
+            let (copies, page) = match self.partial {
+                Some((seq, page)) => (seq, Some(page)),
+                None => (self.tail.chain.seq, None),
+            };
+            let oldest = Oldest {
+                page: self.next_base,
+                copies,
+            };
+            (oldest, page)
+        };
+        self.write_header(counter, oldest, recovery).await?;
+        self.oldest = oldest;
+        self.copies_page = copies_page;
         self.tail.counter = counter;
         self.tail.offset = Some(self.layout.header);
-        if self.base != self.next_base {
-            self.base = self.next_base;
-            self.copies_from = None;
-        }
         Ok(Appended {
             seq: self.tail.chain.seq,
             bytes: self.layout.header,
@@ -86,12 +99,13 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     pub(super) async fn write_header(
         &mut self,
         counter: u32,
+        oldest: Oldest,
         recovery: bool,
     ) -> Result<(), F::Error> {
         let header = Header {
             recovery,
             counter,
-            base: self.next_base,
+            oldest,
             first: self.tail.chain,
             identity: self.identity,
             page_size: self.layout.page_units(),

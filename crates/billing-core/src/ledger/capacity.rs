@@ -30,7 +30,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 /// Bytes of a frame beside its payload, and of a page's header (the journal's format).
 const FRAME: u32 = 7;
-const HEADER: u32 = 80;
+const HEADER: u32 = 84;
 /// What a carried record's number takes at most before record 34,359,738,368.
 const NUMBER: usize = 5;
 /// The payload of the frame that ends a snapshot.
@@ -92,6 +92,14 @@ impl Capacity {
         self.pages_of(self.snapshot(book))
     }
 
+    /// Pages that the log takes at most once every page was given back: the kept records, a
+    /// snapshot, and the page being written.
+    pub fn dense(&self, book: &Book, kept: u32) -> u32 {
+        kept.div_ceil(self.filled())
+            .saturating_add(self.snapshot_pages(book))
+            .saturating_add(1)
+    }
+
     /// What can still be written beside so many bytes of kept records.
     pub fn headroom(&self, book: &Book, kept: u32) -> Headroom {
         let segment = self.kept(size::SEGMENT);
@@ -114,7 +122,7 @@ impl Capacity {
         let settlement = self.kept(size::SETTLED) + self.kept(size::PAID);
         let landlord = people(book)
             .saturating_mul(settlement)
-            .saturating_add(self.growth());
+            .saturating_add(2 * self.growth());
         // A new tariff or time closes a segment of every open session; a card is in the snapshot
         // that stands and in the one that is to come.
         let running = u32::try_from(book.open_sessions().count()).unwrap_or(u32::MAX);
@@ -156,13 +164,21 @@ impl Capacity {
 
     /// Bytes that kept records may fill.
     fn plan(&self, book: &Book) -> u32 {
-        // With every account's settlement waiting and every port in use.
-        let settlements = people(book).saturating_mul(self.frame(size::SETTLEMENT));
-        let ports = u32::try_from(pile_units::MAX_PORTS).unwrap_or(u32::MAX);
-        let sessions = ports.saturating_mul(self.frame(size::SESSION));
-        let bytes = [settlements, sessions, self.growth()]
-            .into_iter()
-            .fold(self.snapshot(book), u32::saturating_add);
+        // With every account's settlement waiting and every port in use, so that neither takes of
+        // the plan when it comes.
+        let more = |there: usize, most: usize, payload| {
+            let more = u32::try_from(most.saturating_sub(there)).unwrap_or(u32::MAX);
+            more.saturating_mul(self.frame(payload))
+        };
+        let (waiting, accounts) = (book.settlements().len(), book.accounts().len());
+        let running = book.open_sessions().count();
+        let bytes = [
+            more(waiting, accounts, size::SETTLEMENT),
+            more(running, pile_units::MAX_PORTS, size::SESSION),
+            self.growth(),
+        ]
+        .into_iter()
+        .fold(self.snapshot(book), u32::saturating_add);
         let snapshot = self.pages_of(bytes);
         let reserve = snapshot.saturating_add(2 + self.pages / 12);
         let spare = (self.pages / 8).max(2);

@@ -22,7 +22,29 @@ enum Known {
 ///
 /// A log that begins amid a life holds a whole snapshot; what stands before it is only read. A
 /// snapshot of what is known already must say the same.
-pub(super) struct Fold {
+///
+/// What [`Ledger::mount`](super::Ledger::mount) does with a flash, for a reader that has the frames
+/// from elsewhere, such as an export.
+///
+/// ```
+/// use billing_core::book::Book;
+/// use billing_core::journal::RawFrame;
+/// use billing_core::ledger::{Fold, OpenError};
+/// /// The book of verified frames, in the order of the log.
+/// fn book<'a>(frames: impl Iterator<Item = RawFrame<'a>>) -> Result<Book, OpenError<()>> {
+///     let (mut fold, mut last) = (Fold::new(), 0);
+///     for frame in frames {
+///         last = frame.seq;
+///         if let Some(entry) = frame.entry() {
+///             fold.take(entry);
+///         }
+///     }
+///     fold.finish(last)
+/// }
+/// assert_eq!(book([].into_iter()), Ok(Book::new()));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Fold {
     book: Book,
     known: Known,
     /// Pieces of the present snapshot.
@@ -30,7 +52,14 @@ pub(super) struct Fold {
     refused: Option<(u64, Option<FoldError>)>,
 }
 
+impl Default for Fold {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Fold {
+    /// Starts with no entry.
     pub fn new() -> Self {
         Self {
             book: Book::new(),
@@ -109,6 +138,10 @@ impl Fold {
     }
 
     /// The book, whose last record has this number.
+    ///
+    /// # Errors
+    /// [`OpenError`] with the first entry that could not be folded, or the last where the whole does
+    /// not balance or its snapshot has no end.
     pub fn finish<E>(self, last: u64) -> Result<Book, OpenError<E>> {
         let balance = self.book.balance();
         let whole = matches!(self.known, Known::Nothing | Known::Whole);

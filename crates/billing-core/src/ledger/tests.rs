@@ -64,8 +64,8 @@ fn a_journal_of_another_version_is_refused_by_its_number() {
     let mut flash = ledger.release();
     // The header's version, and its check sum with it (the journal's FORMAT.md).
     flash.bytes[4] = 9;
-    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&flash.bytes[..76]);
-    flash.bytes[76..80].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&flash.bytes[..80]);
+    flash.bytes[80..84].copy_from_slice(&crc.to_le_bytes());
     let error = block_on(Ledger::mount(flash)).err();
     assert_eq!(error, Some(OpenError::Mount(MountError::Version(9))));
 }

@@ -96,6 +96,7 @@ impl Controller {
                     Ok(())
                 }
             },
+            Command::ConfirmEvidence(_) => Err(Refusal::NoSuchThing),
             Command::AllowUidOnly(uid_only) => {
                 self.note(id, Record::PolicySet { uid_only, at }, out)
             }

@@ -43,6 +43,12 @@ pub trait Panel {
 
     /// Says something to whoever stands there.
     fn signal(&mut self, signal: Signal);
+
+    /// Says why the ledger is refused, where the pile has a display or a log for it; `None` once a
+    /// new one is begun.
+    fn refused(&mut self, why: Option<&dyn core::fmt::Display>) {
+        let _ = why;
+    }
 }
 
 /// The ports' buttons, debounced.
@@ -106,7 +112,7 @@ pub struct Parts<H: Hardware + ?Sized> {
     pub ports: usize,
     /// Random, kept by the hardware or made at first power-up.
     pub pile: PileId,
-    /// Random; names the journal when the flash is blank.
+    /// Random; names the journal when the flash is blank or a new one is begun.
     pub identity: Identity,
     /// The secret under which UIDs become aliases.
     pub alias_key: AliasKey,

@@ -1,10 +1,12 @@
 //! The tasks of the shell.
 
+use super::refused::{Front, stand};
 use super::{Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc};
 use crate::{Action, Actions, Config, Controller, Durable, Event};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
+use billing_core::record::Record;
 use card_auth::{AliasKey, CardEvent, CardWatch};
 use core::cell::RefCell;
 use embassy_futures::select::{Either, select, select4};
@@ -34,11 +36,11 @@ struct State<H: Hardware> {
 type FlashError<H> =
     <<H as Hardware>::Flash as embedded_storage_async::nor_flash::ErrorType>::Error;
 
-/// Runs the pile. Comes back only if the ledger is refused: then every relay is open and stays
-/// open, and the board says so.
+/// Runs the pile, and does not come back. Where its ledger is refused it stands with every relay open
+/// until the landlord has a new one begun (see the [module](crate::shell)).
 ///
 /// # Errors
-/// [`OpenError`]: why the flash is not taken for this pile's ledger. Nothing on it was changed.
+/// [`OpenError`]: the flash does not answer, or cannot be formatted. Every relay is open.
 ///
 /// # Power loss
 /// At any await. What was acknowledged is in the ledger; the next `run` closes the open sessions.
@@ -53,24 +55,49 @@ pub async fn run<H: Hardware>(
         clock,
         mut rtc,
         mut relays,
-        panel,
+        mut panel,
         meters,
-        cards,
-        card_pace,
-        buttons,
+        mut cards,
+        mut card_pace,
+        mut buttons,
         lines,
         link,
         mut flash,
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
+    // The journal's name, should one be begun, and the first thing that happens.
+    let (mut name, mut first) = (identity, Event::Tick);
     let opened = match Ledger::mount(&mut flash).await {
-        Err(OpenError::Mount(MountError::Blank)) => None,
-        Err(error) => return Err(error),
         Ok(opened) => Some(opened),
+        Err(OpenError::Mount(MountError::Blank)) => None,
+        Err(why) => {
+            panel.refused(Some(&why));
+            let front: Front<'_, H> = Front {
+                ports,
+                clock: &clock,
+                relays: &mut relays,
+                panel: &mut panel,
+                cards: &mut cards,
+                card_pace: &mut card_pace,
+                buttons: &mut buttons,
+                link: &link,
+                alias_key: &alias_key,
+            };
+            let anew = stand(front, &mut flash, identity).await;
+            let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
+            panel.refused(None);
+            name = anew.identity;
+            // The new ledger's landlord is the old one's.
+            first = Event::Card {
+                alias: anew.alias,
+                strength: anew.strength,
+            };
+            None
+        }
     };
     let (ledger, book) = match opened {
         Some(opened) => opened,
-        None => Ledger::format(&mut flash, identity).await?,
+        None => Ledger::format(&mut flash, name).await?,
     };
     let now = clock.now();
     let durable = Durable {
@@ -97,7 +124,7 @@ pub async fn run<H: Hardware>(
         deadline: Wake::new(),
         pace: Wake::new(),
     };
-    core.feed(Event::Tick);
+    core.feed(first);
     let people = select(
         cards_task(&core, cards, card_pace, &alias_key),
         buttons_task(&core, buttons),
@@ -166,17 +193,19 @@ impl<H: Hardware> Look for Core<'_, H> {
 }
 
 async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: Ledger<F>) -> Never {
+    let mut headroom = core.look(|book| ledger.headroom(book));
     loop {
         let record = core.with(|machine| machine.outbox().cloned());
-        let counted = core.look(|book| ledger.headroom(book));
-        let done = if let Some(record) = record {
-            ledger.append(core, &record).await.map(|appended| {
-                let (seq, headroom) = (appended.seq, core.look(|book| ledger.headroom(book)));
+        let (done, changed) = if let Some(record) = record {
+            let written = ledger.append(core, &record).await.map(|appended| {
+                let seq = appended.seq;
                 core.feed(Event::Persisted(Durable { seq, headroom }));
-            })
+            });
+            // Progress takes no room that is not planned for.
+            (written, !matches!(record, Record::Progress { .. }))
         } else if ledger.wants_work(core) && !core.with(Controller::is_failing) {
             // A slice at a time: a record never waits longer than for an erase.
-            ledger.work(core).await
+            (ledger.work(core).await, true)
         } else {
             core.outbox.wait().await;
             continue;
@@ -185,9 +214,9 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             core.feed(Event::LedgerFailed);
             return core::future::pending().await;
         }
-        // With the record in the book, or the work done.
-        let headroom = core.look(|book| ledger.headroom(book));
-        if headroom != counted {
+        if changed {
+            // With the record in the book, or the work done.
+            headroom = core.look(|book| ledger.headroom(book));
             core.feed(Event::Room(headroom));
         }
     }

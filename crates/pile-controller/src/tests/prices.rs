@@ -7,7 +7,7 @@ use billing_core::book::{FoldError, Rate};
 use billing_core::ledger::Headroom;
 use billing_core::record::Record;
 use billing_core::tariff::{Band, Tariff};
-use pile_units::{ClockQuality, Currency, PlanId, TariffVersion, UnixSeconds, WallTime};
+use pile_units::{ClockQuality, Currency, Duration, PlanId, TariffVersion, UnixSeconds, WallTime};
 use std::vec::Vec;
 
 fn friends() -> PlanId {
@@ -137,8 +137,10 @@ fn a_command_while_a_planned_tariff_is_written_is_not_taken_for_done() {
     bench.wait(10);
     let id = bench.send(Command::AllowUidOnly(false));
     assert_eq!(bench.answer(id), Some(Outcome::Refused(Refusal::Busy)));
-    bench.write_all();
+    bench.delay = Some(Duration::from_millis(5));
+    bench.wait(1);
     assert_eq!(bench.command(Command::AllowUidOnly(true)), Outcome::Done);
+    assert_eq!(versions(&bench), [3, 3]);
 }
 
 #[test]

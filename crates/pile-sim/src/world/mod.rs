@@ -30,10 +30,11 @@ use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
 use parts::{BatteryClock, Front, ReaderPace, SharedFront, VirtualHardware};
 use pile_controller::shell::{self, Line};
-use pile_controller::{Command, Indicator, Outcome, Signal};
+use pile_controller::{Command, Fingerprint, Indicator, Outcome, Signal};
 use pile_units::{CardAlias, PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
@@ -112,7 +113,6 @@ pub struct World {
     identity: Identity,
     alias_key: [u8; 32],
     shell: Option<Shell>,
-    refused: Option<String>,
     woken: Arc<Woken>,
     waker: Waker,
     next_command: u16,
@@ -160,7 +160,6 @@ impl World {
             identity: Identity::new(identity),
             alias_key,
             shell: None,
-            refused: None,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
             next_command: 0,
@@ -176,7 +175,7 @@ impl World {
         self.flash.power_up();
         self.reader.brown_out();
         self.mains.borrow_mut().set_supply(true);
-        self.refused = None;
+        self.front.borrow_mut().refused = None;
         let times = self.setup.flash.times(self.setup.speed);
         // A blank flash is formatted in no time: a pile has that behind it when it comes to its
         // wall.
@@ -233,7 +232,7 @@ impl World {
 
     /// Cuts the supply, now.
     pub fn power_cut(&mut self) {
-        if self.shell.take().is_some() || self.refused.is_some() {
+        if self.shell.take().is_some() {
             self.cuts.push(self.time.millis());
         }
         self.flash.power_off();
@@ -257,9 +256,19 @@ impl World {
         self.shell.is_some()
     }
 
-    /// Why the pile refused to start, if it did.
-    pub fn refused(&self) -> Option<&str> {
-        self.refused.as_deref()
+    /// Why the pile's ledger is refused, if it is: the pile stands, and charges nothing.
+    pub fn refused(&self) -> Option<String> {
+        self.front.borrow().refused.clone()
+    }
+
+    /// What proves that somebody has the bytes of the flash.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let digest = Sha256::digest(self.flash.image());
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(digest) {
+            *to = from;
+        }
+        Fingerprint::new(first)
     }
 
     /// Milliseconds since the world began.
@@ -477,7 +486,7 @@ impl World {
             match polled {
                 Poll::Ready(why) => {
                     self.shell = None;
-                    self.refused = Some(why);
+                    self.front.borrow_mut().refused = Some(why);
                     return;
                 }
                 Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}

@@ -34,6 +34,8 @@ pub(super) struct Front {
     pub indicators: [Option<Indicator>; MAX_PORTS],
     /// (milliseconds, what was said).
     pub signals: Vec<(u64, Signal)>,
+    /// Why the ledger is refused.
+    pub refused: Option<String>,
 }
 
 pub(super) type SharedFront = Rc<RefCell<Front>>;
@@ -81,6 +83,10 @@ impl Panel for FrontPanel {
 
     fn signal(&mut self, signal: Signal) {
         self.0.borrow_mut().signals.push((self.1.millis(), signal));
+    }
+
+    fn refused(&mut self, why: Option<&dyn std::fmt::Display>) {
+        self.0.borrow_mut().refused = why.map(ToString::to_string);
     }
 }
 

@@ -11,10 +11,12 @@ use billing_core::tariff::{Band, BandIndex, SLOTS, Tariff};
 use embassy_futures::block_on;
 use pile_sim::flash::{FlashError, VirtualNor, Words};
 use pile_units::{
-    ClockQuality, Currency, Energy, PortId, Price, TariffVersion, UnixSeconds, UtcOffset, WallTime,
+    ClockQuality, Currency, Energy, PlanId, PortId, Price, TariffVersion, UnixSeconds, UtcOffset,
+    WallTime,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
 
 pub const IDENTITY: Identity = Identity::new(*b"the test ledger.");
 
@@ -30,11 +32,14 @@ pub enum End {
 /// The running pile, as far as its ledger knows.
 pub struct Pile<const W: usize, const E: usize> {
     pub flash: VirtualNor<W, E>,
-    ledger: Option<Ledger<VirtualNor<W, E>>>,
+    pub ledger: Option<Ledger<VirtualNor<W, E>>>,
     pub book: Book,
-    /// Every kept record, in order: what no compaction may lose.
-    pub kept: Vec<Record>,
-    pub compactions: u32,
+    /// Every record of a kept kind that was acknowledged, by its number.
+    pub kept: BTreeMap<u64, Record>,
+    /// Slices of the ledger's own work.
+    pub slices: u32,
+    /// The number of the last record that was acknowledged.
+    last: u64,
     pub cuts: u32,
     random: ChaCha8Rng,
 }
@@ -50,8 +55,9 @@ impl<const W: usize, const E: usize> Pile<W, E> {
             flash,
             ledger: Some(ledger),
             book,
-            kept: Vec::new(),
-            compactions: 0,
+            kept: BTreeMap::new(),
+            slices: 0,
+            last: 0,
             cuts: 0,
             random: ChaCha8Rng::seed_from_u64(seed),
         }
@@ -69,37 +75,43 @@ impl<const W: usize, const E: usize> Pile<W, E> {
         |sides| self.random.next_u32() % sides.max(1)
     }
 
-    /// Writes a record as the shell does: checked, compacted if that is wanted, reserved for,
-    /// durable, applied.
+    /// Writes a record as the shell does: checked, durable, applied; then the ledger's own work.
     pub fn write(&mut self, record: &Record) -> End {
         self.book.check(record).unwrap();
         let ledger = self.ledger.as_mut().unwrap();
-        if ledger.wants_compaction(&self.book) {
-            let before = ledger.room().pages_free;
-            let book = &self.book;
-            match block_on(ledger.compact(|n| book.pieces().nth(n))) {
-                Ok(()) => {
-                    self.compactions += 1;
-                    assert!(ledger.room().pages_free > before, "a page comes back");
-                    assert!(!ledger.wants_compaction(book), "one is enough");
-                }
-                Err(error) => return self.cut(&error),
-            }
+        match block_on(ledger.append(&self.book, record)) {
+            Ok(appended) => self.acknowledge(appended.seq, record),
+            Err(LedgerError::Append(AppendError::Full)) => return End::Full,
+            Err(error) => return self.cut(&error),
         }
-        ledger.reserve(&self.book);
-        match block_on(ledger.append(record)) {
-            Ok(()) => {
-                self.book.apply(record).unwrap();
-                if record.is_kept() {
-                    self.kept.push(record.clone());
-                }
-                let balance = self.book.balance();
-                assert_eq!(balance.metered, balance.accounted(), "I2");
-                End::Durable
-            }
-            Err(LedgerError::Append(AppendError::Full)) => End::Full,
+        match self.work() {
+            // Records wait for the cut that falls into the work after them.
             Err(error) => self.cut(&error),
+            Ok(()) => End::Durable,
         }
+    }
+
+    fn acknowledge(&mut self, seq: u64, record: &Record) {
+        assert!(seq > self.last, "{seq} after {}", self.last);
+        self.last = seq;
+        self.book.apply(record).unwrap();
+        if record.is_kept() {
+            self.kept.insert(seq, record.clone());
+        }
+        let balance = self.book.balance();
+        assert_eq!(balance.metered, balance.accounted(), "I2");
+    }
+
+    /// All the work that the ledger has to do for itself.
+    pub fn work(&mut self) -> Result<(), LedgerError<FlashError>> {
+        let ledger = self.ledger.as_mut().unwrap();
+        let mut patience = 20 * ledger.room().pages;
+        while ledger.wants_work(&self.book) {
+            self.slices += 1;
+            patience = patience.checked_sub(1).expect("the work ends");
+            block_on(ledger.work(&self.book))?;
+        }
+        Ok(())
     }
 
     fn cut(&mut self, error: &LedgerError<FlashError>) -> End {
@@ -114,17 +126,6 @@ impl<const W: usize, const E: usize> Pile<W, E> {
         assert_eq!(self.write(record), End::Durable, "{record:?}");
     }
 
-    /// A compaction whether or not it is wanted.
-    pub fn compact(&mut self) -> Result<(), LedgerError<FlashError>> {
-        let book = &self.book;
-        block_on(
-            self.ledger
-                .as_mut()
-                .unwrap()
-                .compact(|n| book.pieces().nth(n)),
-        )
-    }
-
     /// Power comes back. `pending` may have become durable without its acknowledgement; if it has,
     /// it is part of the book now.
     pub fn reboot(&mut self, pending: Option<&Record>) -> Result<(), OpenError<FlashError>> {
@@ -134,10 +135,12 @@ impl<const W: usize, const E: usize> Pile<W, E> {
         self.ledger = Some(ledger);
         if found != self.book {
             let record = pending.expect("what was acknowledged is all there is");
-            self.book.apply(record).unwrap();
-            if record.is_kept() {
-                self.kept.push(record.clone());
-            }
+            let known = self.last;
+            let mut newer = None;
+            let seen = |seq, seen: Record| newer = newer.max((seen == *record).then_some(seq));
+            block_on(self.ledger().visit(seen)).unwrap();
+            let seq = newer.filter(|seq| *seq > known);
+            self.acknowledge(seq.expect("the record in flight"), record);
             assert!(found == self.book, "I4: as before the record, or after it");
         }
         let balance = found.balance();
@@ -145,16 +148,28 @@ impl<const W: usize, const E: usize> Pile<W, E> {
         Ok(())
     }
 
-    /// All kept records that the flash holds, in their order.
-    pub fn kept_on_flash(&mut self) -> Vec<Record> {
-        let mut kept = Vec::new();
-        block_on(self.ledger().visit(|_, record| {
+    /// The flash holds every record that must be kept, once, unaltered and under its number, and
+    /// none that never was.
+    pub fn check_kept(&mut self) {
+        let mut found = BTreeMap::new();
+        block_on(self.ledger().visit(|seq, record| {
             if record.is_kept() {
-                kept.push(record);
+                assert!(found.insert(seq, record).is_none(), "{seq} twice");
             }
         }))
         .unwrap();
-        kept
+        for (seq, record) in &self.kept {
+            let still = found.remove(seq);
+            assert!(
+                still.is_some() || !self.book.keeps(*seq, record),
+                "{seq} is gone"
+            );
+            assert!(
+                still.is_none_or(|still| still == *record),
+                "{seq} is altered"
+            );
+        }
+        assert!(found.is_empty(), "{:?} never was", found.keys());
     }
 
     pub fn next_record(&mut self, ports: usize) -> Record {
@@ -180,6 +195,7 @@ impl<const W: usize, const E: usize> Pile<W, E> {
         let from = self.book.last();
         self.must(&Record::ClockSet { from, to: at });
         self.must(&Record::TariffSet {
+            plan: PlanId::STANDARD,
             version: TariffVersion::new(1),
             tariff,
             at,
@@ -218,7 +234,7 @@ impl<const W: usize, const E: usize> Pile<W, E> {
 
     /// The session goes on under another price, with so much more drawn.
     pub fn split(&mut self, port: PortId, more: u32) {
-        let (_, tariff) = self.book.tariff().unwrap();
+        let (_, tariff) = self.book.tariff(PlanId::STANDARD).unwrap();
         let session = self.book.session(port).unwrap();
         let bands = u8::try_from(tariff.bands().len()).unwrap();
         let next = BandIndex::new((session.segment.index + 1) % bands).unwrap();
@@ -253,9 +269,7 @@ impl<const W: usize, const E: usize> Pile<W, E> {
     /// The books agree and nothing kept was lost, also after a restart.
     pub fn audit(&mut self) {
         self.reboot(None).unwrap();
-        let kept = self.kept_on_flash();
-        assert_eq!(kept.len(), self.kept.len());
-        assert!(kept == self.kept);
+        self.check_kept();
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn action(action: &Action) -> (&'static str, String) {
         Action::ReaderHang => ("world", "the card reader hangs".to_owned()),
         Action::ReaderDead => ("world", "the card reader dies".to_owned()),
         Action::ReaderBack => ("world", "the card reader is back".to_owned()),
+        Action::DamageLedger => ("world", "two bytes of the ledger are damaged".to_owned()),
         Action::Command(command) => ("owner", wish(command)),
     }
 }
@@ -65,6 +66,16 @@ fn wish(command: &Command) -> String {
         Command::AllowUidOnly(true) => "allows cards that only announce a number".to_owned(),
         Command::AllowUidOnly(false) => "forbids cards that only announce a number".to_owned(),
         Command::SetLimits(_) => "sets the limits".to_owned(),
+        Command::SetTariff(plan, _) => format!("sets the tariff of plan {plan}"),
+        Command::PlanTariff(plan, from, _) => {
+            format!(
+                "plans a tariff for plan {plan} from {} s since 1970",
+                from.get()
+            )
+        }
+        Command::AssignPlan(card, plan) => format!("puts \"{card}\" on plan {plan}"),
+        Command::ConfirmExport => "has exported the ledger".to_owned(),
+        Command::ConfirmEvidence => "has exported the damaged ledger".to_owned(),
         Command::ClearFault(port) => format!("clears the fault of port {port}"),
         Command::Stop(port) => format!("stops port {port}"),
         Command::Switch(port, true) => format!("puts port {port} back into service"),
@@ -85,6 +96,9 @@ pub(super) fn signal(signal: Signal) -> &'static str {
         Signal::FaultCleared(_) => "fault_cleared",
         Signal::Hot => "hot",
         Signal::LedgerFilling(_) => "ledger_filling",
+        Signal::LedgerRefused => "ledger_refused",
+        Signal::PressToBeginAnew => "press_to_begin_anew",
+        Signal::TapToBeginAnew => "tap_to_begin_anew",
         Signal::Refused(why) => why.name(),
     }
 }
@@ -104,6 +118,9 @@ pub(super) fn signal_text(signal: Signal) -> String {
         Signal::LedgerFilling(days) => {
             format!("says: room for new sessions lasts {days} days: settle and export")
         }
+        Signal::LedgerRefused => "says: the ledger is damaged, call the landlord".to_owned(),
+        Signal::PressToBeginAnew => "says: press a button to begin a new ledger".to_owned(),
+        Signal::TapToBeginAnew => "says: tap the card again to begin a new ledger".to_owned(),
         Signal::Refused(why) => format!("refuses: {why} ({})", why.name()),
     }
 }

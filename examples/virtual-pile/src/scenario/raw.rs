@@ -83,6 +83,7 @@ pub(super) struct RawEvent {
     pub(super) reader_hang: Option<Yes>,
     pub(super) reader_dead: Option<Yes>,
     pub(super) reader_back: Option<Yes>,
+    pub(super) damage_ledger: Option<Yes>,
     pub(super) command: Option<RawCommand>,
 }
 
@@ -139,6 +140,8 @@ pub(super) enum RawCut {
 #[serde(rename_all = "snake_case")]
 pub(super) enum RawCommand {
     Authorise,
+    ConfirmExport,
+    ConfirmEvidence,
     Replace(String),
     ReportLost(String),
     Revoke(String),
@@ -147,10 +150,37 @@ pub(super) enum RawCommand {
     MarkPaid(String),
     AllowUidOnly(bool),
     SetLimits(RawLimits),
+    SetTariff(RawTariff),
+    PlanTariff(RawPlanned),
+    AssignPlan(RawPlan),
     ClearFault(u8),
     Stop(u8),
     Disable(u8),
     Enable(u8),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTariff {
+    #[serde(default)]
+    pub(super) plan: u8,
+    pub(super) tariff: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPlanned {
+    #[serde(default)]
+    pub(super) plan: u8,
+    pub(super) from: String,
+    pub(super) tariff: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPlan {
+    pub(super) card: String,
+    pub(super) plan: u8,
 }
 
 #[derive(Deserialize)]

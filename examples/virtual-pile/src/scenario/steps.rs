@@ -5,7 +5,7 @@ use std::path::Path;
 
 use billing_core::record::{Fault, StopReason};
 use billing_core::tariff::Tariff;
-use pile_units::{Energy, PortId, Power, Temperature};
+use pile_units::{Energy, MAX_PLANS, PlanId, PortId, Power, Temperature};
 
 use super::raw::{RawBike, RawCommand, RawCut, RawEvent, RawExpect, RawRelay, Yes};
 use super::setup::{limits, local, tariff_file};
@@ -65,6 +65,15 @@ fn fault(name: &str) -> Result<Fault, Wrong> {
         )
 }
 
+fn plan(number: u8) -> Result<PlanId, Wrong> {
+    PlanId::new(number).or_else(|_| {
+        wrong(
+            format!("there is no plan {number}"),
+            format!("plans are 0, the standard one, to {}", MAX_PLANS - 1),
+        )
+    })
+}
+
 impl Context<'_> {
     fn port(&self, number: u8) -> Result<PortId, Wrong> {
         PortId::from_number(number)
@@ -109,6 +118,7 @@ impl Context<'_> {
             (raw.reader_hang, Action::ReaderHang),
             (raw.reader_dead, Action::ReaderDead),
             (raw.reader_back, Action::ReaderBack),
+            (raw.damage_ledger, Action::DamageLedger),
         ] {
             yes.map(|Yes| push(Ok(action))).transpose()?;
         }
@@ -176,6 +186,8 @@ impl Context<'_> {
     fn command(&self, raw: RawCommand) -> Result<Command, Wrong> {
         Ok(match raw {
             RawCommand::Authorise => Command::Authorise,
+            RawCommand::ConfirmExport => Command::ConfirmExport,
+            RawCommand::ConfirmEvidence => Command::ConfirmEvidence,
             RawCommand::Replace(card) => Command::Replace(self.card(card)?),
             RawCommand::ReportLost(card) => Command::ReportLost(self.card(card)?),
             RawCommand::Revoke(card) => Command::Revoke(self.card(card)?),
@@ -184,6 +196,17 @@ impl Context<'_> {
             RawCommand::MarkPaid(card) => Command::MarkPaid(self.card(card)?),
             RawCommand::AllowUidOnly(allow) => Command::AllowUidOnly(allow),
             RawCommand::SetLimits(raw) => Command::SetLimits(limits(&raw)?),
+            RawCommand::SetTariff(raw) => {
+                Command::SetTariff(plan(raw.plan)?, tariff_file(self.folder, &raw.tariff)?)
+            }
+            RawCommand::PlanTariff(raw) => Command::PlanTariff(
+                plan(raw.plan)?,
+                local(&raw.from, &self.tariff)?,
+                tariff_file(self.folder, &raw.tariff)?,
+            ),
+            RawCommand::AssignPlan(raw) => {
+                Command::AssignPlan(self.card(raw.card)?, plan(raw.plan)?)
+            }
             RawCommand::ClearFault(number) => Command::ClearFault(self.port(number)?),
             RawCommand::Stop(number) => Command::Stop(self.port(number)?),
             RawCommand::Disable(number) => Command::Switch(self.port(number)?, false),

@@ -102,6 +102,7 @@ fn every_action_of_the_readme_is_read() {
     assert_eq!(action("reader_hang = true"), Action::ReaderHang);
     assert_eq!(action("reader_dead = true"), Action::ReaderDead);
     assert_eq!(action("reader_back = true"), Action::ReaderBack);
+    assert_eq!(action("damage_ledger = true"), Action::DamageLedger);
 }
 
 #[test]
@@ -131,6 +132,23 @@ fn every_command_of_the_readme_is_read() {
         command("{ allow_uid_only = false }"),
         Command::AllowUidOnly(false)
     );
+    assert_eq!(command("\"confirm_export\""), Command::ConfirmExport);
+    assert_eq!(command("\"confirm_evidence\""), Command::ConfirmEvidence);
+    let friends = PlanId::new(1).unwrap();
+    assert_eq!(
+        command("{ assign_plan = { card = \"anna\", plan = 1 } }"),
+        Command::AssignPlan(anna(), friends)
+    );
+    assert!(matches!(
+        command("{ set_tariff = { tariff = \"tariff.toml\" } }"),
+        Command::SetTariff(PlanId::STANDARD, _)
+    ));
+    let planned =
+        "{ plan_tariff = { plan = 1, from = \"2024-05-01T08:00:01\", tariff = \"tariff.toml\" } }";
+    let Command::PlanTariff(plan, from, _) = command(planned) else {
+        panic!("not planned")
+    };
+    assert_eq!((plan, from), (friends, UnixSeconds::new(1_714_521_601)));
     assert_eq!(command("{ clear_fault = 2 }"), Command::ClearFault(port(2)));
     assert_eq!(command("{ stop = 2 }"), Command::Stop(port(2)));
     assert_eq!(command("{ disable = 2 }"), Command::Switch(port(2), false));

@@ -51,7 +51,7 @@ pub(super) const INDICATORS: [&str; 7] = [
 ];
 
 /// What the pile says, refusals aside.
-pub(super) const SIGNALS: [&str; 9] = [
+pub(super) const SIGNALS: [&str; 13] = [
     "commissioned",
     "choose_port",
     "started",
@@ -61,6 +61,10 @@ pub(super) const SIGNALS: [&str; 9] = [
     "window_closed",
     "fault_cleared",
     "hot",
+    "ledger_filling",
+    "ledger_refused",
+    "press_to_begin_anew",
+    "tap_to_begin_anew",
 ];
 
 /// A time from the start: `"00:00:05"`, `"26:00:00"`, `"00:00:05.250"`, or whole seconds.

@@ -1,0 +1,136 @@
+//! The shell of a pile whose ledger is refused.
+
+use super::{Buttons, CardPace, Clock, Hardware, Link, Panel, Relays};
+use crate::refused::{Refused, Reply};
+use crate::{Fingerprint, Indicator, Signal};
+use billing_core::journal::Identity;
+use billing_core::ledger::Ledger;
+use card_auth::{AliasKey, CardEvent, CardWatch};
+use core::cell::RefCell;
+use embassy_futures::select::{Either4, select4};
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash};
+use pile_units::{CardAlias, PortId, Strength};
+use sha2::{Digest, Sha256};
+
+type Error<H> = <<H as Hardware>::Flash as ErrorType>::Error;
+
+/// What a refused pile has at hand.
+pub(super) struct Front<'a, H: Hardware> {
+    pub ports: usize,
+    pub clock: &'a H::Clock,
+    pub relays: &'a mut H::Relays,
+    pub panel: &'a mut H::Panel,
+    pub cards: &'a mut H::Cards,
+    pub card_pace: &'a mut H::CardPace,
+    pub buttons: &'a mut H::Buttons,
+    pub link: &'a H::Link,
+    pub alias_key: &'a AliasKey,
+}
+
+/// What is to become of a refused flash.
+pub(super) struct Anew {
+    /// The card that claims the new ledger.
+    pub alias: CardAlias,
+    /// How it proved itself.
+    pub strength: Strength,
+    /// The new journal's name.
+    pub identity: Identity,
+}
+
+/// Stands with every relay open until the landlord has a new ledger begun.
+///
+/// # Errors
+/// The flash's own: then nothing can be done here.
+pub(super) async fn stand<H: Hardware>(
+    front: Front<'_, H>,
+    flash: &mut H::Flash,
+    own: Identity,
+) -> Result<Anew, Error<H>> {
+    for port in PortId::first(front.ports) {
+        front.relays.set(port, false);
+        front.panel.indicate(port, Indicator::Fault);
+    }
+    front.panel.signal(Signal::LedgerRefused);
+    let privilege = Ledger::salvage_privilege(flash).await?;
+    let evidence = digest(flash).await?;
+    let [a, b, c, d, e, f, g, h, ..] = evidence;
+    let fingerprint = Fingerprint::new([a, b, c, d, e, f, g, h]);
+    let machine = RefCell::new(Refused::new(front.clock.now(), privilege, fingerprint));
+    let panel = RefCell::new(front.panel);
+    let say = |reply: Reply| {
+        if let Reply::Say(signal) = reply {
+            panel.borrow_mut().signal(signal);
+        }
+    };
+    let now = || front.clock.now();
+    let time = async {
+        loop {
+            let due = machine.borrow().deadline();
+            front.clock.sleep_until(due).await;
+            say(machine.borrow_mut().tick(now()));
+        }
+    };
+    let buttons = async {
+        loop {
+            front.buttons.pressed().await;
+            say(machine.borrow_mut().button(now()));
+        }
+    };
+    let link = async {
+        loop {
+            let (id, command) = front.link.next().await;
+            let outcome = machine.borrow_mut().command(&command);
+            front.link.answer(id, outcome);
+        }
+    };
+    let mut watch = CardWatch::new(front.cards);
+    let cards = async {
+        loop {
+            if let Some(CardEvent::Presented(card)) = watch.poll().await {
+                let (alias, strength) = (front.alias_key.alias(&card.uid), card.strength);
+                let reply = machine.borrow_mut().card(now(), alias, strength);
+                if reply == Reply::BeginAnew {
+                    return (alias, strength);
+                }
+                say(reply);
+            }
+            front.card_pace.next().await;
+        }
+    };
+    let (alias, strength) = match select4(cards, time, buttons, link).await {
+        Either4::First(card) => card,
+        Either4::Second(never) | Either4::Third(never) | Either4::Fourth(never) => never,
+    };
+    let identity = anew(own, &evidence);
+    Ok(Anew {
+        alias,
+        strength,
+        identity,
+    })
+}
+
+/// SHA-256 of the whole flash.
+async fn digest<F: NorFlash>(flash: &mut F) -> Result<[u8; 32], F::Error> {
+    let mut hash = Sha256::new();
+    // Whatever a flash reads at once divides this.
+    let mut chunk = [0; 256];
+    let bytes = u32::try_from(flash.capacity()).unwrap_or(u32::MAX);
+    for address in (0..bytes).step_by(chunk.len()) {
+        flash.read(address, &mut chunk).await?;
+        hash.update(chunk);
+    }
+    Ok(hash.finalize().into())
+}
+
+/// The new journal's name: it follows from the hardware's and from what stood there before, so that
+/// the two ledgers of a pile are never taken for each other.
+fn anew(own: Identity, evidence: &[u8; 32]) -> Identity {
+    let mut hash = Sha256::new();
+    hash.update(own.bytes());
+    hash.update(evidence);
+    let mut name = [0; 16];
+    for (to, from) in name.iter_mut().zip(hash.finalize()) {
+        *to = from;
+    }
+    Identity::new(name)
+}

@@ -1,0 +1,145 @@
+//! Several files of one pile, read as one: what the pile has dropped stands in an older export.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use billing_core::book::Book;
+use billing_core::journal::{Chain, Identity};
+use billing_core::record::{Piece, Record};
+use pile_units::{PlanId, TariffVersion};
+
+use super::log::{Entry, Log, Trouble};
+use crate::answer::Refusal;
+use crate::figures::{Zone, hex};
+
+/// All records of one pile that some files hold.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// The files, the newest last.
+    pub files: Vec<String>,
+    /// Which journal it is.
+    pub identity: Identity,
+    /// The end of the newest file's chain.
+    pub end: Chain,
+    /// All records, by number.
+    pub entries: Vec<Entry>,
+    /// What the newest file folds to.
+    pub book: Book,
+    /// The time of the place.
+    pub zone: Zone,
+}
+
+impl Archive {
+    /// Reads files, each a flash image or an export of the same pile.
+    ///
+    /// # Errors
+    /// [`Refusal`] where one cannot be read, does not verify, is of another pile, or contradicts
+    /// another.
+    pub fn read(files: &[PathBuf]) -> Result<Self, Refusal> {
+        let logs = files.iter().map(|path| {
+            Log::read(path).map_err(|trouble| match trouble {
+                Trouble::Refused(refusal) => refusal,
+                Trouble::Found(finding) => {
+                    let name = path.display();
+                    let number = finding.number;
+                    Refusal::new(
+                        format!("{name}: record {number} is not as it was written"),
+                        format!("nothing is made of it; `pilectl ledger verify {name}` says more"),
+                    )
+                }
+            })
+        });
+        Self::of(logs.collect::<Result<_, _>>()?)
+    }
+
+    /// Joins logs.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there is none, or they are of two piles, or contradict each other.
+    pub fn of(mut logs: Vec<Log>) -> Result<Self, Refusal> {
+        logs.sort_by_key(|log| log.end.seq);
+        let Some((newest, older)) = logs.split_last() else {
+            return Err(Refusal::new("no file", "name a flash image or an export"));
+        };
+        let mut entries = BTreeMap::new();
+        for log in older {
+            if log.identity != newest.identity {
+                return Err(Refusal::new(
+                    format!(
+                        "{} is of journal {}, {} of {}",
+                        log.name,
+                        hex(&log.identity.bytes()),
+                        newest.name,
+                        hex(&newest.identity.bytes())
+                    ),
+                    "give files of one pile",
+                ));
+            }
+            agree(log, newest)?;
+        }
+        for log in &logs {
+            for entry in &log.entries {
+                let known = entries.entry(entry.number).or_insert((entry, &log.name));
+                if known.0 != entry {
+                    return Err(contradiction(entry.number, known.1, &log.name));
+                }
+            }
+        }
+        let entries = entries.into_values().map(|(entry, _)| entry.clone());
+        Ok(Self {
+            files: logs.iter().map(|log| log.name.clone()).collect(),
+            identity: newest.identity,
+            end: newest.end,
+            entries: entries.collect(),
+            zone: newest.zone(),
+            book: newest.book.clone(),
+        })
+    }
+
+    /// The plan that each version of a tariff was set for, where that is still known.
+    pub fn plans(&self) -> BTreeMap<TariffVersion, PlanId> {
+        let set = self.entries.iter().filter_map(|entry| match entry.record {
+            Record::TariffSet { plan, version, .. } => Some((version, plan)),
+            _ => None,
+        });
+        let pieces = self.book.pieces().filter_map(|piece| match piece {
+            Piece::Tariff { plan, version, .. } => Some((version, plan)),
+            _ => None,
+        });
+        set.chain(pieces).collect()
+    }
+}
+
+/// Where both files hold a frame, it is the same, and so is the chain up to it.
+fn agree(older: &Log, newest: &Log) -> Result<(), Refusal> {
+    let heads = |log: &Log| {
+        let start = (log.origin.seq, log.origin.head);
+        let mut chain = log.origin;
+        let after = log.frames.iter().map(move |frame| {
+            chain = chain.after(frame.kind, &frame.payload);
+            (chain.seq, chain.head)
+        });
+        std::iter::once(start)
+            .chain(after)
+            .collect::<BTreeMap<_, _>>()
+    };
+    let (a, b) = (heads(older), heads(newest));
+    let differ = a
+        .iter()
+        .find(|(seq, head)| b.get(seq).is_some_and(|it| it != *head));
+    match differ {
+        // The head of a number is the one before that frame.
+        Some((seq, _)) => {
+            let number = seq.saturating_sub(1);
+            Err(contradiction(number, &older.name, &newest.name))
+        }
+        None => Ok(()),
+    }
+}
+
+fn contradiction(number: u64, one: &str, other: &str) -> Refusal {
+    Refusal::new(
+        format!("record {number} is not the same in {one} and in {other}"),
+        "one of them is not a copy of this pile's ledger: find out which",
+    )
+}

@@ -1,0 +1,139 @@
+//! What a record says, in a line.
+
+use billing_core::record::{Advance, ClosedSession, Record, Revocation, Segment};
+use pile_units::{Currency, Energy, PlanId, Role, WallTime};
+
+use crate::figures::{Zone, amount, counted, kwh};
+
+/// When a record became true; none for those that tell no time.
+pub fn time(record: &Record) -> Option<WallTime> {
+    match record {
+        Record::Progress { .. } | Record::Snapshot(_) => None,
+        Record::SessionClosed(closed) => Some(closed.closed),
+        Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => Some(segment.to),
+        other => Some(other.time_after(WallTime::default())),
+    }
+}
+
+/// A name as people write it: `by_card` is `by card`.
+pub fn plain(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// A plan, in words.
+pub fn plan(plan: PlanId) -> String {
+    if plan == PlanId::STANDARD {
+        "the standard plan".to_owned()
+    } else {
+        format!("plan {plan}")
+    }
+}
+
+/// What the record says.
+pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
+    let on_off = |on: &bool| if *on { "allowed" } else { "not allowed" };
+    match record {
+        Record::Commissioned { pile, .. } => format!("pile {pile} commissioned"),
+        Record::Enrolled { credential, .. } => match credential.role {
+            Role::Privilege => format!("privilege card {} enrolled", credential.id),
+            Role::Charging(account) => {
+                format!("card {} enrolled for account {account}", credential.id)
+            }
+        },
+        Record::Revoked {
+            credential, why, ..
+        } => format!("card {credential} revoked: {}", revocation(*why)),
+        Record::AccountClosed { account, .. } => format!("account {account} closed"),
+        Record::PolicySet { uid_only, .. } => {
+            format!("cards that only announce a number: {}", on_off(uid_only))
+        }
+        Record::TariffSet {
+            plan: of, version, ..
+        } => format!("tariff {version} set for {}", plan(*of)),
+        Record::TariffPlanned { plan: of, from, .. } => {
+            let at = WallTime {
+                unix: *from,
+                quality: pile_units::ClockQuality::Informative,
+            };
+            format!(
+                "a tariff planned for {} from {}",
+                plan(*of),
+                zone.minute(at)
+            )
+        }
+        Record::PlanAssigned {
+            account, plan: to, ..
+        } => format!("account {account} put on {}", plan(*to)),
+        Record::Exported { through, .. } => format!("exported up to record {through}"),
+        Record::LimitsSet { .. } => "limits set".to_owned(),
+        Record::PortSwitched { port, enabled, .. } => {
+            let how = if *enabled {
+                "put back into"
+            } else {
+                "taken out of"
+            };
+            format!("port {port} {how} service")
+        }
+        Record::ClockSet { from, .. } => format!("clock set, was {}", zone.second(*from)),
+        Record::SessionOpened {
+            session,
+            credential,
+            port,
+            ..
+        } => format!("session {session} opened on port {port} with card {credential}"),
+        Record::Progress { advances, .. } => {
+            let energy: Energy = advances.iter().map(Advance::energy).sum();
+            let (count, kwh) = (advances.iter().count(), kwh(energy));
+            format!("{kwh} kWh more, {}", counted(count as u64, "reading"))
+        }
+        Record::SegmentClosed { segment, .. } => stretch(segment),
+        Record::LastSegment { segment } => format!("{}, the last", stretch(segment)),
+        Record::SessionClosed(closed) => bill(closed),
+        Record::FaultLatched { port, fault, .. } => {
+            format!("port {port}: fault, {}", plain(fault.name()))
+        }
+        Record::FaultCleared { port, .. } => format!("port {port}: fault cleared"),
+        Record::Settled(settlement) => format!(
+            "settlement {} of account {}: {}, {} kWh, {}",
+            settlement.id,
+            settlement.account,
+            counted(settlement.sessions.into(), "session"),
+            kwh(settlement.closing.saturating_sub(settlement.opening)),
+            amount(currency, settlement.amount)
+        ),
+        Record::Paid {
+            settlement,
+            reference,
+            ..
+        } => format!("settlement {settlement} paid: {:?}", reference.as_str()),
+        Record::Snapshot(_) => "part of a snapshot".to_owned(),
+    }
+}
+
+const fn revocation(why: Revocation) -> &'static str {
+    match why {
+        Revocation::Lost => "reported lost",
+        Revocation::Deregistered => "deregistered",
+        Revocation::Withdrawn => "withdrawn",
+    }
+}
+
+fn stretch(segment: &Segment) -> String {
+    format!(
+        "session {} segment {}: {} kWh in {}",
+        segment.session,
+        u16::from(segment.index) + 1,
+        kwh(segment.energy),
+        segment.band.as_str()
+    )
+}
+
+fn bill(closed: &ClosedSession) -> String {
+    format!(
+        "session {} billed to account {}: {} kWh, {}",
+        closed.session,
+        closed.account,
+        kwh(closed.energy),
+        amount(closed.currency, closed.bill.total)
+    )
+}

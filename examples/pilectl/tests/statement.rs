@@ -1,0 +1,423 @@
+//! `pilectl statement` as it is run: the sums are those of the ledger, in every format and from any
+//! set of files, or there is no statement.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use billing_core::journal::Kind;
+use billing_core::record::Record;
+use common::{Desk, Pile, lived, log};
+use pile_units::{Currency, Money};
+use pilectl::ledger::export;
+use pilectl::ledger::log::Log;
+use serde_json::Value;
+
+fn json(desk: &Desk, arguments: &str) -> Value {
+    serde_json::from_str(&desk.well(&format!("statement {arguments} --format json"))).unwrap()
+}
+
+fn cents(text: &Value) -> u64 {
+    text.as_str().unwrap().replace('.', "").parse().unwrap()
+}
+
+fn money(money: Money) -> String {
+    Currency::CNY.amount(money).to_string()
+}
+
+fn settlements(log: &Log) -> Vec<billing_core::book::Settlement> {
+    let all = log.entries.iter().filter_map(|entry| match &entry.record {
+        Record::Settled(settlement) => Some(*settlement),
+        _ => None,
+    });
+    all.collect()
+}
+
+/// A life, an export, and the life after: what was exported is dropped.
+fn lives() -> (Desk, Log, Log) {
+    let mut pile = Pile::new(7);
+    pile.live(1500);
+    pile.settle_and_export();
+    let (before, mut pile) = pile.snapshot();
+    pile.live(6000);
+    pile.settle_and_export();
+    pile.live(200);
+    let (before, after) = (log(&before), log(&pile.image()));
+    let desk = Desk::with(&[
+        ("before.jsonl", export::text(&before).as_bytes()),
+        ("after.jsonl", export::text(&after).as_bytes()),
+    ]);
+    (desk, before, after)
+}
+
+#[test]
+fn what_is_open_is_what_each_account_owes() {
+    let image = lived();
+    let log = log(&image);
+    let desk = Desk::with(&[("pile.bin", &image)]);
+    let all = json(&desk, "pile.bin --all");
+    let sheets = all["statements"].as_array().unwrap();
+    assert_eq!(sheets.len(), log.book.accounts().len());
+    for (sheet, account) in sheets.iter().zip(log.book.accounts()) {
+        assert_eq!(sheet["account"], account.id.get());
+        assert_eq!(sheet["total"], money(account.owed()));
+        assert_eq!(sheet["closing_mwh"], account.energy.milliwatt_hours());
+        assert_eq!(
+            sheet["opening_mwh"],
+            account.settled_energy.milliwatt_hours()
+        );
+        let sessions = sheet["sessions"].as_array().unwrap();
+        let total: u64 = sessions.iter().map(|it| cents(&it["total"])).sum();
+        assert_eq!(total, cents(&sheet["total"]));
+        let mwh: u64 = sessions
+            .iter()
+            .map(|it| it["energy_mwh"].as_u64().unwrap())
+            .sum();
+        assert_eq!(mwh, sheet["energy_mwh"].as_u64().unwrap());
+    }
+    let balance = log.book.balance();
+    assert_eq!(
+        all["meters"]["unattributed_mwh"],
+        balance.unattributed.milliwatt_hours()
+    );
+    assert_eq!(all["head"], log.end.head.to_string());
+}
+
+#[test]
+fn every_session_is_recomputed_from_prices_alone() {
+    let desk = Desk::with(&[("pile.bin", &lived())]);
+    let all = json(&desk, "pile.bin --all");
+    let price = |text: &Value| -> u128 {
+        let price: pile_units::Price = text.as_str().unwrap().parse().unwrap();
+        price.micros_per_kilowatt_hour().into()
+    };
+    let mut recomputed = 0;
+    for sheet in all["statements"].as_array().unwrap() {
+        for session in sheet["sessions"].as_array().unwrap() {
+            let (mut energy, mut both) = (0_u128, 0_u128);
+            for segment in session["segments"].as_array().unwrap() {
+                let mwh = u128::from(segment["energy_mwh"].as_u64().unwrap());
+                energy += mwh * price(&segment["energy_price"]);
+                both += mwh * (price(&segment["energy_price"]) + price(&segment["service_price"]));
+            }
+            const CENT: u128 = 10_000_000_000;
+            assert_eq!(u128::from(cents(&session["energy_fee"])), energy / CENT);
+            assert_eq!(u128::from(cents(&session["total"])), both / CENT);
+            assert_eq!(
+                u128::from(cents(&session["service_fee"])),
+                both / CENT - energy / CENT
+            );
+            recomputed += 1;
+        }
+    }
+    assert!(recomputed > 20, "{recomputed}");
+}
+
+#[test]
+fn a_settlement_is_told_with_its_payment() {
+    let mut pile = Pile::new(5);
+    pile.live(1200);
+    let at = pile.book.last();
+    let due = pile
+        .book
+        .accounts()
+        .iter()
+        .find_map(|it| pile.book.settlement(it.id, at))
+        .unwrap();
+    let settled = pile.put(&Record::Settled(due));
+    let (unpaid, mut pile) = pile.snapshot();
+    let reference = "cash <b> & thanks".parse().unwrap();
+    let paid = pile.put(&Record::Paid {
+        settlement: due.id,
+        reference,
+        at,
+    });
+    let desk = Desk::with(&[("unpaid.bin", &unpaid), ("paid.bin", &pile.image())]);
+    let id = due.id;
+    let told = desk.well(&format!("statement unpaid.bin --settlement {id}"));
+    assert!(told.contains("not paid yet"), "{told}");
+    assert!(told.contains(&format!("by record {settled}")), "{told}");
+    let told = desk.well(&format!("statement paid.bin --settlement {id}"));
+    assert!(
+        told.contains(&format!("\"cash <b> & thanks\", record {paid}")),
+        "{told}"
+    );
+    let value = json(&desk, &format!("paid.bin --settlement {id}"));
+    let sheet = &value["statements"][0];
+    assert_eq!(sheet["total"], money(due.amount));
+    assert_eq!(sheet["opening_mwh"], due.opening.milliwatt_hours());
+    assert_eq!(sheet["closing_mwh"], due.closing.milliwatt_hours());
+    assert_eq!(sheet["settlement"]["paid"], true);
+    assert_eq!(sheet["settlement"]["payment"]["record"], paid);
+    let page = desk.well(&format!(
+        "statement paid.bin --settlement {id} --format html"
+    ));
+    assert!(page.contains("cash &lt;b&gt; &amp; thanks"), "{page}");
+    let other = due.account.get() + 1;
+    let wrong = format!("statement paid.bin --settlement {id} --account {other}");
+    desk.fails(&wrong, 2, &["settlement"]);
+}
+
+#[test]
+fn what_was_dropped_comes_from_an_older_export() {
+    let (desk, before, after) = lives();
+    let in_after: Vec<u32> = settlements(&after).iter().map(|it| it.id).collect();
+    let old: Vec<_> = settlements(&before)
+        .into_iter()
+        .filter(|it| it.sessions > 0 && !in_after.contains(&it.id))
+        .collect();
+    assert!(!old.is_empty(), "nothing was dropped");
+    for settlement in &old {
+        let id = settlement.id;
+        let alone = format!("statement after.jsonl --settlement {id}");
+        desk.fails(&alone, 2, &["is not in these files", "add an export"]);
+        let value = json(
+            &desk,
+            &format!("after.jsonl before.jsonl --settlement {id}"),
+        );
+        assert_eq!(value["statements"][0]["total"], money(settlement.amount));
+    }
+    // A month needs all sessions of the account, or it might leave one out.
+    let dropped = old[0].account;
+    let month = format!("--account {dropped} --month 2025-01");
+    desk.fails(
+        &format!("statement after.jsonl {month}"),
+        2,
+        &["add the exports"],
+    );
+    json(&desk, &format!("before.jsonl after.jsonl {month}"));
+    // What is open never needs an old file.
+    let open = json(&desk, "after.jsonl --all");
+    let both = json(&desk, "after.jsonl before.jsonl --all");
+    let totals = |value: &Value| {
+        let sheets = value["statements"].as_array().unwrap().iter();
+        sheets.map(|it| cents(&it["total"])).collect::<Vec<_>>()
+    };
+    assert_eq!(totals(&open), totals(&both));
+}
+
+#[test]
+fn every_settlement_that_any_file_holds_adds_up_over_both() {
+    let (desk, before, after) = lives();
+    let mut all: BTreeMap<u32, _> = BTreeMap::new();
+    for log in [&before, &after] {
+        all.extend(settlements(log).into_iter().map(|it| (it.id, it)));
+    }
+    let mut made = 0;
+    for (id, settlement) in &all {
+        let (text, code) = desk.run(&format!(
+            "statement before.jsonl after.jsonl --settlement {id} --format json"
+        ));
+        match code {
+            0 => {
+                let value: Value = serde_json::from_str(&text).unwrap();
+                let sheet = &value["statements"][0];
+                assert_eq!(sheet["total"], money(settlement.amount));
+                let sessions = sheet["sessions"].as_array().unwrap().len();
+                assert_eq!(sessions, settlement.sessions as usize);
+                made += 1;
+            }
+            // Between the two files, some were settled, paid, exported and dropped.
+            2 => assert!(text.contains("dropped; add"), "{text}"),
+            code => panic!("{code}: {text}"),
+        }
+    }
+    assert!(made > 5, "{made} of {}", all.len());
+}
+
+#[test]
+fn files_that_contradict_each_other_are_refused_by_the_record() {
+    let mut pile = Pile::new(7);
+    pile.live(300);
+    let (image, mut one) = pile.snapshot();
+    let first = log(&image).end.seq;
+    one.put(&Record::PolicySet {
+        uid_only: true,
+        at: one.book.last(),
+    });
+    let (image_one, mut one) = one.snapshot();
+    one.live(10);
+    let mut log_two = log(&image_one);
+    // The same ledger, but for its last record.
+    let mut buffer = Record::buffer();
+    let at = log_two.book.last();
+    let other = Record::PolicySet {
+        uid_only: false,
+        at,
+    };
+    log_two.frames.last_mut().unwrap().payload = other.encode(&mut buffer).to_vec();
+    let two = export::text(&log_two);
+    let desk = Desk::with(&[("one.bin", &one.image()), ("two.jsonl", two.as_bytes())]);
+    desk.well("ledger verify two.jsonl");
+    let said = format!("record {first} is not the same in two.jsonl and in one.bin");
+    desk.fails("statement one.bin two.jsonl --all", 2, &[&said]);
+    let mut other = Pile::new(8);
+    other.live(300);
+    desk.put("other.bin", &other.image());
+    desk.fails(
+        "statement one.bin other.bin --all",
+        2,
+        &["give files of one pile"],
+    );
+}
+
+#[test]
+fn a_bill_forged_where_the_fold_cannot_see_it_makes_no_statement() {
+    let mut log = log(&lived());
+    // What is carried is older than the snapshot: only the account's registers tell.
+    let mut forged = None;
+    for frame in &mut log.frames {
+        let entry = frame.raw().entry().unwrap();
+        let Some(Record::SessionClosed(mut closed)) = Record::decode(entry.payload) else {
+            continue;
+        };
+        let account = log.book.account(closed.account).unwrap();
+        if frame.kind != Kind::Carried || closed.session <= account.settled_through {
+            continue;
+        }
+        closed.bill.total = closed.bill.total.saturating_add(Money::from_micros(10_000));
+        let number = frame.payload.len() - entry.payload.len();
+        let mut buffer = Record::buffer();
+        let payload = Record::SessionClosed(closed).encode(&mut buffer);
+        forged = Some((entry.seq, closed));
+        frame.payload = [&frame.payload[..number], payload].concat();
+        break;
+    }
+    let (number, closed) = forged.expect("nothing open was carried");
+    let desk = Desk::with(&[("forged.jsonl", export::text(&log).as_bytes())]);
+    desk.well("ledger verify forged.jsonl");
+    let (account, session) = (closed.account, closed.session);
+    let said = format!("record {number}: session {session}: its bill does not follow");
+    let title = format!("NO STATEMENT OF ACCOUNT {account}");
+    let arguments = format!("statement forged.jsonl --account {account} --out bill.txt");
+    desk.fails(&arguments, 1, &[&title, &said]);
+    assert!(!desk.path("bill.txt").exists());
+    let arguments = format!("ledger show forged.jsonl --session {session}");
+    desk.fails(&arguments, 1, &["THIS DOES NOT COME OUT"]);
+}
+
+#[test]
+fn every_format_says_the_same() {
+    let desk = Desk::with(&[
+        ("pile.bin", &lived()),
+        ("names.csv", b"account,name\n1,\"Anna <4>, left\"\n2,B\n"),
+    ]);
+    let value = json(&desk, "pile.bin --account 1 --names names.csv");
+    let sheet = &value["statements"][0];
+    assert_eq!(sheet["name"], "Anna <4>, left");
+    let base = "statement pile.bin --account 1 --names names.csv";
+    let text = desk.well(base);
+    assert!(
+        text.starts_with("STATEMENT of account 1, Anna <4>, left\n"),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 88),
+        "{text}"
+    );
+    let total = sheet["total"].as_str().unwrap();
+    assert!(text.contains(&format!(" {total}\n")), "{text}");
+    let table = desk.well(&format!("{base} --format csv"));
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let sum = |row: &str| -> u64 {
+        let rows = rows.iter().filter(|it| it["row"] == row);
+        rows.map(|it| it["total"].replace('.', "").parse::<u64>().unwrap())
+            .sum()
+    };
+    assert_eq!(sum("session"), cents(&sheet["total"]));
+    assert_eq!(sum("total"), cents(&sheet["total"]));
+    let unattributed = rows.iter().find(|it| it["row"] == "unattributed").unwrap();
+    let mwh: u64 = unattributed["energy_mwh"].parse().unwrap();
+    assert_eq!(value["meters"]["unattributed_mwh"], mwh);
+    let page = desk.well(&format!("{base} --format html"));
+    assert!(page.contains("Anna &lt;4&gt;, left"), "{page}");
+    assert!(page.contains(&format!("<dd>{total} CNY</dd>")), "{page}");
+    assert!(!page.contains("http"), "something is loaded");
+    let sessions = sheet["sessions"].as_array().unwrap();
+    assert_eq!(page.matches("<tbody>").count(), sessions.len());
+}
+
+#[test]
+fn a_file_is_written_and_said() {
+    let desk = Desk::with(&[("pile.bin", &lived())]);
+    let told = desk.well("statement pile.bin --all --format html --out bills.html");
+    assert!(told.starts_with("bills.html: "), "{told}");
+    assert!(desk.read("bills.html").ends_with("</html>\n"));
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_refused() {
+    let desk = Desk::with(&[
+        ("pile.bin", &lived()),
+        ("twice.csv", b"account,name\n1,A\n1,B\n"),
+        ("odd.csv", b"account,name\nx,A\n"),
+        ("columns.csv", b"flat,name\n1,A\n"),
+    ]);
+    for (arguments, said) in [
+        ("--account 999", "there are accounts 1 to "),
+        ("--settlement 9999", "there are settlements 1 to "),
+        ("--settlement 0", "there are settlements 1 to "),
+        ("--account 1 --month 2026-13", "2026-13 is no month"),
+        (
+            "--account 1 --names twice.csv",
+            "twice.csv:3: account 1 has a name already",
+        ),
+        ("--account 1 --names odd.csv", "odd.csv:2: not an account"),
+        (
+            "--account 1 --names columns.csv",
+            "columns.csv:2: not an account",
+        ),
+        ("--account 1 --names none.csv", "none.csv: cannot be read"),
+        ("", "--account"),
+        ("--all --settlement 1", "cannot be used with"),
+    ] {
+        let arguments = format!("statement pile.bin {arguments}");
+        desk.fails(arguments.trim_end(), 2, &[said]);
+    }
+    let mut blank = Pile::new(1);
+    blank.live(1);
+    desk.put("new.bin", &blank.image());
+    desk.fails("statement new.bin --account 1", 2, &["there is none yet"]);
+}
+
+#[test]
+fn months_are_parts_of_the_whole() {
+    let mut pile = Pile::new(7);
+    pile.live(2500);
+    let image = pile.image();
+    let log = log(&image);
+    let desk = Desk::with(&[("pile.bin", &image)]);
+    let account = log
+        .book
+        .accounts()
+        .iter()
+        .max_by_key(|it| it.sessions)
+        .unwrap();
+    let of = |month: &str| {
+        let value = json(
+            &desk,
+            &format!("pile.bin --account {} --month {month}", account.id),
+        );
+        let sheet = &value["statements"][0];
+        (
+            cents(&sheet["total"]),
+            sheet["sessions"].as_array().unwrap().len(),
+        )
+    };
+    let months = (1970..1971)
+        .chain(2025..2026)
+        .flat_map(|year| (1..=12).map(move |month| format!("{year}-{month:02}")));
+    let (total, sessions) = months
+        .map(|it| of(&it))
+        .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    assert_eq!(sessions, account.sessions as usize);
+    assert_eq!(total, account.total().micros() / 10_000);
+}
