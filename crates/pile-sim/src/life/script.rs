@@ -50,15 +50,6 @@ impl Script {
         }
     }
 
-    /// Two short rounds: what a test has time for.
-    pub const fn short(part: Part) -> Self {
-        Self {
-            rounds: 2,
-            minutes: 1,
-            part,
-        }
-    }
-
     /// Lives it on a blank flash of so many bytes.
     ///
     /// # Errors
