@@ -271,8 +271,12 @@ impl Cursor {
                 pieces.number = pieces.number.saturating_add(1);
             }
             Kind::End => {
-                let pieces = self.pieces.take();
-                let pieces = pieces.ok_or_else(|| self.damage(Damage::Misplaced))?;
+                // A snapshot may have no pieces.
+                let pieces = self.pieces.take().unwrap_or(Pieces {
+                    page: self.counter,
+                    number: 0,
+                    more: false,
+                });
                 let count = raw.and_then(|raw| raw.payload.first_chunk().copied());
                 let count = count.map(u32::from_le_bytes);
                 if count.is_some_and(|count| count <= pieces.number) {

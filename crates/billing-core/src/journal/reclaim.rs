@@ -37,7 +37,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             pieces = pieces.saturating_add(1);
         }
         done.add(self.put(Kind::End, &pieces.to_le_bytes()).await?);
-        self.pieces = start;
+        self.pieces = start.or(Some(self.tail.counter));
         Ok(done)
     }
 

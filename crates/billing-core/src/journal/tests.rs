@@ -261,6 +261,24 @@ fn a_snapshot_that_was_cut_and_begun_anew_counts() {
 }
 
 #[test]
+fn a_snapshot_of_nothing_counts_and_mounts() {
+    block_on(async {
+        let mut journal = formatted();
+        journal.append(&[0; 160]).await.unwrap();
+        journal.append(b"record").await.unwrap();
+        snapshot(&mut journal, pieces(0)).await;
+        let mut booted = Journal::<_>::mount(journal.flash.clone(), &mut |_| ())
+            .await
+            .unwrap();
+        for journal in [&mut journal, &mut booted] {
+            journal.reclaim(&mut |_| false).await.unwrap();
+            let none = journal.reclaim(&mut |_| false).await;
+            assert_eq!(none, Err(ReclaimError::Nothing));
+        }
+    });
+}
+
+#[test]
 fn what_is_carried_keeps_its_number_and_is_given_once() {
     block_on(async {
         let mut journal = formatted();
