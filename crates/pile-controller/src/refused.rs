@@ -39,6 +39,12 @@ impl Fingerprint {
         Self(bytes)
     }
 
+    /// The fingerprint of what has this SHA-256.
+    pub fn of(digest: &[u8; 32]) -> Self {
+        let (first, _) = digest.as_chunks();
+        Self(first.first().copied().unwrap_or_default())
+    }
+
     /// Its bytes.
     pub const fn bytes(self) -> [u8; 8] {
         self.0

@@ -7,7 +7,7 @@
     reason = "a test's helper fails as a test does"
 )]
 
-use billing_core::journal::{Identity, Journal};
+use billing_core::journal::{Identity, Journal, MAX_PAYLOAD};
 use embassy_futures::block_on;
 use pile_sim::flash::{VirtualNor, Words};
 
@@ -23,7 +23,7 @@ fn cost<const WRITE: usize, const ERASE: usize>() -> (u64, u64, u64) {
     let before = flash.statistics();
     let mut records = 0;
     let mut within_page = 0;
-    while journal.room().bytes_live < 48 << 10 {
+    while journal.room().pages_live * u32::try_from(ERASE).unwrap() < 48 << 10 {
         let was = flash.statistics();
         let done = block_on(journal.append(&[0x5a; 24])).unwrap();
         let now = flash.statistics();
@@ -52,32 +52,32 @@ fn cost<const WRITE: usize, const ERASE: usize>() -> (u64, u64, u64) {
 }
 
 #[test]
-fn a_24_byte_record_is_one_operation_of_34_to_64_bytes() {
-    // Serial NOR flash, any byte, 4 KiB sectors: 1.42 times the payload, 1.45 with the headers.
+fn a_24_byte_record_is_one_operation_of_31_or_32_bytes() {
+    // Serial NOR flash, any byte, 4 KiB sectors: 1.29 times the payload, 1.32 with the headers.
     let (frame, bytes, operations) = cost::<1, 4096>();
-    assert_eq!(frame, 34);
+    assert_eq!(frame, 31);
     assert!(
-        bytes <= 34_800 && operations <= 1_018,
+        bytes <= 31_700 && operations <= 1_017,
         "{bytes} {operations}"
     );
-    // 4-byte words: 1.5 times, 1.54 with the headers.
+    // 4-byte words: 1.33 times, 1.36 with the headers.
     let (frame, bytes, operations) = cost::<4, 4096>();
-    assert_eq!(frame, 36);
+    assert_eq!(frame, 32);
     assert!(
-        bytes <= 36_900 && operations <= 1_019,
+        bytes <= 32_700 && operations <= 1_017,
         "{bytes} {operations}"
     );
-    // STM32G4, 8-byte words, 2 KiB pages: 1.67 times, 1.75 with the headers.
+    // STM32G4, 8-byte words, 2 KiB pages: 1.33 times, 1.39 with the headers.
     let (frame, bytes, operations) = cost::<8, 2048>();
-    assert_eq!(frame, 40);
+    assert_eq!(frame, 32);
     assert!(
-        bytes <= 42_000 && operations <= 1_042,
+        bytes <= 33_400 && operations <= 1_034,
         "{bytes} {operations}"
     );
     let (frame, ..) = cost::<16, 2048>();
-    assert_eq!(frame, 48);
+    assert_eq!(frame, 32);
     let (frame, ..) = cost::<32, 8192>();
-    assert_eq!(frame, 64);
+    assert_eq!(frame, 32);
 }
 
 #[test]
@@ -85,16 +85,20 @@ fn the_wear_of_a_ring_is_even() {
     let flash = VirtualNor::<8, 2048>::new(16 << 10, Words::Once);
     let mut journal =
         block_on(Journal::<_>::format(flash.clone(), Identity::new([1; 16]))).unwrap();
+    let mut said = false;
+    let mut piece = |buffer: &mut [u8; MAX_PAYLOAD]| {
+        said = !said;
+        buffer[..14].copy_from_slice(b"the sum of all");
+        said.then_some(14)
+    };
     for _ in 0..20_000 {
-        let full = block_on(journal.append(&[0x5a; 24])).is_err();
-        if full || journal.room().pages_free < 3 {
-            block_on(async {
-                let mut snapshot = journal.begin_snapshot().await?;
-                snapshot.append_snapshot(b"the sum of all").await?;
-                snapshot.commit().await
-            })
-            .unwrap();
+        let room = journal.room();
+        if room.pages_free + room.pages_reclaimed < 3 {
+            if block_on(journal.reclaim(&mut |_| false)).is_err() {
+                block_on(journal.snapshot(&mut piece)).unwrap();
+            }
         }
+        block_on(journal.append(&[0x5a; 24])).unwrap();
     }
     let erases = flash.statistics().page_erases;
     let (least, most) = (erases.iter().min(), erases.iter().max());

@@ -23,12 +23,10 @@ fn live<const W: usize>(cuts: &[CutPlan]) -> Life<W, PAGE> {
     let mut life = Life::<W, PAGE>::new(PAGES);
     life.plan(cuts);
     for op in script() {
-        if life.apply(&op) == End::Full {
-            life.apply(&Op::Compact {
-                fresh: 2,
-                keep_each: 50,
-            });
-        }
+        match op {
+            Op::Append(payload) => life.append_with_room(&payload),
+            op => life.apply(&op),
+        };
     }
     life.flash.disarm_cut();
     life.boot();
@@ -78,7 +76,7 @@ fn sweep<const W: usize>() {
             }
         }
     }
-    assert!(kept > 50 && given_up > 500, "{kept} {given_up}");
+    assert!(kept > 30 && given_up > 500, "{kept} {given_up}");
 }
 
 #[test]
@@ -112,57 +110,55 @@ fn a_second_cut_during_recovery_loses_nothing() {
 }
 
 #[test]
-fn an_uncommitted_snapshot_never_costs_a_page_however_often_it_is_cut() {
-    let mut life = Life::<4, PAGE>::new(4);
-    life.apply(&Op::Append(vec![1; 40]));
-    let room = life.journal().room();
-    for cut in 0..200 {
+fn snapshots_and_copies_that_are_cut_again_and_again_lose_nothing_and_come_to_an_end() {
+    let mut life = Life::<8, PAGE>::new(12);
+    for round in 0..300_u64 {
         life.plan(&[
-            CutPlan::random(1 + cut % 5, cut),
-            CutPlan::random(cut % 2, cut),
+            CutPlan::random(round % 9, round),
+            CutPlan::random(round % 2, round ^ 0xff),
         ]);
-        life.apply(&Op::Compact {
-            fresh: 9,
-            keep_each: 1,
-        });
+        life.append_with_room(&vec![9; 1 + (round % 50) as usize]);
+        life.apply(&Op::EraseAhead);
         life.flash.disarm_cut();
-        if life.unacknowledged_kept > 0 {
-            // This one was committed: a header missed its last bit, or only its acknowledgement.
-            life = Life::<4, PAGE>::new(4);
-            life.apply(&Op::Append(vec![1; 40]));
-        }
-        assert_eq!(life.journal().room(), room);
     }
+    assert!(
+        life.cuts > 100 && life.carried > 20,
+        "{} {}",
+        life.cuts,
+        life.carried
+    );
+    // What the cuts have left is given back, once the power stays.
+    for _ in 0..40 {
+        assert_eq!(life.append_with_room(&[1; 30]), End::Done);
+    }
+    let room = life.journal().room();
+    assert!(room.pages_free >= 2, "{room:?}");
 }
 
 #[test]
-fn a_journal_filled_by_cuts_still_compacts() {
-    let mut life = Life::<8, PAGE>::new(6);
-    life.journal().set_reserve(3);
+fn a_journal_filled_by_cuts_still_gives_pages_back() {
+    let mut life = Life::<8, PAGE>::new(9);
+    let mut appended = 0;
     for round in 0..300_u64 {
         life.flash.arm_cut(CutPlan::random(round % 3, round));
-        let end = life.apply(&Op::Append(vec![9; 1 + (round % 50) as usize]));
+        let end = life.append_with_room(&vec![9; 1 + (round % 50) as usize]);
         life.flash.disarm_cut();
-        if end == End::Full || life.journal().room().pages_free <= 3 {
-            assert_eq!(
-                life.apply(&Op::Compact {
-                    fresh: 3,
-                    keep_each: u64::MAX
-                }),
-                End::Done
-            );
-        }
-        life.journal().set_reserve(3);
+        appended += u32::from(end == End::Done);
     }
-    assert!(life.cuts > 100 && life.pages_given_up > 50);
+    let (cuts, given_up) = (life.cuts, life.pages_given_up);
+    assert!(
+        cuts > 100 && given_up > 50 && appended > 50,
+        "{cuts} {given_up} {appended}"
+    );
 }
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         12 => prop::collection::vec(any::<u8>(), 1..=100).prop_map(Op::Append),
-        2 => (0_u8..20, 1_u64..9).prop_map(|(fresh, keep_each)| Op::Compact { fresh, keep_each }),
-        1 => (0_u8..20, 1_u64..9).prop_map(|(fresh, keep_each)| Op::Abort { fresh, keep_each }),
-        1 => (0_u8..20).prop_map(|fresh| Op::Forsake { fresh }),
+        2 => (1_u8..10, 2_u64..9).prop_map(|(fresh, keep_each)| Op::Compact { fresh, keep_each }),
+        1 => (1_u8..10).prop_map(|fresh| Op::Snapshot { fresh }),
+        2 => (2_u64..9).prop_map(|keep_each| Op::Reclaim { keep_each }),
+        1 => Just(Op::EraseAhead),
         2 => Just(Op::Reboot),
         1 => Just(Op::Scan),
         4 => (0_u64..12, any::<u64>()).prop_map(|(after, seed)| Op::Cut { after, seed }),
@@ -172,12 +168,10 @@ fn op() -> impl Strategy<Value = Op> {
 fn obeys_the_model<const W: usize, const E: usize>(pages: usize, ops: &[Op]) {
     let mut life = Life::<W, E>::new(pages);
     for op in ops {
-        if life.apply(op) == End::Full {
-            life.apply(&Op::Compact {
-                fresh: 1,
-                keep_each: 7,
-            });
-        }
+        match op {
+            Op::Append(payload) => life.append_with_room(payload),
+            op => life.apply(op),
+        };
     }
     life.boot();
 }

@@ -20,6 +20,9 @@ use pilectl::ledger::export;
 use pilectl::ledger::log::Log;
 use serde_json::Value;
 
+/// A cent in 10^-12 of the currency.
+const CENT: u128 = 10_000_000_000;
+
 fn json(desk: &Desk, arguments: &str) -> Value {
     serde_json::from_str(&desk.well(&format!("statement {arguments} --format json"))).unwrap()
 }
@@ -107,7 +110,6 @@ fn every_session_is_recomputed_from_prices_alone() {
                 energy += mwh * price(&segment["energy_price"]);
                 both += mwh * (price(&segment["energy_price"]) + price(&segment["service_price"]));
             }
-            const CENT: u128 = 10_000_000_000;
             assert_eq!(u128::from(cents(&session["energy_fee"])), energy / CENT);
             assert_eq!(u128::from(cents(&session["total"])), both / CENT);
             assert_eq!(

@@ -351,7 +351,7 @@ impl<'a> Player<'a> {
             }
             Action::SetClock(unix) => self.wish(Wish::SetClock(synchronised(*unix))),
             Action::SetTariff(tariff) => {
-                self.wish(Wish::SetTariff(PlanId::STANDARD, tariff.clone()))
+                self.wish(Wish::SetTariff(PlanId::STANDARD, tariff.clone()));
             }
             Action::Heat(temperature) => {
                 self.heat = Some(*temperature);

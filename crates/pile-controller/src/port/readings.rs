@@ -18,30 +18,31 @@ pub(crate) const MOST_AT_RISK: Energy = Energy::from_watt_hours(1);
 const DURABLE_IN: Duration = Duration::from_millis(100);
 /// The pace of a port's readings while power can flow.
 pub(crate) const FAST: Duration = Duration::from_seconds(1);
-/// The paces to choose from, slowest first.
-const PACES: [Duration; 3] = [FAST, Duration::from_millis(500), Duration::from_millis(250)];
+/// Twice that, and the most often that a port is read.
+const FASTER: Duration = Duration::from_millis(500);
+const FASTEST: Duration = Duration::from_millis(250);
 /// The pace of an idle port's readings.
 const SLOW: Duration = Duration::from_seconds(60);
 /// How long a port that opened is still read fast.
 const FAST_AFTER_OPENING: Duration = Duration::from_seconds(10);
 /// A reading takes no longer: 25 bytes at 9600 baud, and a little.
 const READING: Duration = Duration::from_millis(30);
-/// So many readings fit into a quarter of a second.
-const UNCROWDED: usize = 8;
 
 /// What the readings of all ports have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Round {
     limits: Limits,
-    /// True if so many ports are read that not all can be read four times a second.
-    crowded: bool,
+    /// How often every port that is read can be read.
+    fastest: Duration,
 }
 
 impl Round {
-    pub const fn new(limits: Limits, busy: usize) -> Self {
+    pub fn new(limits: Limits, busy: usize) -> Self {
+        let busy = u64::try_from(busy).unwrap_or(u64::MAX);
+        let all = Duration::from_millis(READING.millis().saturating_mul(busy));
         Self {
             limits,
-            crowded: busy > UNCROWDED,
+            fastest: all.clamp(FASTEST, FASTER),
         }
     }
 }
@@ -60,7 +61,7 @@ impl Port {
         if self.is_quiet(now) {
             return SLOW;
         }
-        let fastest = self.paces(round).last().copied().unwrap_or(FAST);
+        let [.., fastest] = self.paces(round);
         self.safe_pace(round).unwrap_or(fastest)
     }
 
@@ -77,9 +78,9 @@ impl Port {
             return Instant::from_millis(asked).after(FAST);
         }
         let pace = self.pace(now, round).millis().max(1);
-        let place = u64::try_from(index).unwrap_or(0) * READING.millis() % pace;
-        let stretches = asked.checked_sub(place).map_or(0, |gone| gone / pace + 1);
-        let due = Instant::from_millis(stretches.saturating_mul(pace).saturating_add(place));
+        let offset = u64::try_from(index).unwrap_or(0) * READING.millis() % pace;
+        let stretches = asked.checked_sub(offset).map_or(0, |gone| gone / pace + 1);
+        let due = Instant::from_millis(stretches.saturating_mul(pace).saturating_add(offset));
         let overload = match &self.phase {
             Phase::Delivering(delivery) => delivery.overload_judged(&round.limits),
             _ => None,
@@ -95,18 +96,17 @@ impl Port {
 
     /// The slowest pace at which no more is at risk than may be.
     fn safe_pace(&self, round: &Round) -> Option<Duration> {
-        let mut paces = self.paces(round).iter().copied();
+        let mut paces = self.paces(round).into_iter();
         paces.find(|pace| self.at_risk(round, *pace) <= MOST_AT_RISK)
     }
 
-    /// The paces that the meters keep up with.
-    fn paces(&self, round: &Round) -> &'static [Duration] {
-        let paces = match round.crowded {
-            _ if self.silent > 0 => 1,
-            true => 2,
-            false => PACES.len(),
-        };
-        PACES.get(..paces).unwrap_or(&PACES)
+    /// The paces that the meters keep up with, slowest first.
+    const fn paces(&self, round: &Round) -> [Duration; 3] {
+        if self.silent > 0 {
+            [FAST; 3]
+        } else {
+            [FAST, FASTER, round.fastest]
+        }
     }
 
     /// What a cut may lose until the next reading at this pace is durable.

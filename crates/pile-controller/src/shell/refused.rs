@@ -53,8 +53,7 @@ pub(super) async fn stand<H: Hardware>(
     front.panel.signal(Signal::LedgerRefused);
     let privilege = Ledger::salvage_privilege(flash).await?;
     let evidence = digest(flash).await?;
-    let [a, b, c, d, e, f, g, h, ..] = evidence;
-    let fingerprint = Fingerprint::new([a, b, c, d, e, f, g, h]);
+    let fingerprint = Fingerprint::of(&evidence);
     let machine = RefCell::new(Refused::new(front.clock.now(), privilege, fingerprint));
     let panel = RefCell::new(front.panel);
     let say = |reply: Reply| {

@@ -149,9 +149,11 @@ impl<H: Hardware> Core<'_, H> {
     fn feed(&self, event: Event) {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
+        // The task that reads the meters looks by itself after each reading.
+        let reads = matches!(event, Event::Sample(..) | Event::MeterSilent(_));
         let due = |machine: &Controller| {
-            let reading = machine.next_reading(now).map(|(due, _)| due);
-            (machine.deadline(), reading)
+            let reading = (!reads).then(|| machine.next_reading(now)).flatten();
+            (machine.deadline(), reading.map(|(due, _)| due))
         };
         let before = due(&state.machine);
         let actions = state.machine.handle(now, event);

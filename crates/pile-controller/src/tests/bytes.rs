@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, port};
 use crate::Command;
-use billing_core::record::Record;
-use pile_units::{Duration, Limits, Power};
+use billing_core::record::{Advance, Advances, Record};
+use pile_units::{Duration, Energy, Limits, MAX_PORTS, PortId, Power};
 
 /// What the journal adds to a record.
 const FRAME: usize = 7;
@@ -39,4 +39,25 @@ fn the_bound_costs_no_more_bytes_than_it_may() {
         println!("{ports} ports of 200 W, words of {word}: {tenths} tenths of a byte a Wh");
         assert!(tenths <= most);
     }
+}
+
+/// What a warning of the supply writes at most, each time: what is at risk of every port is a
+/// watt-hour, and of nobody's another.
+#[test]
+fn a_record_of_all_ports_is_as_long_as_the_readme_says() {
+    let length = |ports: usize, strays: bool, elapsed: u32| {
+        let mut advances = Advances::default();
+        let energy = Energy::from_watt_hours(1);
+        for port in PortId::first(ports) {
+            assert!(advances.push(Advance::of_session(port, energy)));
+            assert!(!strays || advances.push(Advance::unattributed(port, energy)));
+        }
+        let mut buffer = Record::buffer();
+        Record::Progress { elapsed, advances }
+            .encode(&mut buffer)
+            .len()
+            + FRAME
+    };
+    assert_eq!(length(10, false, 60), 31);
+    assert_eq!(length(MAX_PORTS, true, u32::MAX), 82);
 }

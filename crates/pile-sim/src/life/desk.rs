@@ -201,13 +201,13 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         Ok(desk)
     }
 
-    /// The supply fails: what is left.
-    pub fn cut(self) -> Surroundings {
+    /// Wires and clock as they are now: what is left when the supply fails.
+    pub fn surroundings(&self) -> Surroundings {
         Surroundings {
             now: self.now,
             rtc: self.rtc,
-            wires: self.wires,
-            delivered: self.delivered,
+            wires: self.wires.clone(),
+            delivered: self.delivered.clone(),
             acknowledged: self.earlier + self.records.len(),
         }
     }
@@ -454,11 +454,8 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             flowed: self.flowed().map(|it| (whole(it), whole(it) + 1)),
             booted: self.booted.map(|(_, register)| register),
             around: Arc::new(Surroundings {
-                now: self.now,
-                rtc: self.rtc,
-                wires: self.wires.clone(),
-                delivered: self.delivered.clone(),
                 acknowledged,
+                ..self.surroundings()
             }),
         });
     }

@@ -38,9 +38,9 @@ pub use report::{Cut, Report, Tally, Violation};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effort {
-    /// A short life, a few thousand points: for every test run.
+    /// Every so many tasks of the life: some thousand points, for every test run.
     Bounded,
-    /// Forty sessions, every operation, every outcome.
+    /// All of them.
     #[default]
     Whole,
 }
@@ -87,6 +87,8 @@ struct Sample {
     recover: u64,
     /// One in so many outcomes is tried for each operation of a recovery.
     again: u64,
+    /// One in so many recoveries goes on to live for a while.
+    live_on: u64,
 }
 
 /// Sweeps both flashes.
@@ -94,12 +96,8 @@ struct Sample {
 /// # Errors
 /// [`Trouble`]: the life itself failed, without any cut.
 pub fn run(options: Options, tell: &(dyn Fn(Progress) + Sync)) -> Result<Report, Trouble> {
-    let script = |part| match options.effort {
-        Effort::Bounded => Script::short(part),
-        Effort::Whole => Script::whole(part),
-    };
-    let internal = script(Part::Stm32g4).live::<8, 2048>(INTERNAL, Words::Once)?;
-    let serial = script(Part::W25q80).live::<1, 4096>(SERIAL, Words::ClearBits)?;
+    let internal = Script::whole(Part::Stm32g4).live::<8, 2048>(INTERNAL, Words::Once)?;
+    let serial = Script::whole(Part::W25q80).live::<1, 4096>(SERIAL, Words::ClearBits)?;
     Ok(Report {
         tallies: vec![
             sweep::<8, 2048>(&internal, Part::Stm32g4, options, tell),
@@ -118,19 +116,22 @@ fn sweep<const W: usize, const E: usize>(
     options: Options,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Tally {
-    let sample = match (options.effort, part) {
-        (Effort::Bounded, _) => (11, 29),
-        (Effort::Whole, Part::Stm32g4) => (9, 23),
-        (Effort::Whole, Part::W25q80) => (17, 41),
+    // How many tasks lie between two that are cut, and the rates of the sample.
+    let (stride, recover, again) = match (options.effort, part) {
+        (Effort::Bounded, _) => (61, 29, 61),
+        (Effort::Whole, Part::Stm32g4) => (1, 13, 97),
+        (Effort::Whole, Part::W25q80) => (1, 29, 151),
     };
     let sample = Sample {
         seed: options.seed,
-        recover: sample.0,
-        again: sample.1,
+        recover,
+        again,
+        live_on: 11,
     };
     let model = Model::new(life);
     let begun = std::time::Instant::now();
-    let next = AtomicUsize::new(0);
+    let first = usize::try_from(options.seed).unwrap_or(0) % stride;
+    let next = AtomicUsize::new(first);
     let tally = Mutex::new(Tally::new(part, life));
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
@@ -138,13 +139,13 @@ fn sweep<const W: usize, const E: usize>(
                 // Each walks the whole life, and works on the tasks that nobody has taken.
                 let mut walker = Walker::<W, E>::new(&model, sample);
                 loop {
-                    let task = next.fetch_add(1, Ordering::Relaxed);
+                    let task = next.fetch_add(stride, Ordering::Relaxed);
                     let Some(found) = walker.cut_task(task) else {
                         break;
                     };
                     let Ok(mut tally) = tally.lock() else { break };
                     tally.add(found);
-                    if task % 16 == 0 {
+                    if task % 16 < stride {
                         tell(Progress {
                             part,
                             tasks: (task, life.moments.len()),

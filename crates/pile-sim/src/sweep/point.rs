@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use billing_core::record::Record;
-use pile_units::Duration;
+use pile_controller::{Command, Event};
+use pile_units::{Duration, PortId};
 
 use super::judge::{Broken, Expected, Found, Model, wires};
 use super::report::{Cut, Found as Points, Violation};
 use super::{Flash, Sample};
 use crate::flash::{Cells, Operation, Outcome};
 use crate::life::store::Store;
-use crate::life::{Desk, Moment, Setup, Task, Trouble};
+use crate::life::{Desk, Moment, Setup, Surroundings, Task, Trouble};
 
 /// Walks a life, and cuts the tasks it is asked to.
 pub(super) struct Walker<'a, const W: usize, const E: usize> {
@@ -173,6 +174,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         recovery: &Recovery<'_>,
     ) -> Result<(Vec<Moment>, Vec<(u64, Record)>), Broken> {
         let expected = recovery.expected;
+        let number = recovery.first.operation as u64;
         let flying = expected.flying.filter(|_| recovery.arrived);
         let mut around = expected.around.clone();
         around.acknowledged = expected.old.len() + usize::from(flying.is_some());
@@ -191,27 +193,35 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         let metered = desk.book().balance().metered;
         desk.wait(Duration::from_seconds(5)).map_err(trouble)?;
         desk.settle().map_err(trouble)?;
-        let book = desk.book().clone();
-        let open = book.open_sessions().count();
-        if open > 0 || book.balance().metered != metered {
+        let open = desk.book().open_sessions().count();
+        let now = desk.book().balance().metered;
+        if open > 0 || now != metered {
             return Err(Broken {
                 invariant: "I3",
                 found: format!(
-                    "after the restart {open} sessions are open, and {} are metered, not {metered}",
-                    book.balance().metered
+                    "after the restart {open} sessions are open, and {now} are metered, not {metered}"
                 ),
             });
         }
         let records: Vec<_> = flying.into_iter().chain(desk.records()).cloned().collect();
         let moments = desk.take_moments();
-        let found = mount::<W, E>(&flash.cells()).map_err(refused)?;
-        let expected = Expected {
-            before: &book,
-            flying: None,
-            new: &records,
-            ..*expected
+        let judge = |desk: &Desk<W, E>, around: &Surroundings, new: &[(u64, Record)]| {
+            let found = mount::<W, E>(&flash.cells()).map_err(refused)?;
+            let expected = Expected {
+                before: desk.book(),
+                flying: None,
+                new,
+                around,
+                ..*expected
+            };
+            self.model.judge(&expected, &found)
         };
-        self.model.judge(&expected, &found)?;
+        judge(&desk, expected.around, &records)?;
+        if self.chosen(records.len() as u64 ^ number, self.sample.live_on) {
+            live_on(&mut desk).map_err(trouble)?;
+            let all: Vec<_> = flying.into_iter().chain(desk.records()).cloned().collect();
+            judge(&desk, &desk.surroundings(), &all)?;
+        }
         Ok((moments, records))
     }
 }
@@ -220,6 +230,24 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
 fn touched(operation: &Operation, cells: &Cells) -> u64 {
     let from = usize::try_from(operation.address()).unwrap_or(usize::MAX);
     cells.fingerprint(from..from.saturating_add(operation.length()))
+}
+
+/// A pile whose supply stays charges again, if it can: what the cut has left must not show later.
+fn live_on<const W: usize, const E: usize>(desk: &mut Desk<W, E>) -> Result<(), Trouble> {
+    for port in PortId::first(4) {
+        desk.plug(port, 1000);
+        desk.tap(port.number())?;
+        desk.press(port)?;
+    }
+    desk.wait(Duration::from_minutes(10))?;
+    for port in PortId::first(4) {
+        desk.feed(Event::Command(
+            u16::from(port.number()),
+            Command::Stop(port),
+        ))?;
+    }
+    desk.wait(Duration::from_seconds(10))?;
+    desk.settle()
 }
 
 fn mount<const W: usize, const E: usize>(cells: &Cells) -> Result<Found, Trouble> {

@@ -8,6 +8,7 @@
 //! shell is dropped where it stands, relays fall open, chips forget, the flash keeps what it has
 //! and the battery-backed clock runs on.
 
+mod evidence;
 mod mains;
 mod parts;
 mod time;
@@ -20,21 +21,17 @@ use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::{CardHandle, RfField, VirtualCard};
 use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
 use crate::mfrc522::VirtualMfrc522;
-use billing_core::book::Book;
 use billing_core::journal::Identity;
-use billing_core::ledger::Ledger;
-use billing_core::record::Record;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::{AliasKey, Uid};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
 use parts::{BatteryClock, Front, ReaderPace, SharedFront, VirtualHardware};
 use pile_controller::shell::{self, Line};
-use pile_controller::{Command, Fingerprint, Indicator, Outcome, Signal};
+use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{CardAlias, PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
@@ -261,16 +258,6 @@ impl World {
         self.front.borrow().refused.clone()
     }
 
-    /// What proves that somebody has the bytes of the flash.
-    pub fn fingerprint(&self) -> Fingerprint {
-        let digest = Sha256::digest(self.flash.image());
-        let mut first = [0; 8];
-        for (to, from) in first.iter_mut().zip(digest) {
-            *to = from;
-        }
-        Fingerprint::new(first)
-    }
-
     /// Milliseconds since the world began.
     pub fn now(&self) -> u64 {
         self.time.millis()
@@ -459,18 +446,6 @@ impl World {
         &self.flash
     }
 
-    /// What the ledger says: mounts a copy of the flash and reads every record that stands.
-    ///
-    /// # Errors
-    /// Why the ledger is refused.
-    pub fn read_ledger(&self) -> Result<(Book, Vec<(u64, Record)>), String> {
-        let image = self.flash.image();
-        match self.setup.flash {
-            Part::W25q80 => read_ledger(W25q80::from_image(&image, Words::ClearBits)),
-            Part::Stm32g4 => read_ledger(Stm32g4::from_image(&image, Words::Once)),
-        }
-    }
-
     /// Lets the shell run until it waits for time.
     fn settle(&mut self) {
         let mut context = Context::from_waker(&self.waker);
@@ -493,27 +468,5 @@ impl World {
                 Poll::Pending => return,
             }
         }
-    }
-}
-
-/// What a ledger on a flash that takes no time says.
-fn read_ledger<const W: usize, const E: usize>(
-    flash: VirtualNor<W, E>,
-) -> Result<(Book, Vec<(u64, Record)>), String> {
-    let reading = async {
-        let mounted = Box::pin(Ledger::mount(flash)).await;
-        let (mut ledger, book) = mounted.map_err(|error| error.to_string())?;
-        let mut records = Vec::new();
-        let read = ledger
-            .visit(|seq, record| records.push((seq, record)))
-            .await;
-        read.map_err(|error| format!("{error:?}"))?;
-        Ok((book, records))
-    };
-    let mut reading = std::pin::pin!(reading);
-    let mut context = Context::from_waker(Waker::noop());
-    match reading.as_mut().poll(&mut context) {
-        Poll::Ready(read) => read,
-        Poll::Pending => Err("the copy of the flash never waits".to_owned()),
     }
 }

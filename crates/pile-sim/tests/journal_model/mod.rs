@@ -1,8 +1,12 @@
-//! A pile's journal beside the plain list that it must equal, on a flash that loses power.
+//! A pile's journal beside the plain lists that it must equal, on a flash that loses power.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use billing_core::journal::{AppendError, CarryError, Entry, Identity, Journal, Kind, MountError};
+use std::collections::{BTreeMap, BTreeSet};
+
+use billing_core::journal::{
+    AppendError, Entry, Identity, Journal, Kind, MAX_PAYLOAD, MountError, ReclaimError,
+};
 use embassy_futures::block_on;
 use pile_sim::flash::{CutPlan, FlashError, VirtualNor, Words};
 
@@ -19,21 +23,21 @@ pub fn seen(entry: &Entry<'_>) -> Seen {
 #[derive(Debug, Clone)]
 pub enum Op {
     Append(Vec<u8>),
-    /// A new snapshot: so many entries of the caller's, then every earlier entry whose sequence
-    /// number leaves the remainder 0 divided by `keep_each`.
+    /// The state anew, in so many pieces.
+    Snapshot {
+        fresh: u8,
+    },
+    /// The oldest page is given back; what has a number that leaves the remainder 0 divided by
+    /// `keep_each`, and is not much older than the newest, is carried.
+    Reclaim {
+        keep_each: u64,
+    },
+    /// A snapshot, and as many pages given back as there are.
     Compact {
         fresh: u8,
         keep_each: u64,
     },
-    /// The same, taken back before its commit.
-    Abort {
-        fresh: u8,
-        keep_each: u64,
-    },
-    /// The same, dropped before its commit and mounted again.
-    Forsake {
-        fresh: u8,
-    },
+    EraseAhead,
     Reboot,
     Scan,
     /// Power fails after so many more operations.
@@ -47,22 +51,32 @@ pub enum Op {
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
     Done,
-    Full,
+    /// Nothing changed: there is no room, or nothing to be given back.
+    Refused,
     Cut,
 }
+
+/// Records older than this are no longer kept, so that the flash never fills with them.
+const MEMORY: u64 = 40;
 
 /// The journal under test and its model.
 pub struct Life<const W: usize, const E: usize> {
     pub flash: VirtualNor<W, E>,
     journal: Option<Journal<VirtualNor<W, E>>>,
-    /// Everything that was acknowledged since the base.
-    pub model: Vec<Seen>,
-    /// What the journal may hold instead, after a cut in an operation that was not acknowledged.
-    other: Option<Vec<Seen>>,
+    /// Every record that was acknowledged and that no reclaim was allowed to drop.
+    pub kept: BTreeMap<u64, Vec<u8>>,
+    /// Those that it was allowed to drop: they may stand for a while.
+    pub dropped: BTreeMap<u64, Vec<u8>>,
+    /// The record under way when the power failed.
+    flying: Option<(u64, Vec<u8>)>,
+    /// The newest whole snapshot, and the one under way.
+    pub pieces: Option<Vec<Vec<u8>>>,
+    next_pieces: Option<Vec<Vec<u8>>>,
     pub cuts: u32,
     /// Cuts still to come; each is armed when power is back after the one before.
     plans: Vec<CutPlan>,
-    pub fulls: u32,
+    pub refusals: u32,
+    pub carried: u32,
     pub unacknowledged_kept: u32,
     pub pages_given_up: u32,
 }
@@ -72,20 +86,18 @@ impl<const W: usize, const E: usize> Life<W, E> {
     pub fn new(pages: usize) -> Self {
         let flash = VirtualNor::new(pages * E, Words::Once);
         let journal = block_on(Journal::format(flash.clone(), IDENTITY)).unwrap();
-        let mut life = Self::over(flash);
-        life.journal = Some(journal);
-        life
-    }
-
-    fn over(flash: VirtualNor<W, E>) -> Self {
         Self {
             flash,
-            journal: None,
-            model: Vec::new(),
-            other: None,
+            journal: Some(journal),
+            kept: BTreeMap::new(),
+            dropped: BTreeMap::new(),
+            flying: None,
+            pieces: None,
+            next_pieces: None,
             cuts: 0,
             plans: Vec::new(),
-            fulls: 0,
+            refusals: 0,
+            carried: 0,
             unacknowledged_kept: 0,
             pages_given_up: 0,
         }
@@ -110,24 +122,33 @@ impl<const W: usize, const E: usize> Life<W, E> {
     pub fn apply(&mut self, op: &Op) -> End {
         let end = match op {
             Op::Append(payload) => self.append(payload),
-            Op::Compact { fresh, keep_each } => self.compact(*fresh, *keep_each, true),
-            Op::Abort { fresh, keep_each } => self.compact(*fresh, *keep_each, false),
-            Op::Forsake { fresh } => self.forsake(*fresh),
+            Op::Snapshot { fresh } => self.snapshot(*fresh),
+            Op::Reclaim { keep_each } => self.reclaim(*keep_each),
+            Op::Compact { fresh, keep_each } => self.compact(*fresh, *keep_each),
+            Op::EraseAhead => match block_on(self.journal().erase_ahead()) {
+                Ok(_) => End::Done,
+                Err(error) => cut(error),
+            },
             Op::Reboot => {
                 self.boot();
                 End::Done
             }
-            Op::Scan => self.scan(),
+            Op::Scan => {
+                self.check();
+                End::Done
+            }
             Op::Cut { after, seed } => {
                 self.flash.arm_cut(CutPlan::random(*after, *seed));
                 End::Done
             }
         };
-        if end == End::Full {
-            self.fulls += 1;
+        if end == End::Refused {
+            self.refusals += 1;
             self.check();
         }
         if end == End::Cut {
+            let again = block_on(self.journal().append(b"more"));
+            assert_eq!(again, Err(AppendError::Poisoned));
             self.boot();
         }
         end
@@ -135,137 +156,98 @@ impl<const W: usize, const E: usize> Life<W, E> {
 
     fn append(&mut self, payload: &[u8]) -> End {
         let seq = self.journal().next_seq();
-        let record = (seq, Kind::Record, payload.to_vec());
         match block_on(self.journal().append(payload)) {
             Ok(done) => {
                 assert_eq!(done.seq, seq);
-                self.model.push(record);
+                self.kept.insert(seq, payload.to_vec());
                 End::Done
             }
             Err(AppendError::Full) => {
                 assert_eq!(self.journal().next_seq(), seq);
-                End::Full
+                End::Refused
             }
-            Err(AppendError::Flash(FlashError::PowerLost)) => {
-                assert_eq!(
-                    block_on(self.journal().append(payload)),
-                    Err(AppendError::Poisoned)
-                );
-                let mut other = self.model.clone();
-                other.push(record);
-                self.other = Some(other);
-                End::Cut
+            Err(error) => {
+                self.flying = Some((seq, payload.to_vec()));
+                cut(error)
             }
-            Err(error) => panic!("{error}"),
         }
     }
 
-    /// The entries that a snapshot makes of the model.
-    fn compacted(&self, first: u64, fresh: u8, keep_each: u64) -> Vec<Seen> {
-        let own = (0..fresh).map(|index| vec![index; 1 + usize::from(index % 30)]);
-        let kept = self
-            .model
-            .iter()
-            .filter(|entry| entry.0.is_multiple_of(keep_each));
-        let payloads = own.chain(kept.map(|entry| entry.2.clone()));
-        (first..)
-            .zip(payloads)
-            .map(|(seq, payload)| (seq, Kind::Snapshot, payload))
-            .collect()
+    fn snapshot(&mut self, fresh: u8) -> End {
+        let pieces: Vec<Vec<u8>> = (0..fresh).map(|index| vec![index; 20]).collect();
+        let mut left = pieces.iter();
+        let mut piece = |buffer: &mut [u8; MAX_PAYLOAD]| {
+            let next = left.next()?;
+            buffer[..next.len()].copy_from_slice(next);
+            Some(next.len())
+        };
+        match block_on(self.journal().snapshot(&mut piece)) {
+            Ok(_) => {
+                self.pieces = Some(pieces);
+                End::Done
+            }
+            Err(AppendError::Full) => End::Refused,
+            Err(error) => {
+                self.next_pieces = Some(pieces);
+                cut(error)
+            }
+        }
     }
 
-    fn compact(&mut self, fresh: u8, keep_each: u64, commit: bool) -> End {
-        let next = self.compacted(self.journal.as_ref().unwrap().next_seq(), fresh, keep_each);
-        let journal = self.journal.as_mut().unwrap();
-        let mut packing = journal.packing();
-        for entry in &next {
-            packing.add(entry.2.len());
-        }
-        let fits = packing.pages() <= journal.room().pages_free;
-        let (head, seq, room) = (journal.head(), journal.next_seq(), journal.room());
-        let result = block_on(async {
-            let mut snapshot = journal.begin_snapshot().await?;
-            let written = async {
-                for entry in &next[..usize::from(fresh)] {
-                    snapshot.append_snapshot(&entry.2).await?;
-                }
-                let kept = snapshot
-                    .carry(&mut |entry| entry.seq.is_multiple_of(keep_each))
-                    .await;
-                match kept {
-                    Ok(kept) => assert_eq!(usize::from(fresh) + kept as usize, next.len()),
-                    Err(CarryError::Append(error)) => return Err(error),
-                    Err(CarryError::Corrupt(what)) => panic!("{what}"),
-                }
-                Ok(())
-            };
-            match written.await {
-                Ok(()) if commit => snapshot.commit().await.map(|_| true),
-                Err(error) if error != AppendError::Full => Err(error),
-                Ok(()) => snapshot.abort().await.map(|()| false),
-                Err(full) => snapshot.abort().await.and(Err(full)),
+    fn reclaim(&mut self, keep_each: u64) -> End {
+        let newest = self.journal().next_seq();
+        let (mut denied, mut carried) = (BTreeSet::new(), 0);
+        let mut keep = |entry: Entry<'_>| {
+            assert!(matches!(entry.kind, Kind::Record | Kind::Carried));
+            let keep = entry.seq.is_multiple_of(keep_each) && entry.seq + MEMORY > newest;
+            if !keep {
+                denied.insert(entry.seq);
             }
-        });
+            carried += u32::from(keep);
+            keep
+        };
+        let result = block_on(self.journal.as_mut().unwrap().reclaim(&mut keep));
+        self.carried += carried;
+        for seq in denied {
+            if let Some(record) = self.kept.remove(&seq) {
+                self.dropped.insert(seq, record);
+            }
+        }
         match result {
-            Ok(true) => {
-                assert!(fits, "the packing said that it would not fit");
-                let used = journal.room().pages_live;
-                assert_eq!(used, packing.pages(), "the packing counts exactly");
-                self.model = next;
-                End::Done
-            }
-            Ok(false) => {
-                assert_eq!(
-                    (head, seq, room),
-                    (journal.head(), journal.next_seq(), journal.room())
-                );
-                End::Done
-            }
-            Err(AppendError::Full) => {
-                assert!(!fits, "the packing said that it would fit");
-                assert_eq!(
-                    (head, seq, room),
-                    (journal.head(), journal.next_seq(), journal.room())
-                );
-                End::Full
-            }
-            Err(AppendError::Flash(FlashError::PowerLost)) => {
-                self.other = commit.then_some(next);
-                End::Cut
-            }
-            Err(error) => panic!("{error}"),
+            Ok(_) => End::Done,
+            Err(
+                ReclaimError::Nothing
+                | ReclaimError::NeedsSnapshot
+                | ReclaimError::Append(AppendError::Full),
+            ) => End::Refused,
+            Err(ReclaimError::Append(error)) => cut(error),
+            Err(error) => panic!("{error:?}"),
         }
     }
 
-    fn forsake(&mut self, fresh: u8) -> End {
-        let result = block_on(async {
-            let mut snapshot = self.journal().begin_snapshot().await?;
-            for index in 0..fresh {
-                snapshot.append_snapshot(&[index; 20]).await?;
-            }
-            Ok(())
-        });
-        match result {
-            Ok(()) | Err(AppendError::Full) => {
-                let poisoned = self.journal().is_poisoned();
-                let more = block_on(self.journal().begin_snapshot()).err();
-                let wanted = if poisoned {
-                    AppendError::Poisoned
-                } else {
-                    AppendError::Full
-                };
-                assert_eq!(more, Some(wanted));
-                self.boot();
-                End::Done
-            }
-            Err(AppendError::Flash(FlashError::PowerLost)) => End::Cut,
-            Err(error) => panic!("{error}"),
+    fn compact(&mut self, fresh: u8, keep_each: u64) -> End {
+        let mut end = self.snapshot(fresh);
+        while end == End::Done && self.journal().can_reclaim() {
+            end = self.reclaim(keep_each);
         }
+        end
     }
 
-    fn scan(&mut self) -> End {
-        self.check();
-        End::Done
+    /// Appends, and gives pages back first where few are left, as a ledger does.
+    pub fn append_with_room(&mut self, payload: &[u8]) -> End {
+        let mut patience = 20;
+        while patience > 0 {
+            let room = self.journal().room();
+            if room.pages_free + room.pages_reclaimed > 3 || !self.journal().can_reclaim() {
+                break;
+            }
+            patience -= 1;
+            let end = self.apply(&Op::Reclaim { keep_each: 7 });
+            if end == End::Refused && self.apply(&Op::Snapshot { fresh: 2 }) == End::Refused {
+                break;
+            }
+        }
+        self.apply(&Op::Append(payload.to_vec()))
     }
 
     /// The running journal delivers the model.
@@ -273,7 +255,54 @@ impl<const W: usize, const E: usize> Life<W, E> {
         let mut found = Vec::new();
         let journal = self.journal.as_mut().unwrap();
         block_on(journal.scan(&mut |entry| found.push(seen(&entry)))).unwrap();
-        assert_eq!(found, self.model);
+        self.judge(&found);
+    }
+
+    /// What was acknowledged is there, whole, unaltered, under its number, once and in order.
+    fn judge(&mut self, found: &[Seen]) {
+        let mut there = BTreeMap::new();
+        let mut last = 0;
+        let mut pieces: Vec<Vec<u8>> = Vec::new();
+        let mut snapshot = None;
+        for (seq, kind, payload) in found {
+            match kind {
+                Kind::Record | Kind::Carried => {
+                    let twice = there.insert(*seq, payload.clone());
+                    assert_eq!(twice, None, "record {seq} is there twice");
+                }
+                Kind::Piece => pieces.push(payload.clone()),
+                Kind::End => {
+                    let count = u32::from_le_bytes(payload[..].try_into().unwrap());
+                    // The first pieces of the oldest may stand on a page that was given back.
+                    let from = pieces.len().checked_sub(usize::try_from(count).unwrap());
+                    snapshot = from.map(|from| pieces.split_off(from)).or(snapshot);
+                }
+            }
+            if *kind == Kind::Record {
+                assert!(*seq > last, "record {seq} after {last}");
+                last = *seq;
+            }
+        }
+        for (seq, payload) in &there {
+            let known = self.kept.get(seq).or_else(|| self.dropped.get(seq));
+            if known.is_none() {
+                let flying = self.flying.take();
+                assert_eq!(Some((*seq, payload.clone())), flying, "nobody wrote it");
+                self.unacknowledged_kept += 1;
+                self.kept.insert(*seq, payload.clone());
+            } else {
+                assert_eq!(Some(payload), known, "record {seq} is another");
+            }
+        }
+        for seq in self.kept.keys() {
+            assert!(there.contains_key(seq), "record {seq} is missing");
+        }
+        if snapshot != self.pieces {
+            assert_eq!(snapshot, self.next_pieces, "neither snapshot");
+            self.pieces = snapshot;
+        }
+        self.flying = None;
+        self.next_pieces = None;
     }
 
     /// Restarts until a mount survives, and compares what it delivers with the model.
@@ -291,22 +320,25 @@ impl<const W: usize, const E: usize> Life<W, E> {
                 Err(MountError::Flash(FlashError::PowerLost)) => continue,
                 other => other.unwrap(),
             };
-            if found != self.model {
-                assert_eq!(
-                    Some(&found),
-                    self.other.as_ref(),
-                    "neither before nor after"
-                );
-                self.unacknowledged_kept += 1;
-                self.model = found;
-            }
-            self.other = None;
+            self.judge(&found);
             self.pages_given_up += u32::from(journal.mended().torn);
             self.journal = Some(journal);
             self.check();
             return;
         }
     }
+
+    /// All records that the journal delivers now, by number.
+    pub fn delivered(&mut self) -> Vec<Seen> {
+        let mut found = Vec::new();
+        block_on(self.journal().scan(&mut |entry| found.push(seen(&entry)))).unwrap();
+        found
+    }
+}
+
+fn cut(error: AppendError<FlashError>) -> End {
+    assert_eq!(error, AppendError::Flash(FlashError::PowerLost));
+    End::Cut
 }
 
 /// Mounts an image and returns what it delivers.
@@ -321,8 +353,8 @@ pub fn mount_image<const W: usize, const E: usize>(
     Ok(found)
 }
 
-/// A life in which everything happens: records of all lengths, two compactions with carried
-/// records, one taken back, one forsaken, reboots.
+/// A life in which everything happens: records of all lengths, snapshots, pages given back with
+/// records carried once and twice, pages erased ahead, reboots.
 pub fn script() -> Vec<Op> {
     let mut ops = Vec::new();
     let mut length = 7;
@@ -339,22 +371,22 @@ pub fn script() -> Vec<Op> {
         fresh: 4,
         keep_each: 3,
     });
+    ops.push(Op::EraseAhead);
     appends(&mut ops, 5);
-    ops.push(Op::Abort {
-        fresh: 12,
-        keep_each: 5,
-    });
+    ops.push(Op::Snapshot { fresh: 6 });
     appends(&mut ops, 2);
-    ops.push(Op::Forsake { fresh: 9 });
+    ops.push(Op::Reclaim { keep_each: 2 });
+    ops.push(Op::Reclaim { keep_each: 2 });
     appends(&mut ops, 5);
     ops.push(Op::Compact {
         fresh: 7,
-        keep_each: 2,
+        keep_each: 3,
     });
+    ops.push(Op::EraseAhead);
     appends(&mut ops, 4);
     ops.push(Op::Compact {
-        fresh: 0,
-        keep_each: 1_000_000,
+        fresh: 1,
+        keep_each: 5,
     });
     appends(&mut ops, 3);
     ops
