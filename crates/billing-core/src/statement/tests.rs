@@ -188,7 +188,7 @@ fn a_clock_set_back_moves_no_session_into_an_earlier_month() {
     let (account, log, _) = settled_twice();
     let dates = [1000, 2000, 0, 500, 3000];
     let mut left = dates.iter();
-    let mut dated = Log::new();
+    let mut moved = Log::new();
     for (number, record) in &log {
         let mut record = record.clone();
         match &mut record {
@@ -202,11 +202,11 @@ fn a_clock_set_back_moves_no_session_into_an_earlier_month() {
             },
             _ => {}
         }
-        dated.push((*number, record));
+        moved.push((*number, record));
     }
     let count = |from, to| {
         let (from, to) = (UnixSeconds::new(from), UnixSeconds::new(to));
-        let made = made(&dated, &account, Period::Between { from, to }).unwrap();
+        let made = made(&moved, &account, Period::Between { from, to }).unwrap();
         made.totals.sessions
     };
     // The ones at 0 (no date) and 500 go with the one at 2000.
