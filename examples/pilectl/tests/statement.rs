@@ -414,9 +414,8 @@ fn months_are_parts_of_the_whole() {
             sheet["sessions"].as_array().unwrap().len(),
         )
     };
-    let months = (1970..1971)
-        .chain(2025..2026)
-        .flat_map(|year| (1..=12).map(move |month| format!("{year}-{month:02}")));
+    // Before the clock was set, and after.
+    let months = ["1970-01", "2025-01", "2025-02", "2025-03"].into_iter();
     let (total, sessions) = months
         .map(|it| of(&it))
         .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
