@@ -32,7 +32,7 @@ const IDENTITY: Identity = Identity::new(*b"a fuzzed ledger.");
 /// - Nothing panics, and a mount writes nothing.
 /// - What is mounted balances, is mounted again to the same, and goes on.
 /// - A changed image is refused, or it is the ledger as it was, but for what a torn last write can
-///   have covered.
+///   have covered, and for what the journal's limits say of its youngest page.
 ///
 /// # Panics
 /// Where one of these is broken.
@@ -103,6 +103,8 @@ fn go_on(ledger: &mut Ledger<Flash>, book: &mut Book) {
 /// A true life, and every head it had with the bytes that were programmed until then.
 struct Life {
     image: Vec<u8>,
+    /// Where the youngest page starts.
+    youngest: usize,
     heads: Vec<(Head, u64)>,
 }
 
@@ -128,7 +130,21 @@ fn life() -> Life {
         heads.push((ledger.head(), flash.statistics().bytes_programmed));
     }
     let image = flash.image();
-    Life { image, heads }
+    let counter = |page: &[u8]| page.get(12..16).and_then(|it| it.try_into().ok());
+    let counters = image
+        .chunks(2048)
+        .map(|page| counter(page).map(u32::from_le_bytes));
+    // An erased page has no counter.
+    let youngest = counters
+        .enumerate()
+        .filter(|(_, counter)| *counter != Some(u32::MAX))
+        .max_by_key(|(_, counter)| *counter)
+        .map_or(0, |(page, _)| page * 2048);
+    Life {
+        image,
+        youngest,
+        heads,
+    }
 }
 
 fn changed(changes: &[u8]) {
@@ -144,6 +160,11 @@ fn changed(changes: &[u8]) {
                 }
             }
         }
+        let is_changed = |from: usize, to: usize| {
+            let range = life.youngest + from..life.youngest + to;
+            image.get(range.clone()) != life.image.get(range)
+        };
+        let hidden = is_changed(12, 16) && is_changed(88, 88 + 248);
         let flash = Flash::from_image(&image, Words::Once);
         if let Some(head) = mounted(&flash) {
             let (_, end) = life.heads.last().expect("a life has heads");

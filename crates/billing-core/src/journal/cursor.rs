@@ -3,7 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::frame::{self, Chain, FRAME_MAX, Frame, OVERHEAD, PAYLOAD_AT};
-use super::header::{Found, HEADER_MAX, Header};
+use super::header::{COUNTER_END, Found, HEADER_MAX, Header};
 use super::layout::Layout;
 use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD, Oldest, RawFrame};
 
@@ -365,8 +365,9 @@ impl Cursor {
         Ok(())
     }
 
-    /// Fails if the page after the cursor's, which has no readable header, starts with the record
-    /// that comes next: then its header was damaged, and records are in it.
+    /// Fails if the page after the cursor's, which has no readable header, was in the log: it starts
+    /// with the frame that comes next, or its header still names its place and something stands
+    /// behind it. A header that a power cut tore has nothing behind it.
     pub async fn refuse_headless<F: NorFlash>(
         &self,
         flash: &mut F,
@@ -379,10 +380,18 @@ impl Cursor {
             .at(flash, address, limit, FRAME_MAX)
             .await
             .map_err(Fault::Flash)?;
-        match frame::check(bytes, &self.chain) {
-            Some(_) => Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header)),
-            None => Ok(()),
+        let continues = frame::check(bytes, &self.chain).is_some();
+        let bytes = window
+            .at(flash, start, address, COUNTER_END)
+            .await
+            .map_err(Fault::Flash)?;
+        let counter = bytes.get(COUNTER_END - 4..COUNTER_END);
+        let named = counter == Some(&next.to_le_bytes());
+        let blank = is_blank(flash, window, address, limit).await;
+        if continues || (named && !blank.map_err(Fault::Flash)?) {
+            return Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header));
         }
+        Ok(())
     }
 }
 

@@ -8,6 +8,8 @@ use super::{Head, Identity, Layout, Oldest, VERSION};
 pub(super) const HEADER: usize = 84;
 /// The longest header after padding to any allowed write size.
 pub(super) const HEADER_MAX: usize = 128;
+/// Where the page counter ends, the last field that says where the page belongs.
+pub(super) const COUNTER_END: usize = 16;
 const MAGIC: [u8; 4] = *b"OPLJ";
 const RECOVERY: u8 = 1;
 
