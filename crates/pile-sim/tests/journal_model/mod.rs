@@ -209,7 +209,10 @@ impl<const W: usize, const E: usize> Life<W, E> {
                 Ok(End::Done)
             }
             Err(AppendError::Full) => {
-                assert_eq!((self.journal().next_seq(), self.journal().head()), (seq, head));
+                assert_eq!(
+                    (self.journal().next_seq(), self.journal().head()),
+                    (seq, head)
+                );
                 Ok(End::Full)
             }
             Err(AppendError::Flash(error)) => {
@@ -393,7 +396,10 @@ impl<const W: usize, const E: usize> Life<W, E> {
             assert_eq!(seq, chain.seq);
             chain = chain.after(kind, &payload);
         }
-        assert_eq!((chain.seq, chain.head), (journal.next_seq(), journal.head()));
+        assert_eq!(
+            (chain.seq, chain.head),
+            (journal.next_seq(), journal.head())
+        );
     }
 
     /// What a scan delivers.
@@ -445,7 +451,7 @@ pub fn mount_image<const W: usize, const E: usize>(
 
 /// A life in which everything happens: records of all lengths, snapshots, one of them abandoned,
 /// pages given back with and without records that are kept, erases ahead, reboots amid all that,
-/// three times round a flash of nine pages of 256 bytes.
+/// three times round a flash of ten pages of 256 bytes.
 pub fn script() -> Vec<Op> {
     let mut ops = Vec::new();
     let mut length = 7;
@@ -468,13 +474,18 @@ pub fn script() -> Vec<Op> {
     ops.extend([reclaim(2), Op::Reboot, reclaim(2), reclaim(3)]);
     appends(&mut ops, 3);
     for round in 0..6 {
-        ops.push(Op::Snapshot { pieces: 1 + 6 * (round % 3) });
+        ops.push(Op::Snapshot {
+            pieces: 1 + 6 * (round % 3),
+        });
         ops.extend([reclaim(3), reclaim(3), Op::Reboot, reclaim(3)]);
         appends(&mut ops, 4);
         ops.extend([Op::EraseAhead, reclaim(5)]);
         appends(&mut ops, 5);
     }
-    ops.push(Op::Room { free: 5, keep_each: 9 });
+    ops.push(Op::Room {
+        free: 5,
+        keep_each: 9,
+    });
     appends(&mut ops, 3);
     ops
 }
