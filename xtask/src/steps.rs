@@ -5,7 +5,7 @@
 
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
-use crate::{demo, gate, hygiene, layout, machine};
+use crate::{demo, gate, hygiene, layout, machine, tools};
 
 /// Every step.
 pub const STEPS: &[Step] = &[
@@ -67,6 +67,14 @@ pub const STEPS: &[Step] = &[
             let mut cargo = workspace.cargo("test");
             cargo.args(["--release", "--package", "virtual-pile", "--test", "replay"]);
             process::run(cargo.args(["--", "--include-ignored"]))
+        },
+    },
+    Step {
+        name: "wear",
+        shows: "ten years of flash at ten busy ports, and what a record costs",
+        run: |workspace| match tools::virtual_pile(workspace, "wear", tools::Passed::default()) {
+            Ok(()) => Outcome::Ok,
+            Err(reason) => Outcome::Failed(reason),
         },
     },
     Step {

@@ -1,5 +1,7 @@
 //! The fuzzer's body on its seeds: `cargo test` runs what the fuzzer starts from.
 
+#![allow(clippy::unwrap_used, reason = "a test's helper fails as a test does")]
+
 use billing_core::receipt::testing::any_bytes;
 
 const SEEDS: &str = "../../fuzz/corpus/ocmf";

@@ -2,6 +2,12 @@
 //!
 //! A body takes any bytes and panics where a promise is broken.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken promise must end the fuzzer's run"
+)]
+
 use std::cell::OnceCell;
 
 use billing_core::book::Book;

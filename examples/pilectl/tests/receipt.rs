@@ -1,5 +1,11 @@
 //! `pilectl receipt` as it is run: published vectors first, then ours, then every way to tamper.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails as a test does"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -18,7 +18,7 @@ pub(super) const HEADERS: Code = Code {
     bits: [7, 6, 5, 4, 3, 2, 1, 0],
 };
 
-/// CRC-24/FLEXRAY-A: for frames. Its Hamming distance is 6 up to 248 bytes (FlexRay Communications
+/// CRC-24/FLEXRAY-A: for frames. Its Hamming distance is 6 up to 248 bytes (`FlexRay` Communications
 /// System Protocol Specification 2.1A, section 4.5).
 pub(super) const FRAMES: Code = Code {
     crc: crc::Crc::<u32>::new(&crc::CRC_24_FLEXRAY_A),

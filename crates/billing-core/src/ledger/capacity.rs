@@ -194,7 +194,8 @@ fn people(book: &Book) -> u32 {
 }
 
 /// Tariffs in a snapshot: one a plan, and the planned one.
-const TARIFFS: u32 = pile_units::MAX_PLANS as u32 + 1;
+const TARIFFS: u32 = 5;
+const _: () = assert!(pile_units::MAX_PLANS == 4);
 
 /// The most segments of a session: one more than the changes of band in its hours, and one more
 /// for a clock or a tariff that is set in its course.

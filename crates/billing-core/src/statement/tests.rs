@@ -6,7 +6,7 @@ use super::{Difference, Line, Period, Register, Statement, StatementError, Surve
 use crate::book::testing::next_record;
 use crate::book::{Account, Book, Settlement};
 use crate::record::{ClosedSession, Record, Segment};
-use pile_units::{AccountId, Energy, Money, UnixSeconds};
+use pile_units::{AccountId, ClockQuality, Energy, Money, UnixSeconds, WallTime};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::vec::Vec;
@@ -181,6 +181,37 @@ fn a_period_without_sessions_is_a_statement_of_nothing() {
     let account = Account::new(AccountId::new(1));
     let made = made(&Log::new(), &account, Period::Open).unwrap();
     assert_eq!((made.totals.sessions, made.totals.amount), (0, Money::ZERO));
+}
+
+#[test]
+fn a_clock_set_back_moves_no_session_into_an_earlier_month() {
+    let (account, log, _) = settled_twice();
+    let dates = [1000, 2000, 0, 500, 3000];
+    let mut left = dates.iter();
+    let mut moved = Log::new();
+    for (number, record) in &log {
+        let mut record = record.clone();
+        match &mut record {
+            Record::SessionClosed(it) if it.account == account.id => match left.next() {
+                Some(0) => it.closed = WallTime::default(),
+                Some(date) => {
+                    it.closed.unix = UnixSeconds::new(*date);
+                    it.closed.quality = ClockQuality::Informative;
+                }
+                None => it.closed.quality = ClockQuality::Unknown,
+            },
+            _ => {}
+        }
+        moved.push((*number, record));
+    }
+    let count = |from, to| {
+        let (from, to) = (UnixSeconds::new(from), UnixSeconds::new(to));
+        let made = made(&moved, &account, Period::Between { from, to }).unwrap();
+        made.totals.sessions
+    };
+    // The ones at 0 (no date) and 500 go with the one at 2000.
+    assert_eq!((count(0, 1500), count(1500, 2500)), (1, 3));
+    assert_eq!(count(2500, 9000), account.sessions - 4);
 }
 
 #[test]

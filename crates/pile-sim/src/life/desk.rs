@@ -40,7 +40,7 @@ pub struct Setup {
 /// ```
 /// use pile_sim::flash::{Part, Speed, Stm32g4};
 /// use pile_sim::life::{Desk, LANDLORD, Setup};
-/// use pile_units::{Duration, PortId};
+/// use pile_units::{Duration, PlanId, PortId};
 /// use pile_controller::Command;
 /// # use billing_core::tariff::{Band, Tariff};
 /// # use pile_units::{Currency, UtcOffset};
@@ -51,7 +51,7 @@ pub struct Setup {
 /// let flash = Stm32g4::stm32g4();
 /// let mut desk = Desk::format(&flash, setup)?;
 /// desk.tap(LANDLORD)?; // claims the pile
-/// desk.command(Command::SetTariff(tariff))?;
+/// desk.command(Command::SetTariff(PlanId::STANDARD, tariff))?;
 /// desk.tap(LANDLORD)?;
 /// desk.tap(1)?; // an account
 /// let port = PortId::from_number(2)?;

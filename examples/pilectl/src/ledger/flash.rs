@@ -63,10 +63,10 @@ impl Shape {
     pub fn place(self, image: &[u8], page: usize, seq: u64) -> Option<(usize, usize)> {
         let start = page.checked_mul(self.page)?;
         let bytes = image.get(start..start.checked_add(self.page)?)?;
-        let first = bytes.get(20..28)?.first_chunk().copied()?;
+        let first = bytes.get(24..32)?.first_chunk().copied()?;
         let pad = |length: usize| length.next_multiple_of(self.write.max(1));
         let length = |at: usize| Some(pad(usize::from(*bytes.get(at)?) + 7));
-        let mut at = pad(80);
+        let mut at = pad(84);
         for _ in u64::from_le_bytes(first)..seq {
             at = at.checked_add(length(at)?)?;
         }

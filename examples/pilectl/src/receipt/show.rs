@@ -21,12 +21,11 @@ pub fn run(found: &[Found], key: Option<PublicKey>) -> Answer {
             Some(Err(error)) => format!("NOT GENUINE: {error}"),
         };
         well &= matches!(checked, None | Some(Ok(())));
-        match Payload::of(&it.record) {
-            Some(payload) => text += &receipt(&payload, &signature),
-            None => {
-                well = false;
-                text += &format!("{}: not an OCMF record with readings\n", it.place);
-            }
+        if let Some(payload) = Payload::of(&it.record) {
+            text += &receipt(&payload, &signature);
+        } else {
+            well = false;
+            text += &format!("{}: not an OCMF record with readings\n", it.place);
         }
     }
     if well {

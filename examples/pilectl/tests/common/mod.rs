@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use billing_core::book::Book;
 use billing_core::book::testing::next_record;
@@ -15,8 +16,8 @@ use pilectl::ledger::flash::Image;
 use pilectl::ledger::log::Log;
 use tempfile::TempDir;
 
-/// 32 pages of 4 KiB: small enough to go round.
-pub const BYTES: usize = 32 * 4096;
+/// 48 pages of 4 KiB: small enough to go round.
+pub const BYTES: usize = 48 * 4096;
 pub type Flash = Image<1, 4096>;
 
 /// A pile that lives.
@@ -104,11 +105,15 @@ impl Pile {
     }
 }
 
-/// A life that went round the flash.
+/// A life that went round the flash, lived once for all tests of a file.
 pub fn lived() -> Vec<u8> {
-    let mut pile = Pile::new(7);
-    pile.live(6000);
-    pile.image()
+    static LIVED: OnceLock<Vec<u8>> = OnceLock::new();
+    let image = LIVED.get_or_init(|| {
+        let mut pile = Pile::new(7);
+        pile.live(9000);
+        pile.image()
+    });
+    image.clone()
 }
 
 pub fn log(image: &[u8]) -> Log {
