@@ -15,7 +15,7 @@ use pile_sim::flash::{CutPlan, Progress, Tear};
 use proptest::prelude::*;
 
 const PAGE: usize = 256;
-const PAGES: usize = 9;
+const PAGES: usize = 10;
 
 /// Lives the script with these cuts, each armed once the one before has struck. What was under way
 /// is not tried again: the pile goes on with the next thing. Returns also how many operations
@@ -30,9 +30,9 @@ fn live<const W: usize>(cuts: &[CutPlan]) -> (Life<W, PAGE>, [Vec<Op>; 2]) {
             End::Cut => cut.push(op),
             End::Full => full.push(op),
         }
-        // As a ledger does it: room is made while there is some.
+        // As a ledger does it: room for a snapshot, a page that a cut costs, and one more.
         let room = Op::Room {
-            free: 3,
+            free: 4,
             keep_each: 50,
         };
         match life.apply(&room) {

@@ -95,7 +95,10 @@ impl Header {
             return Found::Valid(header);
         }
         match fields {
-            [b'O', b'P', b'L', b'J', version, ..] if *version != VERSION => {
+            // Unless a power cut left nothing behind it: then it may be a part of ours.
+            [b'O', b'P', b'L', b'J', version, rest @ ..]
+                if *version != VERSION && rest.iter().any(|byte| *byte != 0xff) =>
+            {
                 Found::Version(*version)
             }
             _ => Found::Nothing,

@@ -51,7 +51,8 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     ///
     /// [`ReclaimError`]. A page is given back only if a whole snapshot stands behind it, and
     /// [`Nothing`](ReclaimError::Nothing) is left once the copies themselves would be copied:
-    /// then the next page must be opened first.
+    /// then the next page must be opened first. A record within 10 bytes of the longest payload may
+    /// not fit with its number before it: [`AppendError::Length`], and its page stays.
     ///
     /// # Cancellation safety
     ///

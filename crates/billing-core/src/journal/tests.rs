@@ -113,6 +113,19 @@ fn a_later_format_is_named_by_its_version() {
 }
 
 #[test]
+fn a_format_that_was_cut_in_its_header_is_blank_and_no_other_version() {
+    let whole = formatted().release();
+    for end in 0..80 {
+        for last in [0xff, whole.bytes[end] | 0x55, whole.bytes[end] | 0xaa] {
+            let mut flash = whole.clone();
+            flash.bytes[end] = last;
+            flash.bytes[end + 1..].fill(0xff);
+            assert_eq!(entries(flash), Err(MountError::Blank), "{end} {last:x}");
+        }
+    }
+}
+
+#[test]
 fn a_flash_of_another_shape_is_refused() {
     let small = formatted().release();
     let mut bytes = [0xff; 4096];
@@ -514,6 +527,33 @@ fn a_scan_notices_what_changed_under_a_running_journal() {
         block_on(journal.scan(&mut |_| ())),
         Err(ScanError::Corrupt(expected))
     );
+}
+
+#[test]
+fn one_wrong_bit_in_the_erased_rest_costs_the_page_and_two_far_away_are_refused() {
+    block_on(async {
+        let mut flash = RamFlash::<4, 2048, 8192>::new();
+        let mut journal = Journal::<_>::format(&mut flash, IDENTITY).await.unwrap();
+        journal.append(b"one record").await.unwrap();
+        for at in [104, 110, 900, 2047] {
+            let mut worn = flash.clone();
+            worn.bytes[at] ^= 4;
+            let mut count = 0;
+            let journal = Journal::<_>::mount(&mut worn, &mut |_| count += 1).await;
+            let journal = journal.unwrap();
+            assert_eq!((count, journal.room().bytes_left_in_page), (1, 0));
+            assert!(journal.mended().torn);
+        }
+        flash.bytes[1500] ^= 4;
+        flash.bytes[2040] ^= 4;
+        let lost = Corruption {
+            page: 0,
+            seq: 2,
+            kind: Damage::Frame,
+        };
+        let two = Journal::<_>::mount(&mut flash, &mut |_| ()).await.err();
+        assert_eq!(two, Some(MountError::Corrupt(lost)));
+    });
 }
 
 #[test]

@@ -451,7 +451,7 @@ pub fn mount_image<const W: usize, const E: usize>(
 
 /// A life in which everything happens: records of all lengths, snapshots, one of them abandoned,
 /// pages given back with and without records that are kept, erases ahead, reboots amid all that,
-/// three times round a flash of nine pages of 256 bytes.
+/// three times round a flash of ten pages of 256 bytes.
 pub fn script() -> Vec<Op> {
     let mut ops = Vec::new();
     let mut length = 7;
