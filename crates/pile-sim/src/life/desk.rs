@@ -16,6 +16,7 @@ use pile_units::{
 use super::Trouble;
 use super::moment::{Moment, Task};
 use super::store::Store;
+use super::surroundings::Surroundings;
 use super::wires::{MWH, Wire};
 use crate::flash::{Operation, Times, VirtualNor};
 
@@ -43,7 +44,7 @@ pub struct Setup {
 /// use pile_units::{Duration, PortId};
 /// use pile_controller::Command;
 /// # use billing_core::tariff::{Band, Tariff};
-/// # use pile_units::{Currency, UtcOffset};
+/// # use pile_units::{Currency, PlanId, UtcOffset};
 /// # let band = Band { name: "flat".parse()?, energy: "0.568".parse()?, service: "0.20".parse()? };
 /// # let tariff = Tariff::flat(Currency::CNY, UtcOffset::UTC, band);
 /// let times = Part::Stm32g4.times(Speed::Typical);
@@ -51,7 +52,7 @@ pub struct Setup {
 /// let flash = Stm32g4::stm32g4();
 /// let mut desk = Desk::format(&flash, setup)?;
 /// desk.tap(LANDLORD)?; // claims the pile
-/// desk.command(Command::SetTariff(tariff))?;
+/// desk.command(Command::SetTariff(PlanId::STANDARD, tariff))?;
 /// desk.tap(LANDLORD)?;
 /// desk.tap(1)?; // an account
 /// let port = PortId::from_number(2)?;
@@ -85,25 +86,6 @@ pub struct Desk<const W: usize, const E: usize> {
     answers: BTreeMap<u16, Outcome>,
     signals: Vec<Signal>,
     next_command: u16,
-}
-
-/// What outlives a desk whose power was cut: the wires and the clock on the wall.
-#[derive(Debug, Clone)]
-pub struct Surroundings {
-    now: Instant,
-    rtc: (Instant, WallTime),
-    wires: Vec<Wire>,
-    delivered: BTreeMap<SessionId, u128>,
-    /// How many records the ledger holds.
-    pub acknowledged: usize,
-}
-
-impl Surroundings {
-    /// What a session was given, mWh, rounded down.
-    pub fn delivered(&self, session: SessionId) -> u64 {
-        let energy = self.delivered.get(&session).copied().unwrap_or(0);
-        u64::try_from(energy / MWH).unwrap_or(u64::MAX)
-    }
 }
 
 impl<const W: usize, const E: usize> Desk<W, E> {

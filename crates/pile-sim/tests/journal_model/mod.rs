@@ -202,7 +202,10 @@ impl<const W: usize, const E: usize> Life<W, E> {
                 Ok(End::Done)
             }
             Err(AppendError::Full) => {
-                assert_eq!((self.journal().next_seq(), self.journal().head()), (seq, head));
+                assert_eq!(
+                    (self.journal().next_seq(), self.journal().head()),
+                    (seq, head)
+                );
                 Ok(End::Full)
             }
             Err(AppendError::Flash(error)) => {
@@ -391,7 +394,10 @@ impl<const W: usize, const E: usize> Life<W, E> {
             assert_eq!(seq, chain.seq);
             chain = chain.after(kind, &payload);
         }
-        assert_eq!((chain.seq, chain.head), (journal.next_seq(), journal.head()));
+        assert_eq!(
+            (chain.seq, chain.head),
+            (journal.next_seq(), journal.head())
+        );
     }
 
     /// What a scan delivers.
@@ -466,13 +472,18 @@ pub fn script() -> Vec<Op> {
     ops.extend([reclaim(2), Op::Reboot, reclaim(2), reclaim(3)]);
     appends(&mut ops, 3);
     for round in 0..6 {
-        ops.push(Op::Snapshot { pieces: 1 + 6 * (round % 3) });
+        ops.push(Op::Snapshot {
+            pieces: 1 + 6 * (round % 3),
+        });
         ops.extend([reclaim(3), reclaim(3), Op::Reboot, reclaim(3)]);
         appends(&mut ops, 4);
         ops.extend([Op::EraseAhead, reclaim(5)]);
         appends(&mut ops, 5);
     }
-    ops.push(Op::Room { free: 5, keep_each: 9 });
+    ops.push(Op::Room {
+        free: 5,
+        keep_each: 9,
+    });
     appends(&mut ops, 3);
     ops
 }
