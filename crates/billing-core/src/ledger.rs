@@ -37,7 +37,7 @@ use capacity::Capacity;
 use embedded_storage_async::nor_flash::NorFlash;
 use pile_units::{Credential, Role};
 
-/// What can still be written without losing the place for a compaction.
+/// What can still be written without losing the place for the ledger's own work.
 ///
 /// ```
 /// use billing_core::ledger::Headroom;

@@ -127,6 +127,8 @@ pub struct Room {
     /// Pages outside it.
     pub pages_free: u32,
     /// Live pages that nothing is needed of any more: the next page that is opened frees them.
+    /// After a boot that interrupted [`reclaim`](super::Journal::reclaim), none until it has come
+    /// as far as it was before.
     pub pages_reclaimed: u32,
     /// Free pages that are erased, the next ones first.
     pub pages_erased: u32,

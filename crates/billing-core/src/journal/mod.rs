@@ -299,7 +299,12 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             pages,
             pages_live: pages - self.pages_free(),
             pages_free: self.pages_free(),
-            pages_reclaimed: self.next_base.saturating_sub(self.oldest.page),
+            pages_reclaimed: if self.resuming {
+                // The next header cannot free them yet.
+                0
+            } else {
+                self.next_base.saturating_sub(self.oldest.page)
+            },
             pages_erased: self.erased,
             bytes_left_in_page: page - self.tail.offset.unwrap_or(page),
         }

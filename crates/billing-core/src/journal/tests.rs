@@ -346,6 +346,36 @@ fn giving_a_page_back_goes_on_where_a_boot_interrupted_it() {
 }
 
 #[test]
+fn after_a_boot_pages_count_as_reclaimed_once_a_new_page_would_free_them() {
+    block_on(async {
+        let mut journal = formatted();
+        for n in 0..8 {
+            journal.append(&[n; 60]).await.unwrap();
+        }
+        snapshot(&mut journal, pieces(1)).await;
+        // Nothing is kept of two pages, and a record of the third is copied.
+        for _ in 0..3 {
+            journal.reclaim(&mut |entry| entry.seq == 5).await.unwrap();
+        }
+        assert_eq!(journal.room().pages_reclaimed, 3);
+        let flash = journal.release();
+        for (times, reclaimed) in [(0, 0), (1, 0), (2, 0), (3, 3)] {
+            let mut journal = Journal::<_>::mount(flash.clone(), &mut |_| ())
+                .await
+                .unwrap();
+            for _ in 0..times {
+                journal.reclaim(&mut |entry| entry.seq == 5).await.unwrap();
+            }
+            let room = journal.room();
+            assert_eq!(room.pages_reclaimed, reclaimed);
+            // What the room says is what the next page does.
+            assert_eq!(journal.append(&[9; 160]).await.unwrap().operations, 3);
+            assert_eq!(journal.room().pages_free, room.pages_free + reclaimed - 1);
+        }
+    });
+}
+
+#[test]
 fn an_export_follows_the_chain_from_its_origin_to_the_head() {
     block_on(async {
         let mut journal = formatted();

@@ -41,7 +41,7 @@ pub struct Setup {
 /// ```
 /// use pile_sim::flash::{Part, Speed, Stm32g4};
 /// use pile_sim::life::{Desk, LANDLORD, Setup};
-/// use pile_units::{Duration, PortId};
+/// use pile_units::{Duration, PlanId, PortId};
 /// use pile_controller::Command;
 /// # use billing_core::tariff::{Band, Tariff};
 /// # use pile_units::{Currency, PlanId, UtcOffset};
