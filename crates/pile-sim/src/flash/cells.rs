@@ -194,7 +194,9 @@ impl Cells {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         };
         let cells = self.bytes.get(range.clone()).unwrap_or_default();
-        cells.iter().for_each(|byte| take(*byte));
+        for byte in cells {
+            take(*byte);
+        }
         for (at, unstable) in self.unstable.range(range.clone()) {
             at.to_le_bytes().into_iter().for_each(&mut take);
             take(unstable.mask);
@@ -202,7 +204,9 @@ impl Cells {
         }
         let words = range.start / self.word..range.end.div_ceil(self.word);
         let flags = self.programmed.get(words).unwrap_or_default();
-        flags.iter().for_each(|flag| take(u8::from(*flag)));
+        for flag in flags {
+            take(u8::from(*flag));
+        }
         hash
     }
 }

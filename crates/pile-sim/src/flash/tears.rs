@@ -262,9 +262,8 @@ fn torn_word(bytes: &[u8], bits: Bits) -> Vec<u8> {
     };
     let torn = |(at, byte): (usize, &u8)| {
         byte | match bits {
-            Bits::None => 0xff,
             Bits::Bytes(done) if at < done => 0,
-            Bits::Bytes(_) => 0xff,
+            Bits::None | Bits::Bytes(_) => 0xff,
             Bits::AllBut(bit) if bit / 8 == at => 1 << (bit % 8),
             Bits::AllBut(_) => 0,
             Bits::EveryOther(false) => 0xaa,

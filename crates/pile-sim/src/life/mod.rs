@@ -9,13 +9,28 @@ mod desk;
 mod moment;
 mod script;
 pub(crate) mod store;
+mod surroundings;
 pub(crate) mod wires;
 
-pub use desk::{Desk, LANDLORD, Setup, Surroundings};
+pub use desk::{Desk, LANDLORD, Setup};
 pub use moment::{Moment, Task};
 pub use script::{Life, Script};
+pub use surroundings::Surroundings;
 
 /// What went wrong with a pile on a desk.
+///
+/// ```
+/// use pile_sim::flash::Stm32g4;
+/// use pile_sim::life::{Desk, LANDLORD, Setup, Trouble};
+/// let setup = Setup { ports: 1, times: None, moments: false, seed: 1 };
+/// let flash = Stm32g4::stm32g4();
+/// let mut desk = Desk::format(&flash, setup)?;
+/// desk.tap(LANDLORD)?;
+/// // The supply fails, and comes back to a flash that somebody has wiped.
+/// let trouble = Desk::boot(&Stm32g4::stm32g4(), setup, desk.surroundings()).err();
+/// assert_eq!(trouble, Some(Trouble::Blank));
+/// # Ok::<(), Trouble>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
     /// The flash is blank: nothing was ever written.

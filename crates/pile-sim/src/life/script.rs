@@ -26,6 +26,21 @@ pub struct Script {
 }
 
 /// What a pile did to its flash in its life.
+///
+/// ```
+/// use pile_sim::flash::{Part, Words};
+/// use pile_sim::life::{Life, Script, Task};
+/// let part = Part::Stm32g4;
+/// let script = Script { minutes: 1, ..Script::whole(part) };
+/// let life: Life = script.live::<8, 2048>(32 << 10, Words::Once)?;
+/// assert_eq!(life.sessions, 40);
+/// assert!(matches!(life.moments[0].task, Task::Format));
+/// // The flash as it was before any operation, by doing all that came before.
+/// let mut cells = life.blank.clone();
+/// life.moments[0].operations.iter().for_each(|operation| cells.apply(operation));
+/// assert_eq!(&cells.bytes()[..4], b"OPLJ");
+/// # Ok::<(), pile_sim::life::Trouble>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Life {
     /// The blank flash.

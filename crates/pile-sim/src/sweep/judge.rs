@@ -110,14 +110,14 @@ impl<'a> Model<'a> {
             balance.metered,
             balance.accounted()
         );
-        self.one_sided(expected, found)?;
+        Self::one_sided(expected, found)?;
         self.prices(found)?;
-        self.money(expected, flying, found)?;
+        Self::money(expected, flying, found)?;
         Ok(arrived)
     }
 
     /// I3, of the sessions: nothing is billed that was not delivered.
-    fn one_sided(&self, expected: &Expected<'_>, found: &Found) -> Result<(), Broken> {
+    fn one_sided(expected: &Expected<'_>, found: &Found) -> Result<(), Broken> {
         let open = found.book.open_sessions().map(|it| (it.id, it.energy()));
         let closed = found.records.iter().filter_map(|(_, record)| match record {
             Record::SessionClosed(closed) => Some((closed.session, closed.energy)),
@@ -158,7 +158,6 @@ impl<'a> Model<'a> {
     /// I10: every bill is the sum of its lines, rounded down once, and the accounts are the sums of
     /// their bills.
     fn money(
-        &self,
         expected: &Expected<'_>,
         flying: Option<&(u64, Record)>,
         found: &Found,
@@ -204,12 +203,11 @@ fn durable(expected: &Expected<'_>, found: &Found) -> Result<bool, Broken> {
     let flying = expected.flying.filter(|_| arrived);
     let mut there = found.records.iter().peekable();
     for (seq, record) in expected.acknowledged().chain(flying) {
-        match there.next_if(|(number, _)| number == seq) {
-            Some((_, other)) => ensure!("I4", other == record, "record {seq} is another"),
-            None => {
-                let kept = found.book.keeps(*seq, record) || flying.is_some_and(|it| it.0 == *seq);
-                ensure!("I4", !kept, "record {seq} is missing");
-            }
+        if let Some((_, other)) = there.next_if(|(number, _)| number == seq) {
+            ensure!("I4", other == record, "record {seq} is another");
+        } else {
+            let kept = found.book.keeps(*seq, record) || flying.is_some_and(|it| it.0 == *seq);
+            ensure!("I4", !kept, "record {seq} is missing");
         }
     }
     let more = there.next().map(|(seq, _)| *seq);

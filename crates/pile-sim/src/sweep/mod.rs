@@ -93,6 +93,14 @@ struct Sample {
 
 /// Sweeps both flashes.
 ///
+/// ```no_run
+/// use pile_sim::sweep::{Options, Report, run};
+/// let report: Report = run(Options::default(), &|progress| eprintln!("{progress:?}"))?;
+/// println!("{report}");
+/// assert_eq!(report.violations(), 0);
+/// # Ok::<(), pile_sim::life::Trouble>(())
+/// ```
+///
 /// # Errors
 /// [`Trouble`]: the life itself failed, without any cut.
 pub fn run(options: Options, tell: &(dyn Fn(Progress) + Sync)) -> Result<Report, Trouble> {

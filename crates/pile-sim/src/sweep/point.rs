@@ -24,6 +24,9 @@ pub(super) struct Walker<'a, const W: usize, const E: usize> {
     operation: usize,
 }
 
+/// What a recovery did, and the records since the first cut.
+type Restart = (Vec<Moment>, Vec<(u64, Record)>);
+
 /// What a recovery must see.
 struct Recovery<'a> {
     expected: &'a Expected<'a>,
@@ -83,7 +86,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
             let found = match mount::<W, E>(cells) {
                 // Nothing was ever acknowledged: the shell formats it again.
                 Err(Trouble::Blank) if moment.task == Task::Format => return Ok(None),
-                mounted => mounted.map_err(refused)?,
+                mounted => mounted.map_err(|trouble| refused(&trouble))?,
             };
             let arrived = self.model.judge(&expected, &found)?;
             wires(moment, &found.book)?;
@@ -113,7 +116,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
 
     fn chosen(&self, print: u64, one_in: u64) -> bool {
         let mixed = (print ^ self.sample.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24;
-        mixed % one_in == 0
+        mixed.is_multiple_of(one_in)
     }
 
     /// The pile starts on what the cut left and closes what was open; then the same again, with a
@@ -152,7 +155,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                     }
                     points.double += 1;
                     let judged = caught(|| {
-                        let found = mount::<W, E>(&cells).map_err(refused)?;
+                        let found = mount::<W, E>(&cells).map_err(|trouble| refused(&trouble))?;
                         self.model.judge(&expected, &found)
                     });
                     if let Err(broken) = judged {
@@ -169,10 +172,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
 
     /// A recovery without a second cut: all sessions are closed as power lost, nothing is added, and
     /// the next mount finds it so.
-    fn restart(
-        &self,
-        recovery: &Recovery<'_>,
-    ) -> Result<(Vec<Moment>, Vec<(u64, Record)>), Broken> {
+    fn restart(&self, recovery: &Recovery<'_>) -> Result<Restart, Broken> {
         let expected = recovery.expected;
         let number = recovery.first.operation as u64;
         let flying = expected.flying.filter(|_| recovery.arrived);
@@ -206,7 +206,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         let records: Vec<_> = flying.into_iter().chain(desk.records()).cloned().collect();
         let moments = desk.take_moments();
         let judge = |desk: &Desk<W, E>, around: &Surroundings, new: &[(u64, Record)]| {
-            let found = mount::<W, E>(&flash.cells()).map_err(refused)?;
+            let found = mount::<W, E>(&flash.cells()).map_err(|trouble| refused(&trouble))?;
             let expected = Expected {
                 before: desk.book(),
                 flying: None,
@@ -257,7 +257,7 @@ fn mount<const W: usize, const E: usize>(cells: &Cells) -> Result<Found, Trouble
     Ok(Found { book, records })
 }
 
-fn refused(trouble: Trouble) -> Broken {
+fn refused(trouble: &Trouble) -> Broken {
     Broken {
         invariant: "I4",
         found: format!("refused: {trouble}"),

@@ -155,7 +155,7 @@ impl<const W: usize, const E: usize> House<W, E> {
     /// # Errors
     /// [`Trouble`] with the flash, or a session that does not start.
     pub fn day(&mut self) -> Result<(), Trouble> {
-        let began = self.desk.now();
+        let dusk = self.desk.now();
         let watts = self.day.watts;
         let begun = self.sessions(watts, Duration::from_minutes(self.day.hours * 60))?;
         if begun < self.day.ports {
@@ -163,7 +163,7 @@ impl<const W: usize, const E: usize> House<W, E> {
             return Err(Trouble::Other(format!("{begun} sessions began: {said:?}")));
         }
         let left = Duration::from_minutes(24 * 60).millis();
-        let left = left.saturating_sub(self.desk.now().since(began).millis());
+        let left = left.saturating_sub(self.desk.now().since(dusk).millis());
         self.desk.wait(Duration::from_millis(left))?;
         self.count();
         Ok(())
