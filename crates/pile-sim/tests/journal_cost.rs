@@ -43,7 +43,7 @@ fn cost<const WRITE: usize, const ERASE: usize>(flash: &VirtualNor<WRITE, ERASE>
     let (mut records, mut frame, mut most) = (0, 0, 0);
     loop {
         let was = flash.statistics();
-        let Ok(done) = block_on(journal.append(&[0x5a; PAYLOAD as usize])) else {
+        let Ok(done) = block_on(journal.append(&[0x5a; 24])) else {
             break;
         };
         let now = flash.statistics();

@@ -159,15 +159,15 @@ fn giving_a_page_back_that_is_cut_at_every_boot_comes_to_its_end() {
         }
         life.apply(&Op::Snapshot { pieces: 2 });
         let kept = life.records.clone();
-        let mut live = life.journal().room().pages_live;
+        let mut pages = life.journal().room().pages_live;
         let mut cuts = 0;
         loop {
             // An erase, a header, four copies: in the next one.
             life.flash.arm_cut(at(6, bytes, Tear::Prefix, cuts));
             let end = life.apply(&Op::Reclaim { keep_each: 1 });
             let now = life.journal().room().pages_live;
-            assert!(now <= live + 1, "{now} after {live}");
-            live = now;
+            assert!(now <= pages + 1, "{now} after {pages}");
+            pages = now;
             if end == End::Done {
                 break;
             }

@@ -1,5 +1,7 @@
 //! A supply that warns before it fails: what the meters have counted is in the ledger by then.
 
+#![allow(clippy::unwrap_used, reason = "a test's helper fails as a test does")]
+
 use pile_controller::Command;
 use pile_controller::shell::Line;
 use pile_sim::cards::VirtualCard;

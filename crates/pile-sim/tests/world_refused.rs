@@ -1,5 +1,7 @@
 //! A ledger that is refused: nothing charges, not a byte changes, and only the landlord begins anew.
 
+#![allow(clippy::unwrap_used, reason = "a test's helper fails as a test does")]
+
 use pile_controller::{Command, Indicator, Outcome, Refusal, Signal};
 use pile_sim::cards::VirtualCard;
 use pile_sim::world::{Bike, Setup, World};
