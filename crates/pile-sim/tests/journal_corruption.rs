@@ -1,5 +1,5 @@
-//! I4 and I8 under damage: whatever the flash holds, a mount refuses it or delivers exactly what
-//! was acknowledged; it never panics, and it never writes.
+//! I4 under damage: whatever the flash holds, a mount refuses it or delivers exactly what
+//! was acknowledged, and never writes.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,134 +12,15 @@ mod journal_forger;
 mod journal_model;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
-use std::sync::OnceLock;
 
-use billing_core::journal::{
-    Corruption, Damage, Entry, Geometry, Identity, Journal, Kind, MountError,
-};
+use billing_core::journal::{Corruption, Damage, Geometry, Identity, Journal, MountError};
 use embassy_futures::block_on;
 use journal_forger::{Forger, crc24, crc32};
-use journal_model::{End, IDENTITY, Life, Op, Seen, mount_image, script, seen};
-use pile_sim::flash::{CutPlan, FlashError, Progress, Tear, VirtualNor, Words};
-use proptest::prelude::*;
-
-const PAGE: usize = 256;
-const PAGES: usize = 10;
-const WRITE: usize = 8;
-/// The padded page header.
-const HEADER: usize = 88;
-
-type Flash = VirtualNor<WRITE, PAGE>;
-type Refused = MountError<FlashError>;
-
-struct Finished {
-    image: Vec<u8>,
-    found: Vec<Seen>,
-    /// Where the last record's frame lies.
-    last: Range<usize>,
-    /// The image after each thing that happened, and what it delivers.
-    history: Vec<(Vec<u8>, Vec<Seen>)>,
-}
-
-impl Finished {
-    fn newest_page(&self) -> Range<usize> {
-        let start = self.last.start / PAGE * PAGE;
-        start..start + PAGE
-    }
-
-    /// True if a mount delivered this at some time: after something happened, or between the header
-    /// of the newest page and its records.
-    fn was(&self, found: &[Seen]) -> bool {
-        let known = |(_, known): &(Vec<u8>, Vec<Seen>)| known == found;
-        self.found.starts_with(found) || self.history.iter().any(known)
-    }
-
-    /// Physical pages of the log, oldest first.
-    fn log(&self) -> Vec<usize> {
-        let header = &self.image[self.newest_page()];
-        let field = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
-        let (newest, base) = (field(12), field(16));
-        let index = |counter| counter as usize % PAGES;
-        (base..=newest).map(index).collect()
-    }
-}
-
-/// An image with everything in it: pages of a round before, a snapshot of several pages, carried
-/// records, copies beside what they were copied from, a torn record and the recovery page behind
-/// it, a page full of records, one half full.
-fn finished() -> &'static Finished {
-    static FINISHED: OnceLock<Finished> = OnceLock::new();
-    FINISHED.get_or_init(make_finished)
-}
-
-fn make_finished() -> Finished {
-    let mut life = Life::<WRITE, PAGE>::new(PAGES);
-    let mut history = Vec::new();
-    let mut apply = |life: &mut Life<WRITE, PAGE>, op: &Op| {
-        let end = life.apply(op);
-        let known = (life.flash.image(), life.found());
-        history.push(known);
-        assert_ne!(end, End::Full);
-    };
-    for op in script() {
-        apply(&mut life, &op);
-        apply(
-            &mut life,
-            &Op::Room {
-                free: 4,
-                keep_each: 50,
-            },
-        );
-    }
-    let reclaim = Op::Reclaim { keep_each: 2 };
-    apply(
-        &mut life,
-        &Op::Room {
-            free: 6,
-            keep_each: 9,
-        },
-    );
-    apply(&mut life, &Op::Append(vec![6; 100]));
-    apply(&mut life, &Op::Snapshot { pieces: 8 });
-    apply(&mut life, &reclaim);
-    apply(&mut life, &Op::Append(vec![7; 20]));
-    // An erase and a header come first, where a page is opened.
-    let room = life.journal().room();
-    let opens = room.bytes_left_in_page < life.journal().frame_bytes(40);
-    let before = u64::from(opens) + u64::from(opens && room.pages_erased == 0);
-    life.plan(&[CutPlan {
-        after_operations: before,
-        progress: Progress::Bytes(30),
-        tear: Tear::Prefix,
-        seed: 1,
-    }]);
-    apply(&mut life, &Op::Append(vec![8; 40]));
-    assert_eq!(life.counts.torn, 1);
-    apply(&mut life, &reclaim);
-    for payload in [vec![1; 50], vec![2; 40], vec![3; 60], vec![4; 9]] {
-        apply(&mut life, &Op::Append(payload));
-    }
-    let before = life.flash.image();
-    apply(&mut life, &Op::Append(vec![5; 13]));
-    let image = life.flash.image();
-    let start = (0..image.len())
-        .find(|at| before[*at] != image[*at])
-        .unwrap();
-    let found = life.found();
-    let has = |kind| found.iter().any(|entry| entry.1 == kind);
-    assert!(has(Kind::Record) && has(Kind::Carried) && has(Kind::Piece) && has(Kind::End));
-    Finished {
-        image,
-        found,
-        last: start..start + 24,
-        history,
-    }
-}
-
-fn mount(image: &[u8]) -> Result<Vec<Seen>, Refused> {
-    mount_image::<WRITE, PAGE>(image)
-}
+use journal_model::finished::{
+    Finished, Flash, HEADER, PAGE, PAGES, Refused, WRITE, finished, mount,
+};
+use journal_model::{IDENTITY, Life, Op, Seen, mount_image};
+use pile_sim::flash::{CutPlan, Progress, Tear, Words};
 
 fn flip(image: &mut [u8], bit: usize) {
     image[bit / 8] ^= 1 << (bit % 8);
@@ -507,114 +388,5 @@ fn a_page_of_another_journal_with_the_same_records_is_refused() {
         mixed[range.clone()].copy_from_slice(&theirs[range]);
         let mounted = mount(&mixed);
         assert!(refused_for(&mounted, &[Damage::Header]), "page {page}");
-    }
-}
-
-/// A damaged image, if it mounts, is a journal that works: it delivers the same twice, takes a
-/// record, and has it after a reboot.
-fn mounts_to_a_working_journal_or_not_at_all(image: &[u8]) -> Option<Vec<Seen>> {
-    let flash = Flash::from_image(image, Words::Once);
-    let mut found = Vec::new();
-    let visit = &mut |entry: Entry<'_>| found.push(seen(&entry));
-    let mounted = block_on(Journal::<_>::mount(flash.clone(), visit));
-    assert_eq!(flash.operations(), 0, "a mount never writes");
-    let mut journal = mounted.ok()?;
-    let delivered = found.clone();
-    if let Ok(appended) = block_on(journal.append(b"one more")) {
-        found.push((appended.seq, Kind::Record, b"one more".to_vec()));
-    }
-    assert_eq!(mount(&flash.image()), Ok(found));
-    Some(delivered)
-}
-
-#[derive(Debug, Clone)]
-enum Harm {
-    Overwrite { at: usize, bytes: Vec<u8> },
-    Fill { at: usize, length: usize, byte: u8 },
-    CopyPage { from: usize, to: usize },
-    SwapPages { one: usize, other: usize },
-}
-
-fn harm() -> impl Strategy<Value = Harm> {
-    let at = 0..PAGES * PAGE - PAGE;
-    let page = 0..PAGES;
-    prop_oneof![
-        (at.clone(), prop::collection::vec(any::<u8>(), 1..100))
-            .prop_map(|(at, bytes)| Harm::Overwrite { at, bytes }),
-        (
-            at,
-            1_usize..256,
-            prop_oneof![Just(0), Just(0xff), any::<u8>()]
-        )
-            .prop_map(|(at, length, byte)| Harm::Fill { at, length, byte }),
-        (page.clone(), page.clone()).prop_map(|(from, to)| Harm::CopyPage { from, to }),
-        (page.clone(), page).prop_map(|(one, other)| Harm::SwapPages { one, other }),
-    ]
-}
-
-/// Does it, and says which pages it touched.
-fn inflict(image: &mut [u8], harm: &Harm) -> Vec<usize> {
-    match harm {
-        Harm::Overwrite { at, bytes } => {
-            image[*at..at + bytes.len()].copy_from_slice(bytes);
-            vec![at / PAGE, (at + bytes.len() - 1) / PAGE]
-        }
-        Harm::Fill { at, length, byte } => {
-            image[*at..at + length].fill(*byte);
-            vec![at / PAGE, (at + length - 1) / PAGE]
-        }
-        Harm::CopyPage { from, to } => {
-            image.copy_within(from * PAGE..(from + 1) * PAGE, to * PAGE);
-            vec![*to]
-        }
-        Harm::SwapPages { one, other } => {
-            let (first, second) = (one * PAGE, other * PAGE);
-            for at in 0..PAGE {
-                image.swap(first + at, second + at);
-            }
-            vec![*one, *other]
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
-
-    #[test]
-    fn i8_total_over_arbitrary_images(
-        image in prop::collection::vec(any::<u8>(), 3 * PAGE..=4 * PAGE),
-        blank in any::<bool>(),
-    ) {
-        let mut image = image;
-        if blank {
-            image[PAGE..].fill(0xff);
-        }
-        mounts_to_a_working_journal_or_not_at_all(&image);
-    }
-
-    #[test]
-    fn i8_total_over_damaged_images(harms in prop::collection::vec(harm(), 1..6)) {
-        let mut image = finished().image.clone();
-        for harm in &harms {
-            inflict(&mut image, harm);
-        }
-        mounts_to_a_working_journal_or_not_at_all(&image);
-    }
-
-    #[test]
-    fn damage_outside_the_newest_page_is_refused_or_changes_nothing(harm in harm()) {
-        let finished = finished();
-        let mut image = finished.image.clone();
-        let touched = inflict(&mut image, &harm);
-        let newest = finished.newest_page().start / PAGE;
-        let delivered = mounts_to_a_working_journal_or_not_at_all(&image);
-        if let Some(delivered) = delivered {
-            if touched.contains(&newest) {
-                // Its end may be cut off as by a power cut: the journal is as it once was.
-                prop_assert!(finished.was(&delivered));
-            } else {
-                prop_assert_eq!(&delivered, &finished.found);
-            }
-        }
     }
 }

@@ -11,7 +11,7 @@ use billing_core::journal::{Identity, Journal, MAX_PAYLOAD, ReclaimError};
 use embassy_futures::block_on;
 use pile_sim::flash::{Stm32g4, VirtualNor, W25q80, Words};
 
-const PAYLOAD: u64 = 24;
+const PAYLOAD: [u8; 24] = [0x5a; 24];
 
 /// What a record of 24 bytes costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ struct Cost {
 impl Cost {
     /// Thousandths of the payload.
     fn amplification(&self) -> u64 {
-        self.bytes / PAYLOAD
+        self.bytes / PAYLOAD.len() as u64
     }
 }
 
@@ -43,7 +43,7 @@ fn cost<const WRITE: usize, const ERASE: usize>(flash: &VirtualNor<WRITE, ERASE>
     let (mut records, mut frame, mut most) = (0, 0, 0);
     loop {
         let was = flash.statistics();
-        let Ok(done) = block_on(journal.append(&[0x5a; 24])) else {
+        let Ok(done) = block_on(journal.append(&PAYLOAD)) else {
             break;
         };
         let now = flash.statistics();
@@ -118,7 +118,7 @@ fn pages_erased_ahead_leave_two_operations_for_the_record_that_opens_one() {
             assert_eq!(block_on(journal.erase_ahead()), Ok(true));
         }
         let was = flash.operations();
-        block_on(journal.append(&[0x5a; 24])).unwrap();
+        block_on(journal.append(&PAYLOAD)).unwrap();
         most = most.max(flash.operations() - was);
     }
     assert_eq!(most, 2);
@@ -141,7 +141,7 @@ fn the_wear_of_a_ring_is_even() {
                 Err(error) => panic!("{error}"),
             }
         }
-        block_on(journal.append(&[0x5a; 24])).unwrap();
+        block_on(journal.append(&PAYLOAD)).unwrap();
     }
     let mut first = 0;
     let mut found = 0;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod finished;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing_core::journal::{
