@@ -119,7 +119,7 @@ pub struct Sweep {
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Wear {
     /// Every so many days the landlord settles, is paid and exports, 1 to 60.
-    #[arg(long, value_name = "DAYS", default_value_t = 3,
+    #[arg(long, value_name = "DAYS", default_value_t = 7,
           value_parser = clap::value_parser!(u32).range(1..=60))]
     pub settled: u32,
 }
