@@ -214,9 +214,19 @@ impl<F: NorFlash> Ledger<F> {
                 return Err(LedgerError::Append(AppendError::Full));
             }
         }
+        let oldest = self.journal.oldest_page();
         let appended = self.journal.append(payload).await?;
+        if self.journal.oldest_page() != oldest {
+            // The count knows the pages by their place behind the oldest.
+            self.count = self.count.map(|_| Count::default());
+        }
         if record.is_kept() {
-            self.kept = self.kept.saturating_add(self.capacity.kept(payload.len()));
+            let bytes = self.capacity.kept(payload.len());
+            self.kept = self.kept.saturating_add(bytes);
+            // On a page that was counted, or once too often.
+            if let Some(count) = &mut self.count {
+                count.bytes = count.bytes.saturating_add(bytes);
+            }
         }
         if matches!(
             record,

@@ -164,7 +164,7 @@ fn changed(changes: &[u8]) {
             let range = life.youngest + from..life.youngest + to;
             image.get(range.clone()) != life.image.get(range)
         };
-        let hidden = is_changed(12, 16) && is_changed(88, 88 + 248);
+        let hidden = is_changed(24, 80) && is_changed(88, 88 + 248);
         let flash = Flash::from_image(&image, Words::Once);
         if let Some(head) = mounted(&flash) {
             let (_, end) = life.heads.last().expect("a life has heads");

@@ -3,7 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::frame::{self, Chain, FRAME_MAX, Frame, OVERHEAD, PAYLOAD_AT};
-use super::header::{COUNTER_END, Found, HEADER_MAX, Header};
+use super::header::{self, Found, HEADER, HEADER_MAX, Header};
 use super::layout::Layout;
 use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD, Oldest, RawFrame};
 
@@ -381,8 +381,8 @@ impl Cursor {
     }
 
     /// Fails if the page after the cursor's, which has no readable header, was in the log: it starts
-    /// with the frame that comes next, or its header still names its place and something stands
-    /// behind it. A header that a power cut tore has nothing behind it.
+    /// with the frame that comes next, or what is left of its header still names this end of the
+    /// log and something stands behind it. A header that a power cut tore has nothing behind it.
     pub async fn refuse_headless<F: NorFlash>(
         &self,
         flash: &mut F,
@@ -397,11 +397,11 @@ impl Cursor {
             .map_err(Fault::Flash)?;
         let continues = frame::check(bytes, &self.chain).is_some();
         let bytes = window
-            .at(flash, start, address, COUNTER_END)
+            .at(flash, start, address, HEADER)
             .await
             .map_err(Fault::Flash)?;
-        let counter = bytes.get(COUNTER_END - 4..COUNTER_END);
-        let named = counter == Some(&next.to_le_bytes());
+        let named =
+            header::wrong_bits(bytes, &self.chain).is_some_and(|wrong| wrong < NAMED_WITHIN);
         let blank = is_blank(flash, window, address, limit).await;
         if continues || (named && !blank.map_err(Fault::Flash)?) {
             return Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header));
@@ -409,6 +409,10 @@ impl Cursor {
         Ok(())
     }
 }
+
+/// Of the 320 bits of a sequence number and a head, so many are wrong at most in a header that was
+/// damaged. Those of another page differ in about 128.
+const NAMED_WITHIN: u32 = 64;
 
 /// One frame of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

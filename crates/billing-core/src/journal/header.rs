@@ -8,8 +8,6 @@ use super::{Head, Identity, Layout, Oldest, VERSION};
 pub(super) const HEADER: usize = 84;
 /// The longest header after padding to any allowed write size.
 pub(super) const HEADER_MAX: usize = 128;
-/// Where the page counter ends, the last field that says where the page belongs.
-pub(super) const COUNTER_END: usize = 16;
 const MAGIC: [u8; 4] = *b"OPLJ";
 const RECOVERY: u8 = 1;
 
@@ -147,4 +145,13 @@ impl Header {
                 layout.write_size(),
             )
     }
+}
+
+/// In how many bits the bytes of a header differ from this chain where they should name it.
+pub(super) fn wrong_bits(bytes: &[u8], chain: &Chain) -> Option<u32> {
+    let seq = chain.seq.to_le_bytes();
+    let differ = |(a, b): (&u8, &u8)| (a ^ b).count_ones();
+    let numbers = bytes.get(24..32)?.iter().zip(&seq).map(differ);
+    let heads = bytes.get(48..80)?.iter().zip(&chain.head.0).map(differ);
+    Some(numbers.chain(heads).sum())
 }

@@ -286,6 +286,11 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         Ok(start)
     }
 
+    /// The counter of the oldest page.
+    pub(crate) const fn oldest_page(&self) -> u32 {
+        self.oldest.page
+    }
+
     /// True if [`reclaim`](Self::reclaim) would find a page, with a snapshot before it or without.
     pub fn can_reclaim(&self) -> bool {
         let end = self.copies_page.unwrap_or(self.tail.counter);

@@ -118,18 +118,19 @@ impl Capacity {
         };
         let open = book.open_sessions().map(rest).fold(0, u32::saturating_add);
         let free = self.plan(book).saturating_sub(kept).saturating_sub(open);
-        // Every account can be settled and paid when sessions are refused.
+        // Every account can be settled and paid when all else is refused, and again for the sessions
+        // that still run: that is asked of nobody.
         let settlement = self.kept(size::SETTLED) + self.kept(size::PAID);
-        let landlord = people(book)
-            .saturating_mul(settlement)
-            .saturating_add(2 * self.growth());
+        let settlements = people(book).saturating_add(running(book));
+        let landlord = settlements.saturating_mul(settlement);
+        // A card may make the snapshot a page longer, in the log and in the reserve.
+        let facts = free.saturating_sub(landlord.saturating_add(2 * self.filled()));
         // A new tariff or time closes a segment of every open session; a card is in the snapshot
         // that stands and in the one that is to come.
-        let running = u32::try_from(book.open_sessions().count()).unwrap_or(u32::MAX);
-        let fact = (2 * self.growth()).max(running.saturating_mul(segment));
+        let fact = (2 * self.growth()).max(running(book).saturating_mul(segment));
         Headroom {
-            sessions: free.saturating_sub(landlord) / session.max(1),
-            facts: free / fact,
+            sessions: facts / session.saturating_add(settlement),
+            facts: facts / fact,
         }
     }
 
@@ -187,6 +188,10 @@ impl Capacity {
             .saturating_sub(snapshot + 2 + spare)
             .saturating_mul(self.filled())
     }
+}
+
+fn running(book: &Book) -> u32 {
+    u32::try_from(book.open_sessions().count()).unwrap_or(u32::MAX)
 }
 
 fn people(book: &Book) -> u32 {

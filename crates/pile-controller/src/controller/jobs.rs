@@ -79,7 +79,7 @@ impl Controller {
         task: Task,
         out: &mut Actions,
     ) -> Result<(), Refusal> {
-        self.room_for_fact(matches!(task, Task::Enrol { .. } | Task::Settle(_)))?;
+        self.room_for_fact(matches!(task, Task::Enrol { .. }))?;
         if self.job.is_some() {
             return Err(Refusal::Busy);
         }

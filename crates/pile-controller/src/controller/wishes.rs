@@ -115,8 +115,7 @@ impl Controller {
     fn note(&mut self, id: u16, record: Record, out: &mut Actions) -> Result<(), Refusal> {
         let grows = matches!(
             record,
-            Record::Paid { .. }
-                | Record::TariffSet { .. }
+            Record::TariffSet { .. }
                 | Record::TariffPlanned { .. }
                 | Record::PlanAssigned { .. }
                 | Record::ClockSet { .. }
