@@ -112,7 +112,7 @@ pub struct Entry<'a> {
     pub payload: &'a [u8],
 }
 
-/// A frame as it stands in the log, for an export whose reader computes the [`Chain`] again.
+/// A frame as it stands in the log, for an export whose reader computes the [`Chain`](super::Chain) again.
 ///
 /// ```
 /// use billing_core::journal::{Chain, RawFrame};

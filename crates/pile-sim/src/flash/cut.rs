@@ -67,7 +67,7 @@ impl CutPlan {
 /// What an operation does when power fails in it, and every one after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnCut {
-    /// Returns [`FlashError::PowerLost`].
+    /// Returns [`FlashError::PowerLost`](super::FlashError::PowerLost).
     Fail,
     /// Never completes: the processor that asked is off, too.
     Hang,

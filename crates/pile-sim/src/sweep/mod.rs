@@ -1,5 +1,5 @@
 //! The power-cut sweep: a scripted [`Life`] is cut at every operation of its flash, and inside each
-//! in every way that [`Outcome`] knows; the pile is started again, and cut again while it recovers.
+//! in every way that [`Outcome`](crate::flash::Outcome) knows; the pile is started again, and cut again while it recovers.
 //!
 //! # What is checked after each cut
 //! - I1: no relay had been closed for a session that is not durable.
