@@ -193,6 +193,11 @@ fn a_header_without_a_record_behind_it_may_be_lost_without_a_record() {
     let mut image = life.flash.image();
     assert_eq!(mount(&image), Ok(after));
     image[page * PAGE + 10..page * PAGE + 20].fill(0);
+    let torn = image[page * PAGE + HEADER..(page + 1) * PAGE].iter();
+    if torn.copied().any(|byte| byte != 0xff) {
+        assert!(refused_for(&mount(&image), &[Damage::Header]));
+    }
+    image[page * PAGE + HEADER..(page + 1) * PAGE].fill(0xff);
     assert_eq!(mount(&image), Ok(before));
 }
 
