@@ -123,14 +123,13 @@ impl Capacity {
         let settlement = self.kept(size::SETTLED) + self.kept(size::PAID);
         let settlements = people(book).saturating_add(running(book));
         let landlord = settlements.saturating_mul(settlement);
-        // A card may make the snapshot a page longer, in the log and in the reserve.
-        let facts = free.saturating_sub(landlord.saturating_add(2 * self.filled()));
+        let others = free.saturating_sub(landlord);
         // A new tariff or time closes a segment of every open session; a card is in the snapshot
         // that stands and in the one that is to come.
         let fact = (2 * self.growth()).max(running(book).saturating_mul(segment));
         Headroom {
-            sessions: facts / session.saturating_add(settlement),
-            facts: facts / fact,
+            sessions: others.saturating_sub(2 * self.growth()) / session.saturating_add(settlement),
+            facts: others / fact,
         }
     }
 
