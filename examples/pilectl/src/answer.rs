@@ -1,6 +1,7 @@
 //! What a command says, and the exit code that goes with it.
 
 use std::fmt;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -95,15 +96,22 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-/// Writes a whole file.
+/// Writes a whole file that is not there yet: what is there may be the only ledger or key there is.
 ///
 /// # Errors
-/// [`Refusal`] if it cannot be written.
+/// [`Refusal`] if there is such a file, or if it cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
-    std::fs::write(path, bytes).map_err(|error| {
-        Refusal::new(
-            format!("{}: cannot be written: {error}", path.display()),
-            "check the folder and its permissions",
-        )
-    })
+    let made = std::fs::File::create_new(path);
+    made.and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| {
+            let name = path.display();
+            if error.kind() == ErrorKind::AlreadyExists {
+                Refusal::new(format!("{name}: is there already"), "name a new file")
+            } else {
+                Refusal::new(
+                    format!("{name}: cannot be written: {error}"),
+                    "check the folder and its permissions",
+                )
+            }
+        })
 }

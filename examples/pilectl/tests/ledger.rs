@@ -431,3 +431,17 @@ fn records_are_listed_by_account_and_day() {
     let none = desk.well("ledger show pile.bin --since 2100-01-01");
     assert_eq!(none, "0 records\n");
 }
+
+#[test]
+fn no_file_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let there = folder.path().join("there.txt");
+    std::fs::write(&there, "the only one").unwrap();
+    let refused = pilectl::answer::write(&there, b"another").unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .ends_with("is there already; name a new file")
+    );
+    assert_eq!(std::fs::read(&there).unwrap(), b"the only one");
+}

@@ -514,6 +514,9 @@ fn the_xml_has_the_elements_of_the_published_one_and_comes_back_whole() {
 
     let (text, code) = said(&["verify", &out, "--key", &pem]);
     assert_eq!(code, 0, "{text}");
+    // What was written is not written over.
+    assert_eq!(said(&["xml", &file, "--key", &pem, "--out", &out]).1, 2);
+    let out = desk.text("all.xml");
     assert_eq!(said(&["xml", &file, "--key", &pem, "--out", &out]).1, 0);
     let (text, code) = said(&["verify", &out]);
     assert_eq!(code, 0);
