@@ -6,6 +6,7 @@
 extern crate std;
 
 mod alias;
+mod apdu;
 pub mod iso14443a;
 pub mod mfrc522;
 mod presence;
@@ -17,6 +18,7 @@ mod watch;
 mod watchdog;
 
 pub use alias::AliasKey;
+pub use apdu::ApduChannel;
 pub use presence::{Edge, Presence};
 pub use reader::{Card, CardReader, Field};
 pub use roster::{Identity, Policy, UidOnly, identify};

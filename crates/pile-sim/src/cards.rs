@@ -6,8 +6,10 @@
 //! as Manchester coding shows it to a real reader. Timing is not modelled, nor are fields too weak
 //! to carry; a card answers or it does not.
 
+mod application;
 mod field;
 
+pub use application::Application;
 use card_auth::iso14443a::{HLTA, REQA, WUPA, crc_a};
 pub use field::{CardHandle, OnAir, RfField};
 
