@@ -7,9 +7,17 @@ extern crate std;
 
 mod alias;
 mod apdu;
+mod authenticate;
+mod backoff;
+mod command;
+mod crypto;
+pub mod ev2;
 pub mod iso14443a;
+mod keys;
 pub mod mfrc522;
+mod ntag424;
 mod presence;
+mod profile;
 mod reader;
 mod roster;
 pub mod testing;
@@ -19,7 +27,12 @@ mod watchdog;
 
 pub use alias::AliasKey;
 pub use apdu::ApduChannel;
+pub use authenticate::{NotProven, Proof, authenticate};
+pub use backoff::{Backoff, MayTry};
+pub use command::{ANSWER_BYTES, COMMAND_BYTES, Command, CommandTooLong, Status};
+pub use keys::{CardKey, SiteKey};
 pub use presence::{Edge, Presence};
+pub use profile::{Family, KeySlot, PROFILE_VERSION};
 pub use reader::{Card, CardReader, Field};
 pub use roster::{Identity, Policy, UidOnly, identify};
 pub use uid::{InvalidUid, Uid, UidSize};
@@ -28,3 +41,5 @@ pub use watchdog::{Verdict, Watchdog};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
