@@ -69,7 +69,9 @@ impl Command {
         command.put(&header);
         if length > 0 {
             command.put(&[length]);
-            parts.iter().for_each(|part| command.put(part));
+            for part in parts {
+                command.put(part);
+            }
         }
         command.put(&[0x00]);
         Ok(command)

@@ -38,6 +38,15 @@ impl<const N: usize> Data<N> {
         (len <= N).then_some(data)
     }
 
+    /// Takes bytes of which all fit; what does not would be left out.
+    pub(crate) fn cut(bytes: &[u8]) -> Self {
+        let (fit, _) = bytes.split_at(bytes.len().min(N));
+        Self::of(&[fit]).unwrap_or(Self {
+            bytes: [0; N],
+            len: 0,
+        })
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

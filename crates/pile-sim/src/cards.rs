@@ -7,11 +7,18 @@
 //! to carry; a card answers or it does not.
 
 mod application;
+mod channel;
+mod desfire;
+mod engine;
 mod field;
+mod ntag424;
 
 pub use application::Application;
 use card_auth::iso14443a::{HLTA, REQA, WUPA, crc_a};
+pub use channel::{TagChannel, Taken};
+pub use desfire::Desfire;
 pub use field::{CardHandle, OnAir, RfField};
+pub use ntag424::Ntag424;
 
 /// The most bytes a frame here has: the FIFO of a reader chip.
 const FRAME_BYTES: usize = 64;
