@@ -8,7 +8,7 @@ pub const PROFILE_VERSION: u8 = 1;
 pub(crate) const NTAG424_DF_NAME: [u8; 7] = [0xd2, 0x76, 0x00, 0x00, 0x85, 0x01, 0x01];
 
 /// Our application's identifier on a DESFire, least significant byte first as on the wire:
-/// 31504Fh, outside F00000h to FFFFFFh, which are kept for a MIFARE directory.
+/// 31504Fh, not one of those that begin with Fh, which are a MIFARE directory's.
 pub(crate) const DESFIRE_AID: [u8; 3] = [0x4f, 0x50, 0x31];
 
 /// The kinds of card that carry the profile.

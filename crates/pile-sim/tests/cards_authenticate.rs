@@ -1,6 +1,13 @@
 //! A pile asks virtual cards to prove themselves: cards of ours, others, copies, and cards that are
 //! taken away.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of a test, too, end it at once"
+)]
+
 use card_auth::personalise::{self, Plan};
 use card_auth::{ApduChannel, Backoff, Family, MayTry, NotProven, SiteKey, Uid, authenticate};
 use embassy_futures::block_on;

@@ -1,5 +1,12 @@
 //! Cards are made ours, whatever happens on the way; and what a phone then reads verifies.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the helpers of a test, too, end it at once"
+)]
+
 use card_auth::personalise::{self, Done, Plan, Unfinished};
 use card_auth::sdm::{NotGenuine, ReplayGuard, Replayed, SunMessage};
 use card_auth::{Family, KeySlot, NotProven, SiteKey, Uid, authenticate};

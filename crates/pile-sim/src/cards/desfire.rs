@@ -60,7 +60,7 @@ impl Desfire {
             }
             (0xca, [a, b, c, _settings, keys]) if self.selected.is_none() => {
                 let aid = [*a, *b, *c];
-                if keys & 0xc0 != 0x80 || keys & 0x0f == 0 || aid == [0; 3] {
+                if !matches!(keys, 0x81..=0x8e) || aid == [0; 3] {
                     return Err(sw::PARAMETER);
                 }
                 if self.applications.iter().any(|(id, _)| *id == aid) {

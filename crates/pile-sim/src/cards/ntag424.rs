@@ -389,9 +389,10 @@ fn place(header: &[u8]) -> Option<(u8, usize, usize)> {
 
 /// Writes bytes as upper-case hexadecimal digits.
 fn put(data: &mut [u8], at: usize, bytes: &[u8]) {
-    let text: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let text = digits.map(|digit| b"0123456789ABCDEF".get(usize::from(digit)));
     let room = data.iter_mut().skip(at);
-    room.zip(text.bytes()).for_each(|(to, from)| *to = from);
+    room.zip(text.flatten()).for_each(|(to, from)| *to = *from);
 }
 
 /// True for settings a tag takes (table 69): what is mirrored encrypted, in order, within the file.
