@@ -7,6 +7,7 @@ extern crate std;
 
 mod alias;
 mod apdu;
+mod card_code;
 pub mod iso14443a;
 pub mod mfrc522;
 mod presence;
@@ -19,6 +20,7 @@ mod watchdog;
 
 pub use alias::AliasKey;
 pub use apdu::ApduChannel;
+pub use card_code::{BindingSecret, CardCode, CardRole, InvalidCardCode, MAX_CARD_CODE};
 pub use presence::{Edge, Presence};
 pub use reader::{Card, CardReader, Field};
 pub use roster::{Identity, Policy, UidOnly, identify};
