@@ -20,7 +20,7 @@ mod watchdog;
 pub use alias::AliasKey;
 pub use apdu::ApduChannel;
 pub use presence::{Edge, Presence};
-pub use reader::{Card, CardReader, Field};
+pub use reader::{Card, CardReader, ChannelError, Field};
 pub use roster::{Identity, Policy, UidOnly, identify};
 pub use uid::{InvalidUid, Uid, UidSize};
 pub use watch::{CardEvent, CardWatch};

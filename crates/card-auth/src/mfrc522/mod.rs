@@ -24,7 +24,6 @@ mod registers;
 use embedded_hal::digital::{Error as _, OutputPin};
 use embedded_hal_async::delay::DelayNs;
 use embedded_hal_async::spi::{Operation, SpiDevice};
-use pile_units::Strength;
 use zeroize::Zeroizing;
 
 pub use error::{Error, Version};
@@ -35,7 +34,7 @@ use registers::{
 };
 
 use crate::iso14443a::{HLTA, Progress, Sak, UidAssembler, UidPart, WUPA};
-use crate::{Card, CardReader, Field};
+use crate::{ApduChannel, Card, CardReader, ChannelError, Field};
 
 /// Looks at a waking chip, one a millisecond. The data sheet (8.8.2) asks for 38 us after the
 /// oscillator runs; crystals take a few milliseconds.
@@ -318,14 +317,12 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
             match Sak::parse(sak).and_then(|sak| uid.push(&part, sak)) {
                 Ok(Progress::Next(_)) => {}
                 Ok(Progress::Complete(uid)) => {
+                    let card = Card::announced(uid, Sak::parse(sak).is_ok_and(Sak::speaks_14443_4));
                     // Silence is the card's yes, and there is nothing to do about a no. It also
                     // leaves no UID in the chip's FIFO.
                     self.transceive(Frame::fixed(&HLTA), ReplyWait::SELECTION, &mut [])
                         .await?;
-                    return Ok(Field::One(Card {
-                        uid,
-                        strength: Strength::UidOnly,
-                    }));
+                    return Ok(Field::One(card));
                 }
                 Err(_) => return Ok(Field::Empty),
             }
@@ -416,11 +413,11 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
 }
 
 impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST, D> {
-    type Error = Error<SPI::Error>;
+    type Failure = Error<SPI::Error>;
 
     /// Looks once. Bounded: 2 ms with an empty field, about 10 ms with a card, and never more
     /// than 0.3 s however the chip misbehaves.
-    async fn poll(&mut self) -> Result<Field, Self::Error> {
+    async fn poll(&mut self) -> Result<Field, Error<SPI::Error>> {
         let field = self.look().await;
         if field.is_err() {
             // Whatever state the chip is in, the next look starts from a reset by command.
@@ -430,7 +427,7 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST
     }
 
     /// Pulls `NRSTPD` low for a millisecond (8.8.2 asks for 100 ns) and sets the chip up again.
-    async fn reset(&mut self) -> Result<(), Self::Error> {
+    async fn reset(&mut self) -> Result<(), Error<SPI::Error>> {
         self.version = None;
         let pin = |error: RST::Error| Error::ResetPin(error.kind());
         self.reset_pin.set_low().map_err(pin)?;
@@ -438,6 +435,15 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST
         self.reset_pin.set_high().map_err(pin)?;
         self.delay.delay_ms(1).await;
         self.init().await.map(drop)
+    }
+}
+
+impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> ApduChannel for Mfrc522<SPI, RST, D> {
+    type Error = ChannelError<Error<SPI::Error>>;
+
+    /// Not there yet: no card is spoken to.
+    async fn exchange(&mut self, _: &[u8], _: &mut [u8]) -> Result<usize, Self::Error> {
+        Err(ChannelError::NoCommands)
     }
 }
 
