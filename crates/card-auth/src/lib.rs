@@ -7,6 +7,7 @@ extern crate std;
 
 mod alias;
 mod apdu;
+pub mod iso14443_4;
 pub mod iso14443a;
 pub mod mfrc522;
 mod presence;

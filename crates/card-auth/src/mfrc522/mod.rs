@@ -14,9 +14,12 @@
 //! **Bounded.** A frame waits for the chip's own timer; if the chip never says that it ran out,
 //! counted looks end the wait. Nothing loops on a condition alone.
 //!
-//! **Layers.** [`Mfrc522::transceive`] sends any frame and takes any answer: the place where
-//! ISO/IEC 14443-4 will stand.
+//! **Layers.** [`Mfrc522::transceive`] sends any frame and takes any answer. On it stand the look
+//! and, for a card that takes commands, [`iso14443_4`](crate::iso14443_4): the first
+//! [`exchange`](crate::ApduChannel::exchange) after a look wakes and selects that card by its UID,
+//! the next look deselects it, or takes its power if it does not listen.
 
+mod channel;
 mod error;
 mod frame;
 mod registers;
@@ -26,6 +29,7 @@ use embedded_hal_async::delay::DelayNs;
 use embedded_hal_async::spi::{Operation, SpiDevice};
 use zeroize::Zeroizing;
 
+use channel::Standing;
 pub use error::{Error, Version};
 pub use frame::{Answer, FIFO_BYTES, Frame, ReplyWait};
 use registers::{
@@ -34,7 +38,7 @@ use registers::{
 };
 
 use crate::iso14443a::{HLTA, Progress, Sak, UidAssembler, UidPart, WUPA};
-use crate::{ApduChannel, Card, CardReader, ChannelError, Field};
+use crate::{Card, CardReader, Field};
 
 /// Looks at a waking chip, one a millisecond. The data sheet (8.8.2) asks for 38 us after the
 /// oscillator runs; crystals take a few milliseconds.
@@ -93,6 +97,8 @@ pub struct Mfrc522<SPI, RST, D> {
     wait: ReplyWait,
     /// A card may stand half way in its selection, where it ignores the first `WUPA`.
     restless: bool,
+    /// The card of the last look.
+    standing: Standing,
 }
 
 impl<SPI, RST, D> Mfrc522<SPI, RST, D> {
@@ -105,6 +111,7 @@ impl<SPI, RST, D> Mfrc522<SPI, RST, D> {
             version: None,
             wait: ReplyWait::SELECTION,
             restless: true,
+            standing: Standing::Nobody,
         }
     }
 
@@ -172,14 +179,14 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
         if self.version.is_none() {
             self.init().await?;
         }
-        let answer = self.exchange(frame, wait, reply).await;
+        let answer = self.carry(frame, wait, reply).await;
         if answer.is_err() {
             self.version = None;
         }
         answer
     }
 
-    async fn exchange(
+    async fn carry(
         &mut self,
         frame: Frame<'_>,
         wait: ReplyWait,
@@ -251,6 +258,7 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
             }
             Some(version) => self.check(version).await?,
         }
+        self.close().await?;
         // Set until the look ends well, so that a look that is dropped leaves it set.
         let was_restless = core::mem::replace(&mut self.restless, true);
         let mut atqa = [0; 2];
@@ -318,6 +326,7 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
                 Ok(Progress::Next(_)) => {}
                 Ok(Progress::Complete(uid)) => {
                     let card = Card::announced(uid, Sak::parse(sak).is_ok_and(Sak::speaks_14443_4));
+                    self.standing = Standing::Found(card.clone());
                     // Silence is the card's yes, and there is nothing to do about a no. It also
                     // leaves no UID in the chip's FIFO.
                     self.transceive(Frame::fixed(&HLTA), ReplyWait::SELECTION, &mut [])
@@ -435,15 +444,6 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST
         self.reset_pin.set_high().map_err(pin)?;
         self.delay.delay_ms(1).await;
         self.init().await.map(drop)
-    }
-}
-
-impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> ApduChannel for Mfrc522<SPI, RST, D> {
-    type Error = ChannelError<Error<SPI::Error>>;
-
-    /// Not there yet: no card is spoken to.
-    async fn exchange(&mut self, _: &[u8], _: &mut [u8]) -> Result<usize, Self::Error> {
-        Err(ChannelError::NoCommands)
     }
 }
 

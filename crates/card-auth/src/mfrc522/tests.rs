@@ -438,6 +438,8 @@ fn bus_errors_are_handed_up() {
     );
 }
 
+mod channel;
+
 proptest! {
     /// I8: no bytes on the bus panic the driver or keep it for ever.
     #[test]
@@ -467,7 +469,7 @@ proptest! {
         let mut reply = [0; 64];
         for frame in [&[0x52][..], &[0x93, 0x20], &[0x50, 0x00, 0x57, 0xcd]] {
             let frame = Frame::whole(frame).unwrap();
-            let answer = block_on(reader.exchange(frame, ReplyWait::SELECTION, &mut reply));
+            let answer = block_on(reader.carry(frame, ReplyWait::SELECTION, &mut reply));
             if let Ok(Answer::Frame { bytes, .. }) = answer {
                 prop_assert!(bytes <= 64);
             }
