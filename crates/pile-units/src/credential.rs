@@ -37,10 +37,10 @@ pub enum UidOnly {
     /// Nobody's: every card must prove a key.
     #[default]
     Nobody,
-    /// Those of the accounts that the landlord listed.
-    Listed,
     /// Anybody's.
     All,
+    /// Those of the accounts that the landlord listed.
+    Listed,
 }
 
 /// A keyed, short stand-in for a card's UID: what records, logs and receipts show, so that the
