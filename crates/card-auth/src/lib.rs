@@ -19,9 +19,10 @@ mod watchdog;
 
 pub use alias::AliasKey;
 pub use apdu::ApduChannel;
+pub use pile_units::UidOnly;
 pub use presence::{Edge, Presence};
 pub use reader::{Card, CardReader, Field};
-pub use roster::{Identity, Policy, UidOnly, identify};
+pub use roster::{Identity, Policy, find, identify};
 pub use uid::{InvalidUid, Uid, UidSize};
 pub use watch::{CardEvent, CardWatch};
 pub use watchdog::{Verdict, Watchdog};
