@@ -7,6 +7,8 @@ extern crate std;
 
 mod alias;
 mod apdu;
+mod card_code;
+pub mod iso14443_4;
 pub mod iso14443a;
 pub mod mfrc522;
 mod presence;
@@ -21,7 +23,8 @@ pub use alias::AliasKey;
 pub use apdu::ApduChannel;
 pub use pile_units::UidOnly;
 pub use presence::{Edge, Presence};
-pub use reader::{Card, CardReader, Field};
+pub use card_code::{BindingSecret, CardCode, CardRole, InvalidCardCode, MAX_CARD_CODE};
+pub use reader::{Card, CardReader, ChannelError, Field};
 pub use roster::{Identity, Policy, find, identify};
 pub use uid::{InvalidUid, Uid, UidSize};
 pub use watch::{CardEvent, CardWatch};

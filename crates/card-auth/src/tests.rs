@@ -28,10 +28,7 @@ fn uid(bytes: &[u8]) -> Uid {
 }
 
 fn card(last: u8) -> Card {
-    Card {
-        uid: uid(&[1, 2, 3, last]),
-        strength: Strength::UidOnly,
-    }
+    Card::announced(uid(&[1, 2, 3, last]), false)
 }
 
 fn one(last: u8) -> Field {
@@ -118,10 +115,7 @@ proptest! {
 fn golem_2020_a_uid_is_never_shown_by_anything_that_holds_one() {
     let bytes = [0xc0, 0xff, 0xee, 0x42];
     let uid = uid(&bytes);
-    let card = Card {
-        uid: uid.clone(),
-        strength: Strength::UidOnly,
-    };
+    let card = Card::announced(uid.clone(), true);
     let mut presence = Presence::default();
     presence.observe(Field::One(card.clone()));
     let mut crowd = Presence::default();
