@@ -11,6 +11,7 @@ mod card_code;
 pub mod iso14443_4;
 pub mod iso14443a;
 pub mod mfrc522;
+pub mod pn532;
 mod presence;
 mod reader;
 mod roster;
