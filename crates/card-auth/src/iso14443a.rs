@@ -142,6 +142,11 @@ impl Sak {
         }
     }
 
+    /// One whose check sum was looked at elsewhere.
+    pub(crate) const fn new(sak: u8) -> Self {
+        Self(sak)
+    }
+
     /// True if another cascade level follows (bit 3).
     pub const fn uid_continues(self) -> bool {
         self.0 & 0x04 != 0
@@ -175,6 +180,11 @@ impl UidPart {
         } else {
             Err(Malformed::Bcc)
         }
+    }
+
+    /// The four bytes, cascade tag included.
+    pub(crate) const fn bytes(&self) -> &[u8; 4] {
+        &self.0
     }
 
     /// The frame that selects the card of this number: `SEL`, `NVB` = 70h, the level, its BCC and

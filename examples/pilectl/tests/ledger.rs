@@ -11,6 +11,7 @@ mod common;
 
 use billing_core::record::Record;
 use common::{BYTES, Desk, Pile, lived, log};
+use pile_units::UidOnly;
 use pilectl::ledger::export;
 use pilectl::ledger::log::Log;
 
@@ -102,7 +103,7 @@ fn a_last_record_that_was_altered_is_told_though_it_may_be_a_power_loss() {
     let mut pile = Pile::new(7);
     pile.live(300);
     let at = pile.book.last();
-    let uid_only = true;
+    let uid_only = UidOnly::All;
     let number = pile.put(&Record::PolicySet { uid_only, at });
     let image = pile.image();
     let log = log(&image);

@@ -1,12 +1,13 @@
 //! The landlord's wishes: what a command comes to.
 
 use super::jobs::{Job, Task};
+use super::people::Newcomer;
 use super::{Controller, Outcome};
 use crate::event::Refusal;
 use crate::port::Phase;
 use crate::{Actions, Command};
 use billing_core::record::{Record, StopReason};
-use pile_units::{Currency, Instant};
+use pile_units::{Currency, Instant, UidOnly};
 
 impl Controller {
     pub(super) fn command(&mut self, now: Instant, id: u16, command: Command, out: &mut Actions) {
@@ -29,7 +30,19 @@ impl Controller {
         let for_id = Some(id);
         match command {
             Command::Authorise => {
-                self.open_window(now, None, out);
+                self.open_window(now, Newcomer::default(), out);
+                out.answer = Some((id, Outcome::Done));
+                Ok(())
+            }
+            Command::AuthoriseListed => {
+                if self.book.uid_only() == UidOnly::Nobody {
+                    return Err(Refusal::TooWeak);
+                }
+                let newcomer = Newcomer {
+                    account: None,
+                    listed: true,
+                };
+                self.open_window(now, newcomer, out);
                 out.answer = Some((id, Outcome::Done));
                 Ok(())
             }
@@ -99,6 +112,28 @@ impl Controller {
             Command::ConfirmEvidence(_) => Err(Refusal::NoSuchThing),
             Command::AllowUidOnly(uid_only) => {
                 self.note(id, Record::PolicySet { uid_only, at }, out)
+            }
+            Command::ListAccount(account, listed) => {
+                let known = self.book.account(account).ok_or(Refusal::NoSuchThing)?;
+                if !known.active {
+                    return Err(Refusal::AccountClosed);
+                }
+                let record = Record::AccountListed {
+                    account,
+                    listed,
+                    at,
+                };
+                self.note(id, record, out)
+            }
+            Command::Calibrate(port, trim) => {
+                if !self.has(port) {
+                    return Err(Refusal::NoSuchThing);
+                }
+                // What a session has drawn must stay what it was measured by.
+                if !matches!(self.at(port).phase, Phase::Free) {
+                    return Err(Refusal::PortTaken);
+                }
+                self.note(id, Record::Calibrated { port, trim, at }, out)
             }
             Command::SetLimits(limits) => self.note(id, Record::LimitsSet { limits, at }, out),
             Command::SetClock(to) => self.note(id, Record::ClockSet { from: at, to }, out),

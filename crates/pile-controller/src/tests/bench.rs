@@ -230,6 +230,21 @@ impl Bench {
         });
     }
 
+    /// A card that has a key, and proves it.
+    pub fn tap_key(&mut self, card: u8) {
+        self.feed(Event::Card {
+            alias: CardAlias::new([card; 8]),
+            strength: Strength::MutualAes,
+        });
+    }
+
+    /// A card that says this one's number, and has another key.
+    pub fn wrong_key(&mut self, card: u8) {
+        self.feed(Event::WrongKey {
+            alias: CardAlias::new([card; 8]),
+        });
+    }
+
     pub fn press(&mut self, number: u8) {
         self.feed(Event::Button(port(number)));
     }
