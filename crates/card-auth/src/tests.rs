@@ -423,14 +423,14 @@ fn i5_revoked_card_opens_nothing_until_it_is_enrolled_again() {
     roster[0].revoked = true;
     let look =
         |roster: &[Credential]| identify(roster, alias(1), Strength::UidOnly, ALL, |_| false);
-    assert_eq!(look(&roster), Identity::Revoked);
+    assert_eq!(look(&roster), Identity::Revoked(CredentialId::new(1)));
     let mut again = charging(2, Strength::UidOnly);
     again.alias = alias(1);
     // Wherever it stands in the roster.
     roster.insert(0, again);
     assert_eq!(look(&roster), is(2));
     roster[0].revoked = true;
-    assert_eq!(look(&roster), Identity::Revoked);
+    assert_eq!(look(&roster), Identity::Revoked(CredentialId::new(2)));
 }
 
 #[test]
