@@ -3,8 +3,8 @@
 //! A [`Plan`] says what a card shall be; [`run`] brings it there. Each [`Step`] first asks the card
 //! whether it is done, so a card that was taken away at any byte is finished by the next run, and a
 //! finished card is left as it is. Key 0 is changed last: until then the factory's key opens the
-//! card, after it ours. No other key is ever tried, and neither twice, so a run costs the card at
-//! most one failure of its own 50 and 1,000.
+//! card, after it ours. No other key is ever tried, and neither twice: a run costs a
+//! card of ours none of its own 50 and 1,000 failures, and somebody else's card two.
 //!
 //! | step | NTAG 424 DNA | DESFire |
 //! | --- | --- | --- |
