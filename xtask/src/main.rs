@@ -6,6 +6,7 @@ mod hygiene;
 mod layout;
 mod machine;
 mod metadata;
+mod peer;
 mod process;
 mod runner;
 mod source;
