@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod bl0910;
 pub mod bl0942;
 mod calibration;
 mod creep;
