@@ -3,9 +3,11 @@
 
 pub mod bl0942;
 pub mod cards;
+mod dice;
 pub mod flash;
 pub mod fuzzing;
 pub mod life;
 pub mod mfrc522;
+pub mod pulses;
 pub mod sweep;
 pub mod world;

@@ -133,12 +133,7 @@ pub struct Bl0910<S, const N: usize> {
 impl<S: SpiDevice, const N: usize> Bl0910<S, N> {
     /// Takes an SPI device. Nothing is sent before the first call.
     pub fn new(spi: S, calibrations: [Calibration; N], config: Config) -> Self {
-        const {
-            assert!(
-                N > 0 && N <= MAX_CHANNELS,
-                "a BL0910 has one to ten channels"
-            )
-        }
+        const { assert!(N > 0 && N <= MAX_CHANNELS, "one to ten channels") }
         Self {
             spi,
             config,
