@@ -9,9 +9,13 @@ pub mod bl0910;
 pub mod bl0942;
 mod calibration;
 mod creep;
+pub mod hlw8032;
 mod meter;
 pub mod pulses;
+pub mod pzem004t;
 mod register;
+#[cfg(test)]
+mod script;
 
 pub use calibration::{Calibration, EnergyPerCount, Scale};
 pub use creep::CreepGuard;

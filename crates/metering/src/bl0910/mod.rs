@@ -317,6 +317,7 @@ impl<S: SpiDevice, const N: usize> Bl0910<S, N> {
             power: if power > creep { power } else { Power::ZERO },
             voltage: outlet.calibration.voltage(voltage),
             current: outlet.calibration.current(current),
+            over_current: false,
             temperature: Some(Temperature::from_decicelsius(decicelsius(temperature))),
         })
     }

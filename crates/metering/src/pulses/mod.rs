@@ -339,6 +339,7 @@ impl<C: PulseCounter, C1: PulseCounter, S: OutputPin> PulseMeter<C, C1, S> {
             },
             voltage: scales.voltage(self.voltage_millihertz),
             current: scales.current(self.current_millihertz),
+            over_current: false,
             temperature: None,
         })
     }
