@@ -1,6 +1,7 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod bl0910;
 pub mod bl0942;
 pub mod cards;
 mod dice;
