@@ -119,12 +119,14 @@ fn nearest(reading: u32, ppm: i32) -> u32 {
 /// #     }
 /// # }
 /// # let driver = Driver(0); // counts 1 Wh a sample
-/// let mut meter: Trimmed<_, 2> = Trimmed::new(driver);
-/// meter.set_trim(0, MeterTrim::from_ppm(13_171, 0, 0)?)?;
+/// // As the pile's ledger has them: channel 0 was calibrated.
+/// let trims = [MeterTrim::from_ppm(13_171, 0, 0)?, MeterTrim::NONE];
+/// let mut meter = Trimmed::with_trims(driver, trims);
 ///
 /// let sample = embassy_futures::block_on(meter.sample(0, Instant::START)).unwrap();
 /// assert_eq!(sample.power, Power::from_milliwatts(60_790)); // 60 W x 1.013171
 /// assert_eq!(sample.energy, Energy::from_milliwatt_hours(1_013)); // 0.171 mWh are carried
+/// meter.set_trim(1, MeterTrim::from_ppm(-150, 0, 0)?)?; // while the pile runs
 /// assert!(meter.set_trim(2, MeterTrim::NONE).is_err());
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
@@ -141,6 +143,16 @@ impl<M: EnergyMeter, const N: usize> Trimmed<M, N> {
             meter,
             channels: [Channel::NEW; N],
         }
+    }
+
+    /// Takes a meter with what its channels are corrected by from the start.
+    pub fn with_trims(meter: M, trims: [MeterTrim; N]) -> Self {
+        let channels = trims.map(|trim| Channel {
+            trim,
+            lowest: trim.power_ppm(),
+            ..Channel::NEW
+        });
+        Self { meter, channels }
     }
 
     /// Corrects a channel by `trim` from its next sample on. What was counted since the last one is
