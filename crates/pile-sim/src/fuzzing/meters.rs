@@ -44,9 +44,9 @@ const PAUSES_MS: [u64; 8] = [
 ///
 /// - Nothing panics, and each call ends: in an answer or an error, within two seconds of the line's
 ///   time.
-/// - The total never goes back; an error and a dropped call count nothing.
-/// - The total is never more than the wire's maximum power since the first sample, and at each
-///   sample two steps of the counter and what the driver says of its own delay.
+/// - The total never goes back.
+/// - The total is never more than the wire's maximum power since the first call, and at each call two
+///   steps of the counter and what the driver says of its own delay.
 ///
 /// # Panics
 /// Where one of these is broken.
@@ -126,11 +126,11 @@ fn step_of(figures: &Calibration) -> u64 {
     (figures.energy.picowatt_hours() * 9).div_ceil(2_500)
 }
 
-/// What a channel has shown.
+/// What a channel was asked, and has shown.
 #[derive(Clone, Copy)]
 struct Shown {
     since: Instant,
-    samples: u64,
+    calls: u64,
     total: u64,
 }
 
@@ -159,26 +159,25 @@ fn run<M: EnergyMeter>(
         assert!(dropped || answer.is_ready(), "a call that never ends");
         let took = feed.now() - now.millis();
         assert!(took <= LONGEST_CALL_MS, "a call of {took} ms");
-        let (Poll::Ready(Ok(sample)), Some(shown)) = (answer, channels.get_mut(channel)) else {
+        let Some(shown) = channels.get_mut(channel) else {
+            continue;
+        };
+        let shown = shown.get_or_insert(Shown {
+            since: now,
+            calls: 0,
+            total: 0,
+        });
+        shown.calls += 1;
+        let Poll::Ready(Ok(sample)) = answer else {
             continue;
         };
         let total = sample.energy.milliwatt_hours();
-        let Some(shown) = shown else {
-            assert_eq!(total, 0, "the first count is where counting begins");
-            *shown = Some(Shown {
-                since: now,
-                samples: 0,
-                total,
-            });
-            continue;
-        };
         assert!(shown.total <= total, "{} went back to {total}", shown.total);
         shown.total = total;
-        shown.samples += 1;
         // Milliwatts times milliseconds.
-        let millis = now.since(shown.since).millis() + shown.samples * latency_ms;
+        let millis = now.since(shown.since).millis() + shown.calls * latency_ms;
         let carried = u128::from(max_power.milliwatts()) * u128::from(millis);
-        let slack = u128::from(shown.samples) * 2 * u128::from(step_microjoules(&sample));
+        let slack = u128::from(shown.calls) * 2 * u128::from(step_microjoules(&sample));
         let billed = u128::from(total) * 3_600_000;
         assert!(
             billed <= carried + slack,

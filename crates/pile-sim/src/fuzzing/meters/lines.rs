@@ -11,7 +11,7 @@ use super::feed::Feed;
 pub enum Speaks {
     Bl0942 {
         /// Of each address, what was written.
-        registers: [[u32; 0x20]; 4],
+        registers: Box<[[u32; 0x20]; 4]>,
         counts: [u32; 4],
     },
     Hlw8032 {
@@ -24,9 +24,9 @@ pub enum Speaks {
 }
 
 impl Speaks {
-    pub const fn bl0942() -> Self {
+    pub fn bl0942() -> Self {
         Self::Bl0942 {
-            registers: [[0; 0x20]; 4],
+            registers: Box::new([[0; 0x20]; 4]),
             counts: [0; 4],
         }
     }
