@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::process::{self, Workspace};
 
 /// The fuzz targets, each in `fuzz/fuzz_targets`, its seeds in `fuzz/corpus`.
-pub const TARGETS: [&str; 2] = ["ledger_image", "ocmf"];
+pub const TARGETS: [&str; 3] = ["card_frames", "ledger_image", "ocmf"];
 
 /// What a command of the virtual pile takes.
 #[derive(Default, clap::Args)]

@@ -8,6 +8,8 @@
     reason = "a broken promise must end the fuzzer's run"
 )]
 
+mod cards;
+
 use std::cell::OnceCell;
 
 use billing_core::book::Book;
@@ -17,6 +19,8 @@ use billing_core::ledger::{Ledger, LedgerError};
 use embassy_futures::block_on;
 
 use crate::flash::{VirtualNor, Words};
+
+pub use cards::card_frames;
 
 type Flash = VirtualNor<8, 2048>;
 

@@ -7,5 +7,6 @@ pub mod flash;
 pub mod fuzzing;
 pub mod life;
 pub mod mfrc522;
+pub mod pn532;
 pub mod sweep;
 pub mod world;

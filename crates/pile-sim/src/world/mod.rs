@@ -14,19 +14,21 @@ mod parts;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
-pub use parts::Look;
+pub use parts::{Look, ReaderChip};
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::{CardHandle, RfField, VirtualCard};
 use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
 use crate::mfrc522::VirtualMfrc522;
+use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
 use card_auth::mfrc522::Mfrc522;
+use card_auth::pn532::{Hsu, Pn532};
 use card_auth::{AliasKey, Uid};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
-use parts::{BatteryClock, Front, ReaderPace, SharedFront, VirtualHardware};
+use parts::{BatteryClock, Front, Reader, ReaderPace, SharedFront, VirtualHardware};
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{CardAlias, PileId, PortId, Power};
@@ -53,6 +55,8 @@ pub struct Setup {
     pub flash_bytes: usize,
     /// How long its operations take.
     pub speed: Speed,
+    /// The chip of the card reader.
+    pub reader: ReaderChip,
     /// When the reader looks for cards.
     pub look: Look,
 }
@@ -65,6 +69,7 @@ impl Default for Setup {
             flash: Part::W25q80,
             flash_bytes: Part::W25q80.bytes(),
             speed: Speed::Typical,
+            reader: ReaderChip::Mfrc522,
             look: Look::Always,
         }
     }
@@ -104,6 +109,7 @@ pub struct World {
     front: SharedFront,
     field: RfField,
     reader: VirtualMfrc522,
+    pn532: VirtualPn532,
     rtc: BatteryClock,
     flash: Probe,
     pile: PileId,
@@ -146,6 +152,7 @@ impl World {
             buses,
             front: SharedFront::default(),
             reader: VirtualMfrc522::new(field.clone()),
+            pn532: VirtualPn532::new(field.clone()),
             field,
             rtc: BatteryClock {
                 time: time.clone(),
@@ -171,6 +178,7 @@ impl World {
         }
         self.flash.power_up();
         self.reader.brown_out();
+        self.pn532.brown_out();
         self.mains.borrow_mut().set_supply(true);
         self.front.borrow_mut().refused = None;
         let times = self.setup.flash.times(self.setup.speed);
@@ -204,7 +212,16 @@ impl World {
                 config,
             )
         });
-        let pin = self.reader.reset_pin();
+        let (chip, time) = (self.reader.clone(), self.time.clone());
+        let reader = match self.setup.reader {
+            ReaderChip::Mfrc522 => {
+                Reader::Mfrc522(Mfrc522::new(chip, self.reader.reset_pin(), time))
+            }
+            ReaderChip::Pn532 => {
+                let uart = Hsu::new(self.pn532.hsu());
+                Reader::Pn532(Pn532::new(uart, self.pn532.reset_pin(), time))
+            }
+        };
         let hardware = VirtualHardware {
             ports: self.setup.ports,
             pile: self.pile,
@@ -215,7 +232,7 @@ impl World {
             mains: Rc::clone(&self.mains),
             front: Rc::clone(&self.front),
             meters,
-            reader: Mfrc522::new(self.reader.clone(), pin, self.time.clone()),
+            reader,
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
             flash,
         };
@@ -399,7 +416,12 @@ impl World {
         self.mains.borrow().chip(port).cloned()
     }
 
-    /// The card reader's chip, to harm it.
+    /// The card reader's chip if it is a PN532, to harm it.
+    pub const fn pn532(&self) -> &VirtualPn532 {
+        &self.pn532
+    }
+
+    /// The card reader's chip if it is an MFRC522, to harm it.
     pub const fn reader(&self) -> &VirtualMfrc522 {
         &self.reader
     }

@@ -5,10 +5,12 @@ use super::time::VirtualTime;
 use crate::bl0942::VirtualUart;
 use crate::cards::RfField;
 use crate::flash::VirtualNor;
-use crate::mfrc522::{ResetPin, VirtualMfrc522};
+use crate::mfrc522::{self, VirtualMfrc522};
+use crate::pn532::{self, VirtualHsu};
 use billing_core::journal::Identity;
-use card_auth::AliasKey;
 use card_auth::mfrc522::Mfrc522;
+use card_auth::pn532::{Hsu, Pn532};
+use card_auth::{AliasKey, ApduChannel, CardReader, ChannelError, Field};
 use metering::bl0942::{Bl0942, MAX_CHIPS};
 use pile_controller::shell::{
     Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
@@ -22,7 +24,62 @@ use std::rc::Rc;
 use std::task::Poll;
 
 pub(super) type Meter = Bl0942<VirtualUart, VirtualTime, MAX_CHIPS>;
-pub(super) type Reader = Mfrc522<VirtualMfrc522, ResetPin, VirtualTime>;
+
+/// Which reader chip the pile has.
+///
+/// ```
+/// use pile_sim::world::{ReaderChip, Setup};
+/// assert_eq!(Setup::default().reader, ReaderChip::Mfrc522);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReaderChip {
+    /// An MFRC522 on SPI.
+    #[default]
+    Mfrc522,
+    /// A PN532 on a UART.
+    Pn532,
+}
+
+/// The driver of one or the other.
+pub(super) enum Reader {
+    Mfrc522(Mfrc522<VirtualMfrc522, mfrc522::ResetPin, VirtualTime>),
+    Pn532(Pn532<Hsu<VirtualHsu>, pn532::ResetPin, VirtualTime>),
+}
+
+/// The reader failed; which of its errors it was, the shell does not ask.
+#[derive(Debug)]
+pub(super) struct ReaderFailed;
+
+impl CardReader for Reader {
+    type Failure = ReaderFailed;
+
+    async fn poll(&mut self) -> Result<Field, ReaderFailed> {
+        match self {
+            Self::Mfrc522(reader) => reader.poll().await.map_err(|_| ReaderFailed),
+            Self::Pn532(reader) => reader.poll().await.map_err(|_| ReaderFailed),
+        }
+    }
+
+    async fn reset(&mut self) -> Result<(), ReaderFailed> {
+        match self {
+            Self::Mfrc522(reader) => reader.reset().await.map_err(|_| ReaderFailed),
+            Self::Pn532(reader) => reader.reset().await.map_err(|_| ReaderFailed),
+        }
+    }
+}
+
+impl ApduChannel for Reader {
+    type Error = ChannelError<ReaderFailed>;
+
+    async fn exchange(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Self::Error> {
+        match self {
+            Self::Mfrc522(reader) => (reader.exchange(command, answer).await)
+                .map_err(|error| error.map_reader(|_| ReaderFailed)),
+            Self::Pn532(reader) => (reader.exchange(command, answer).await)
+                .map_err(|error| error.map_reader(|_| ReaderFailed)),
+        }
+    }
+}
 
 /// Whatever a person, a phone or a sensor brings to the pile, and what the pile shows.
 #[derive(Debug, Default)]
