@@ -6,7 +6,7 @@
 //! | task | waits for | does |
 //! | --- | --- | --- |
 //! | meters | the next reading due | reads one chip, feeds the reading |
-//! | cards | the pace of the reader | looks for a card, feeds its alias; resets a silent reader |
+//! | cards | the pace of the reader | looks for a card, asks it for its key where one is expected, feeds its alias; resets a silent reader |
 //! | buttons, lines, link | a press, a trip, a command | feeds it |
 //! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices |
 //! | time | the machine's deadline | feeds `Tick` |
@@ -20,10 +20,11 @@
 //! task awaits again. So a flash erase, a slow reader or a dead phone never delays a trip.
 
 mod hardware;
+mod prover;
 mod refused;
 mod tasks;
 
 pub use hardware::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
 };
 pub use tasks::run;

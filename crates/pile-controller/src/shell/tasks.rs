@@ -1,13 +1,16 @@
 //! The tasks of the shell.
 
+use super::prover::{Ask, Prover, Tap};
 use super::refused::{Front, stand};
-use super::{Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc};
+use super::{
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
+};
 use crate::{Action, Actions, Config, Controller, Durable, Event};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
 use billing_core::record::Record;
-use card_auth::{AliasKey, CardEvent, CardWatch};
+use card_auth::{CardEvent, CardWatch};
 use core::cell::RefCell;
 use embassy_futures::select::{Either, select, select4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -52,6 +55,8 @@ pub async fn run<H: Hardware>(
         pile,
         identity,
         alias_key,
+        site_key,
+        random,
         clock,
         mut rtc,
         mut relays,
@@ -65,6 +70,7 @@ pub async fn run<H: Hardware>(
         mut flash,
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
+    let mut prover = Prover::new(&alias_key, site_key.as_ref(), random);
     // The journal's name, should one be begun, and the first thing that happens.
     let (mut name, mut first) = (identity, Event::Tick);
     let opened = match Ledger::mount(&mut flash).await {
@@ -72,7 +78,7 @@ pub async fn run<H: Hardware>(
         Err(OpenError::Mount(MountError::Blank)) => None,
         Err(why) => {
             panel.refused(Some(&why));
-            let front: Front<'_, H> = Front {
+            let front: Front<'_, '_, H> = Front {
                 ports,
                 clock: &clock,
                 relays: &mut relays,
@@ -81,7 +87,7 @@ pub async fn run<H: Hardware>(
                 card_pace: &mut card_pace,
                 buttons: &mut buttons,
                 link: &link,
-                alias_key: &alias_key,
+                prover: &mut prover,
             };
             let anew = stand(front, &mut flash, identity).await;
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
@@ -126,7 +132,7 @@ pub async fn run<H: Hardware>(
     };
     core.feed(first);
     let people = select(
-        cards_task(&core, cards, card_pace, &alias_key),
+        cards_task(&core, cards, card_pace, prover),
         buttons_task(&core, buttons),
     );
     let lines = select(lines_task(&core, lines), link_task(&core));
@@ -255,18 +261,31 @@ async fn meters_task<H: Hardware>(core: &Core<'_, H>, mut meters: H::Meters) -> 
     }
 }
 
-async fn cards_task<H: Hardware>(
+async fn cards_task<H: Hardware, R: Random>(
     core: &Core<'_, H>,
     cards: H::Cards,
     mut pace: H::CardPace,
-    key: &AliasKey,
+    mut prover: Prover<'_, R>,
 ) -> Never {
     let mut watch = CardWatch::new(cards);
     loop {
         match watch.poll().await {
             Some(CardEvent::Presented(card)) => {
-                let (alias, strength) = (key.alias(&card.uid), card.strength);
-                core.feed(Event::Card { alias, strength });
+                let ask = |alias| {
+                    core.with(|machine| match machine.asks_for_key(alias) {
+                        true if machine.is_enrolling() => Ask::Anew,
+                        true => Ask::Yes,
+                        false => Ask::No,
+                    })
+                };
+                let now = core.clock.now();
+                core.feed(match prover.tap(&mut watch, &card, now, ask).await {
+                    Tap::Card(alias, strength) => Event::Card { alias, strength },
+                    Tap::WrongKey(alias) => Event::WrongKey { alias },
+                    Tap::Waits => Event::CardWaits,
+                    Tap::RandomNumber => Event::RandomNumber,
+                    Tap::Gone => Event::CardGone,
+                });
             }
             Some(CardEvent::Several) => core.feed(Event::TwoCards),
             Some(CardEvent::ReaderLost) => core.feed(Event::Reader(false)),

@@ -11,30 +11,34 @@
 mod evidence;
 mod mains;
 mod parts;
+mod people;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
 pub use parts::{Look, ReaderChip};
+pub use people::Issued;
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
-use crate::cards::{CardHandle, RfField, VirtualCard};
+use crate::cards::RfField;
 use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
 use crate::mfrc522::VirtualMfrc522;
 use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
-use card_auth::{AliasKey, Uid};
+use card_auth::{AliasKey, SiteKey};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
-use parts::{BatteryClock, Front, Reader, ReaderPace, SharedFront, VirtualHardware};
+use parts::{
+    BatteryClock, Dice, Front, Reader, ReaderPace, SharedFront, Thoughtful, VirtualHardware,
+};
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{CardAlias, PileId, PortId, Power};
+use pile_units::{PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -115,6 +119,10 @@ pub struct World {
     pile: PileId,
     identity: Identity,
     alias_key: [u8; 32],
+    site_key: SiteKey,
+    random: Dice,
+    /// Milliseconds a card takes for a command.
+    thinks: Rc<Cell<u64>>,
     shell: Option<Shell>,
     woken: Arc<Woken>,
     waker: Waker,
@@ -141,6 +149,8 @@ impl World {
         random.fill_bytes(&mut pile);
         random.fill_bytes(&mut identity);
         random.fill_bytes(&mut alias_key);
+        let mut site_key = [0; 16];
+        random.fill_bytes(&mut site_key);
         let time = VirtualTime::default();
         let (mains, buses) = Mains::new(time.cell());
         let field = RfField::default();
@@ -163,6 +173,9 @@ impl World {
             pile: PileId::new(pile),
             identity: Identity::new(identity),
             alias_key,
+            site_key: SiteKey::new(site_key),
+            random: Dice(Rc::new(RefCell::new(random))),
+            thinks: Rc::default(),
             shell: None,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
@@ -222,11 +235,18 @@ impl World {
                 Reader::Pn532(Pn532::new(uart, self.pn532.reset_pin(), time))
             }
         };
+        let reader = Thoughtful {
+            reader,
+            time: self.time.clone(),
+            thinks: Rc::clone(&self.thinks),
+        };
         let hardware = VirtualHardware {
             ports: self.setup.ports,
             pile: self.pile,
             identity: self.identity,
             alias_key: AliasKey::new(self.alias_key),
+            site_key: self.site_key.clone(),
+            random: self.random.clone(),
             time: self.time.clone(),
             rtc: self.rtc.clone(),
             mains: Rc::clone(&self.mains),
@@ -312,32 +332,6 @@ impl World {
         self.run_until(self.now().saturating_add(millis));
     }
 
-    /// Holds a card to the reader for half a second, and takes it away for one.
-    pub fn tap(&mut self, card: &VirtualCard) {
-        let handle = self.lay_card(card);
-        self.run_for(500);
-        self.take_card(handle);
-        self.run_for(1_000);
-    }
-
-    /// Lays a card on the reader.
-    pub fn lay_card(&mut self, card: &VirtualCard) -> CardHandle {
-        self.field.put(card.clone())
-    }
-
-    /// Takes a card away.
-    pub fn take_card(&mut self, handle: CardHandle) {
-        self.field.take(handle);
-    }
-
-    /// Presses a port's button.
-    pub fn press(&mut self, port: PortId) {
-        if self.is_powered() {
-            self.front.borrow_mut().presses.push_back(port);
-            self.settle();
-        }
-    }
-
     /// Raises a line of the hardware.
     pub fn raise(&mut self, line: Line) {
         if self.is_powered() {
@@ -373,12 +367,6 @@ impl World {
     pub fn answer(&self, id: u16) -> Option<Outcome> {
         let front = self.front.borrow();
         front.answers.iter().find(|it| it.0 == id).map(|it| it.1)
-    }
-
-    /// What the pile knows a card by; `None` for a card that no reader would take.
-    pub fn alias(&self, card: &VirtualCard) -> Option<CardAlias> {
-        let uid = Uid::from_bytes(card.uid()).ok()?;
-        Some(AliasKey::new(self.alias_key).alias(&uid))
     }
 
     /// Plugs a bike in.

@@ -10,14 +10,16 @@ use crate::pn532::{self, VirtualHsu};
 use billing_core::journal::Identity;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
-use card_auth::{AliasKey, ApduChannel, CardReader, ChannelError, Field};
+use card_auth::{AliasKey, ApduChannel, CardReader, ChannelError, Field, SiteKey};
 use metering::bl0942::{Bl0942, MAX_CHIPS};
 use pile_controller::shell::{
-    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
+    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{ClockQuality, MAX_PORTS, PileId, PortId, UnixSeconds, WallTime};
-use std::cell::RefCell;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -81,6 +83,38 @@ impl ApduChannel for Reader {
     }
 }
 
+/// A reader whose cards take their time before each answer to a command. The air itself takes next
+/// to none here.
+pub(super) struct Thoughtful {
+    pub reader: Reader,
+    pub time: VirtualTime,
+    pub thinks: Rc<Cell<u64>>,
+}
+
+impl CardReader for Thoughtful {
+    type Failure = ReaderFailed;
+
+    async fn poll(&mut self) -> Result<Field, ReaderFailed> {
+        self.reader.poll().await
+    }
+
+    async fn reset(&mut self) -> Result<(), ReaderFailed> {
+        self.reader.reset().await
+    }
+}
+
+impl ApduChannel for Thoughtful {
+    type Error = ChannelError<ReaderFailed>;
+
+    async fn exchange(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Self::Error> {
+        let thinks = self.thinks.get();
+        if thinks > 0 {
+            self.time.until(self.time.millis() + thinks).await;
+        }
+        self.reader.exchange(command, answer).await
+    }
+}
+
 /// Whatever a person, a phone or a sensor brings to the pile, and what the pile shows.
 #[derive(Debug, Default)]
 pub(super) struct Front {
@@ -118,6 +152,16 @@ impl Rtc for BatteryClock {
     fn set(&mut self, to: WallTime) {
         let seconds = i64::try_from(self.time.millis() / 1000).unwrap_or(i64::MAX);
         *self.base.borrow_mut() = Some(i64::from(to.unix.get()) - seconds);
+    }
+}
+
+/// Random numbers from the world's seed: they go on through power cuts, so none comes twice.
+#[derive(Clone)]
+pub(super) struct Dice(pub Rc<RefCell<ChaCha8Rng>>);
+
+impl Random for Dice {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.borrow_mut().fill_bytes(bytes);
     }
 }
 
@@ -250,23 +294,26 @@ pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub pile: PileId,
     pub identity: Identity,
     pub alias_key: AliasKey,
+    pub site_key: SiteKey,
+    pub random: Dice,
     pub time: VirtualTime,
     pub rtc: BatteryClock,
     pub mains: SharedMains,
     pub front: SharedFront,
     pub meters: [Meter; BUSES],
-    pub reader: Reader,
+    pub reader: Thoughtful,
     pub pace: ReaderPace,
     pub flash: VirtualNor<W, E>,
 }
 
 impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
     type Clock = VirtualTime;
+    type Random = Dice;
     type Rtc = BatteryClock;
     type Relays = RelayBoard;
     type Panel = FrontPanel;
     type Meters = [Meter; BUSES];
-    type Cards = Reader;
+    type Cards = Thoughtful;
     type CardPace = ReaderPace;
     type Buttons = FrontButtons;
     type Lines = FrontLines;
@@ -279,6 +326,8 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
             pile: self.pile,
             identity: self.identity,
             alias_key: self.alias_key,
+            site_key: Some(self.site_key),
+            random: self.random,
             clock: self.time.clone(),
             rtc: self.rtc,
             relays: RelayBoard(self.mains),
