@@ -1,7 +1,7 @@
 //! A book as the pieces of a snapshot, and back.
 
 use super::check::ensure;
-use super::{Book, FoldError, MAX_TRIED, Port};
+use super::{Book, FoldError, MAX_TRIED, OpenSession, Port};
 use crate::record::{Piece, size};
 use pile_units::PortId;
 
@@ -151,17 +151,7 @@ impl Book {
                 };
                 Ok(())
             }
-            Piece::Session(session) => {
-                let owned = self.account(session.account).is_some();
-                let known = session.id < self.next_session && owned;
-                let free = self.session(session.port).is_none();
-                ensure(known && free, FoldError::Session)?;
-                let ordered = session.opened.unix <= session.segment.from.unix;
-                ensure(ordered, FoldError::Time)?;
-                let place = self.port_mut(session.port).ok_or(FoldError::Capacity)?;
-                place.session = Some(session.clone());
-                Ok(())
-            }
+            Piece::Session(session) => self.restore_session(session),
             Piece::Settlement(settlement) => {
                 let last = self.settlements.last();
                 let rising = last.is_none_or(|last| last.id < settlement.id);
@@ -180,5 +170,17 @@ impl Book {
                 pushed.map_err(|_| FoldError::Capacity)
             }
         }
+    }
+
+    fn restore_session(&mut self, session: &OpenSession) -> Result<(), FoldError> {
+        let owned = self.account(session.account).is_some();
+        let known = session.id < self.next_session && owned;
+        let free = self.session(session.port).is_none();
+        ensure(known && free, FoldError::Session)?;
+        let ordered = session.opened.unix <= session.segment.from.unix;
+        ensure(ordered, FoldError::Time)?;
+        let place = self.port_mut(session.port).ok_or(FoldError::Capacity)?;
+        place.session = Some(session.clone());
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::event::Refusal;
 use crate::port::Phase;
 use crate::{Actions, Command};
 use billing_core::record::{Record, StopReason};
-use pile_units::{Currency, Instant, UidOnly};
+use pile_units::{Currency, Instant, MeterTrim, PortId, UidOnly, WallTime};
 
 impl Controller {
     pub(super) fn command(&mut self, now: Instant, id: u16, command: Command, out: &mut Actions) {
@@ -16,6 +16,7 @@ impl Controller {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm a command, each short")]
     fn obey(
         &mut self,
         now: Instant,
@@ -126,14 +127,8 @@ impl Controller {
                 self.note(id, record, out)
             }
             Command::Calibrate(port, trim) => {
-                if !self.has(port) {
-                    return Err(Refusal::NoSuchThing);
-                }
-                // What a session has drawn must stay what it was measured by.
-                if !matches!(self.at(port).phase, Phase::Free) {
-                    return Err(Refusal::PortTaken);
-                }
-                self.note(id, Record::Calibrated { port, trim, at }, out)
+                let record = self.calibrated(port, trim, at)?;
+                self.note(id, record, out)
             }
             Command::SetLimits(limits) => self.note(id, Record::LimitsSet { limits, at }, out),
             Command::SetClock(to) => self.note(id, Record::ClockSet { from: at, to }, out),
@@ -144,6 +139,17 @@ impl Controller {
                 self.note(id, Record::PortSwitched { port, enabled, at }, out)
             }
         }
+    }
+
+    fn calibrated(&self, port: PortId, trim: MeterTrim, at: WallTime) -> Result<Record, Refusal> {
+        if !self.has(port) {
+            return Err(Refusal::NoSuchThing);
+        }
+        // What a session has drawn must stay what it was measured by.
+        if !matches!(self.at(port).phase, Phase::Free) {
+            return Err(Refusal::PortTaken);
+        }
+        Ok(Record::Calibrated { port, trim, at })
     }
 
     /// Writes the one record of a job.

@@ -590,6 +590,7 @@ pub fn sample(energy: u64, milliwatts: u32) -> Sample {
         power: Power::from_milliwatts(milliwatts),
         voltage: Voltage::from_millivolts(230_000),
         current: Current::from_milliamperes(milliwatts / 230),
+        over_current: false,
         temperature: Some(Temperature::from_celsius(30)),
     }
 }

@@ -263,6 +263,10 @@ fn a_port_is_calibrated_while_it_is_idle_and_stays_so() {
 }
 
 #[test]
+#[expect(
+    clippy::large_futures,
+    reason = "the flash is a value, on a stack made for it"
+)]
 fn smartevse_card_list_the_last_of_256_cards_charges_and_there_is_no_257th() {
     let mut bench = Bench::commissioned(1, 128);
     // There are no more accounts; their second cards fill the roster.

@@ -92,7 +92,9 @@ impl World {
     /// Issues such a card of another site.
     pub fn issue_elsewhere(&self, uid: [u8; 7]) -> Option<(VirtualCard, Issued)> {
         let mut key = *self.site_key.expose();
-        key.iter_mut().for_each(|byte| *byte = !*byte);
+        for byte in &mut key {
+            *byte = !*byte;
+        }
         issue(&SiteKey::new(key), uid)
     }
 }

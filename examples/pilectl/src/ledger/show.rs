@@ -8,6 +8,7 @@ use pile_units::{AccountId, Energy, Fee, SessionId, UnixSeconds};
 use sha2::{Digest, Sha256};
 
 use super::archive::Archive;
+use super::compare;
 use super::log::Entry;
 use super::words;
 use crate::answer::{Answer, Refusal};
@@ -87,7 +88,11 @@ pub fn summary(archive: &Archive) -> String {
         kwh(balance.metered),
         kwh(balance.unattributed)
     );
-    text
+    text += &compare::ends(archive.end, archive.confirm);
+    text + &format!(
+        "Of an export of this, {}\n",
+        compare::confirm(archive.confirm)
+    )
 }
 
 /// A line a record.
