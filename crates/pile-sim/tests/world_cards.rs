@@ -222,8 +222,8 @@ fn charging_goes_on_while_a_slow_card_thinks() {
     assert!(pile.world.relay(port(1)));
     let before = pile.world.read_ledger().unwrap().0.register(port(1));
     let said = pile.world.signals().len();
-    // A card that thinks for half a second before each of its answers.
-    pile.world.cards_think(500);
+    // A card that thinks for half a second before each of its answers, five in all.
+    pile.world.cards_think(550);
     let asked = pile.world.now();
     let handle = pile.world.lay_card(&pile.anna);
     let answered = |pile: &Pile| {
@@ -231,13 +231,14 @@ fn charging_goes_on_while_a_slow_card_thinks() {
         let mut new = signals.iter().skip(said);
         new.find(|it| it.1 == Signal::ChoosePort).map(|it| it.0)
     };
-    pile.world.run_for(1_200);
+    pile.world.run_for(1_000);
     // In the middle of it the residual current device trips.
     let exchanges = pile.world.field().exchanges();
     pile.world.raise(Line::Trip(port(1), Fault::Leakage));
     assert!(!pile.world.relay(port(1)), "I7: at once");
     assert_eq!(answered(&pile), None, "the card is still being asked");
-    pile.world.run_for(700);
+    pile.world.run_for(1_500);
+    assert_eq!(answered(&pile), None);
     assert!(pile.world.field().exchanges() > exchanges, "it goes on");
     let book = pile.world.read_ledger().unwrap().0;
     assert_eq!(
@@ -251,6 +252,26 @@ fn charging_goes_on_while_a_slow_card_thinks() {
     assert!(thought >= 2_000, "{thought} ms");
     println!("a card was asked for {thought} ms, and nothing waited for it");
     pile.world.take_card(handle);
+}
+
+#[test]
+fn a_card_that_does_not_come_to_an_end_is_given_up_and_the_next_one_is_read() {
+    for reader in [ReaderChip::Mfrc522, ReaderChip::Pn532] {
+        let mut pile = enrolled(reader);
+        pile.world.cards_think(1_000);
+        let handle = pile.world.lay_card(&pile.anna);
+        pile.world.run_for(2_900);
+        assert_eq!(pile.refusals(), [], "{reader:?}: it is still being asked");
+        pile.world.run_for(20_000);
+        let once = [Refusal::HoldStill];
+        assert_eq!(pile.refusals(), once, "{reader:?}: once a presentation");
+        pile.world.take_card(handle);
+        pile.world.run_for(1_000);
+        pile.world.cards_think(0);
+        pile.charges();
+        assert_eq!(pile.attempts(), None, "{reader:?}");
+        assert_eq!(pile.tag.failures(), (0, 0), "{reader:?}");
+    }
 }
 
 #[test]

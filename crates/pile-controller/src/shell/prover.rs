@@ -8,17 +8,22 @@
 //! | has no application of ours | a card that announced its number |
 //! | has another key, pretends, or is slowed down or locked by failures before | [`Tap::WrongKey`] |
 //! | failed lately, so that it has to wait ([`Backoff`]) | [`Tap::Waits`]: it is not touched |
-//! | is taken away in the middle | [`Tap::Gone`] |
+//! | is taken away in the middle, or has not answered everything within [`LIMIT`] | [`Tap::Gone`] |
 //!
 //! A card is asked once a presentation. The reader is busy meanwhile, and nothing else is: meters,
 //! relays, buttons and the ledger have tasks of their own.
 
-use super::Random;
+use super::{Clock, Random};
 use card_auth::{
     AliasKey, Backoff, Card, CardReader, CardWatch, MayTry, NotProven, SiteKey, authenticate,
 };
-use pile_units::{CardAlias, Instant, Strength};
+use embassy_futures::select::{Either, select};
+use pile_units::{CardAlias, Duration, Strength};
 
+/// What a card has for all its answers together. An NTAG 424 DNA takes about a tenth of a second;
+/// one that asks for more time again and again (S(WTX), ISO/IEC 14443-4 clause 7.3) could hold the
+/// reader for ever.
+const LIMIT: Duration = Duration::from_seconds(3);
 /// Cards whose failures are remembered.
 const REMEMBERED: usize = 16;
 
@@ -67,7 +72,7 @@ impl<'a, R: Random> Prover<'a, R> {
         &mut self,
         watch: &mut CardWatch<C>,
         card: &Card,
-        now: Instant,
+        clock: &impl Clock,
         ask: impl FnOnce(CardAlias) -> Ask,
     ) -> Tap {
         if card.uid.is_random() {
@@ -83,12 +88,18 @@ impl<'a, R: Random> Prover<'a, R> {
             Ask::Yes => {}
             Ask::Anew => self.failures.clear(alias),
         }
+        let now = clock.now();
         if self.failures.may_try(alias, now) != MayTry::Yes {
             return Tap::Waits;
         }
         let mut challenge = [0; 16];
         self.random.fill(&mut challenge);
-        match authenticate(watch.channel(), &card.uid, site, challenge).await {
+        let asked = authenticate(watch.channel(), &card.uid, site, challenge);
+        let answered = match select(asked, clock.sleep_until(now.after(LIMIT))).await {
+            Either::First(answered) => answered,
+            Either::Second(()) => return Tap::Gone,
+        };
+        match answered {
             Ok(proof) => {
                 self.failures.clear(alias);
                 Tap::Card(alias, proof.strength())

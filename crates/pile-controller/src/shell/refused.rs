@@ -95,7 +95,7 @@ pub(super) async fn stand<H: Hardware>(
                     }
                 };
                 let refuse = |why| Reply::Say(Signal::Refused(why));
-                let tap = front.prover.tap(&mut watch, &card, now(), ask).await;
+                let tap = front.prover.tap(&mut watch, &card, front.clock, ask).await;
                 let reply = match tap {
                     Tap::Card(alias, strength) => {
                         let reply = machine.borrow_mut().card(now(), alias, strength);

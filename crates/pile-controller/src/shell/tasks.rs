@@ -278,8 +278,7 @@ async fn cards_task<H: Hardware, R: Random>(
                         false => Ask::No,
                     })
                 };
-                let now = core.clock.now();
-                core.feed(match prover.tap(&mut watch, &card, now, ask).await {
+                core.feed(match prover.tap(&mut watch, &card, core.clock, ask).await {
                     Tap::Card(alias, strength) => Event::Card { alias, strength },
                     Tap::WrongKey(alias) => Event::WrongKey { alias },
                     Tap::Waits => Event::CardWaits,
