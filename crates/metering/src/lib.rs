@@ -16,8 +16,12 @@ pub mod pzem004t;
 mod register;
 #[cfg(test)]
 mod script;
+mod trim;
+mod two_point;
 
 pub use calibration::{Calibration, EnergyPerCount, Scale};
 pub use creep::CreepGuard;
 pub use meter::{EnergyMeter, Sample};
 pub use register::{Continuity, EnergyRegister, Refusal, Step};
+pub use trim::Trimmed;
+pub use two_point::{Load, TwoPointError, TwoPoints};

@@ -265,6 +265,20 @@ impl EnergyRegister {
         self.suspect = None;
     }
 
+    /// Takes a count that lies behind the baseline and may have come there past the top or from zero:
+    /// counts no more than `most` of the steps past the top.
+    pub(crate) fn wrap(&mut self, count: u32, now: Instant, most: u32) -> Step {
+        match self.since_baseline(count, now) {
+            Some(gap) if gap.went_back && gap.counts <= self.allowed(gap.elapsed) => {
+                let counts = gap.counts.min(most);
+                let count = count % self.modulus;
+                self.believe(Reading { count, at: now }, counts);
+                Step::Wrapped { counts }
+            }
+            _ => self.advance(count, now, Continuity::SameRun),
+        }
+    }
+
     /// Takes a count (modulo the counter's values), read at `now`.
     pub fn advance(&mut self, count: u32, now: Instant, continuity: Continuity) -> Step {
         let reading = Reading {

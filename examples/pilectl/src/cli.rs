@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::answer::{Answer, Refusal};
-use crate::{ledger, receipt, statement};
+use crate::{calibrate, ledger, receipt, statement};
 
 /// Checks what a shared power pile says of itself: receipts, the ledger, statements.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ pub enum Command {
     Ledger(ledger::Command),
     /// What an account is to pay, every session of it, checked.
     Statement(statement::Options),
+    /// The correction of a channel's meter, from a reference meter's readings of two loads.
+    Calibrate(calibrate::Options),
 }
 
 /// Carries a command out.
@@ -36,6 +38,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Refusal> {
         Command::Receipt(command) => receipt::run(command),
         Command::Ledger(command) => ledger::run(command),
         Command::Statement(options) => statement::run(options),
+        Command::Calibrate(options) => calibrate::run(options),
     }
 }
 

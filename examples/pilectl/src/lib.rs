@@ -6,6 +6,7 @@
 )]
 
 pub mod answer;
+pub mod calibrate;
 pub mod cli;
 pub mod figures;
 pub mod ledger;

@@ -97,7 +97,7 @@ impl Config {
     }
 
     /// `I_FAST_RMS_TH` for a limit: the upper 16 bits of `I_FAST_RMS`, which is 0.363 of `I_RMS`
-    /// (maker's formula, approximate), rounded down: over from the limit on, never later. A limit
+    /// (a public driver's ratio, approximate), rounded down: over from the limit on, never later. A limit
     /// beyond the register is none.
     pub(super) fn over_current_register(limit: Option<Current>, figures: &Calibration) -> u16 {
         let Some(limit) = limit else {

@@ -60,6 +60,6 @@ pub struct Incidents {
     pub restarts: u32,
     /// Counts refused.
     pub refusals: u32,
-    /// Bytes that belonged to no frame.
+    /// Bytes that belonged to no frame of this chip.
     pub garbage: u32,
 }

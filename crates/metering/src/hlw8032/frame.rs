@@ -202,6 +202,11 @@ impl Finder {
         Some(frame)
     }
 
+    /// Counts the bytes of a frame that was whole, and another chip's.
+    pub const fn pass_over(&mut self) {
+        self.dropped = self.dropped.saturating_add(24);
+    }
+
     fn may_be_a_frame(&self) -> bool {
         match self.bytes.get(..self.held) {
             Some([state, check, ..]) => starts_frame(*state) && *check == CHECK,

@@ -1,5 +1,7 @@
 //! The line as the datasheet has it: which bytes come, what is made of them.
 
+mod turn;
+
 use super::*;
 use crate::script::{Bus, Noise, Script};
 use embassy_futures::block_on;
@@ -245,7 +247,7 @@ fn a_chip_without_coefficients_is_a_typed_error() {
     );
 }
 
-/// State F2: Sonoff and Blitzwolf sockets without a load, whose power register holds what it held.
+/// State F2: no load, and the power register holds what it held.
 #[test]
 fn a_power_that_is_out_of_range_is_none() {
     for (state, power, volts, amperes) in [
@@ -284,34 +286,6 @@ fn a_register_that_was_not_measured_yet_or_is_zero_is_none() {
     };
     let frame = Frame::parse(&zero.bytes().try_into().unwrap()).unwrap();
     assert_eq!(Circuit::REFERENCE.power(&frame), Power::ZERO);
-}
-
-#[test]
-fn the_counter_turns_over_at_16_bits_with_its_flip_bit_and_at_17() {
-    for (before, after) in [(0xFFF0, 0x1_0010), (0x1_FFF0, 0x0_0010)] {
-        let mut script = frames([at_381_watts(after), at_381_watts(after)]).to_vec();
-        if after > before {
-            script = frames([at_381_watts(after)]).to_vec();
-        }
-        let mut driver = running(before, script);
-        assert_eq!(at_second(&mut driver, 1).unwrap().energy, mwh(32));
-        assert_eq!(driver.incidents().wraps, u32::from(after < before));
-        finish(driver);
-    }
-}
-
-/// Tasmota #16791, `ESPHome` #15280.
-#[test]
-fn a_restart_is_counted_from_zero_whether_far_from_the_top_or_near_it() {
-    // 39 pulses a second at 381.5 W; 130,950 is 122 below the top: claimed would be 3.4 s of it.
-    for before in [60_000, 130_950] {
-        let after = [at_381_watts(20), at_381_watts(24)];
-        let mut driver = running(before, frames(after));
-        assert_eq!(at_second(&mut driver, 1).unwrap().energy, mwh(24));
-        assert_eq!(driver.last_step(), Some(Step::Restarted { counts: 24 }));
-        assert_eq!(driver.incidents().restarts, 1);
-        finish(driver);
-    }
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //!
 //! # A step is a watt-hour
 //! [`Sample::resolution`] is 1.001 Wh, so [`Sample::surely_since`] leaves up to that much of each
-//! session unbilled, and a total lags what flowed by up to 1 Wh: five to fourteen times the step of
+//! session unbilled, and a total lags what flowed by up to 1 Wh: five to eleven times the step of
 //! a chip in the pile itself. The driver does not interpolate between two steps: power times time is
 //! not what the module counted, and could bill more than was delivered. A power cut loses up to 1 Wh
 //! more than with such a chip, which is more than a pile of this design should: the module is for

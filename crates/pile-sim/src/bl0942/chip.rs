@@ -8,7 +8,7 @@ const COUNTER_MASK: u32 = 0xFF_FFFF;
 /// `FREQ` at 50 Hz.
 const FREQ_50_HZ: u32 = 20_000;
 
-/// `I_FAST_RMS` of a steady current: 0.363 of `I_RMS` (maker's formula).
+/// `I_FAST_RMS` of a steady current: 0.363 of `I_RMS`, a public driver's ratio.
 fn fast(current: u32) -> u32 {
     u32::try_from(u64::from(current) * 363 / 1000).unwrap_or(COUNTER_MASK)
 }
