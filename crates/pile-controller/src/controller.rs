@@ -266,6 +266,11 @@ impl Controller {
         }
     }
 
+    /// True while the port's relay is told to be closed.
+    pub fn is_closed(&self, port: PortId) -> bool {
+        self.at(port).is_closed()
+    }
+
     /// The ports of this pile.
     pub fn ports(&self) -> impl Iterator<Item = PortId> + Clone + use<> {
         PortId::first(self.count)

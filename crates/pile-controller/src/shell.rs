@@ -5,7 +5,7 @@
 //!
 //! | task | waits for | does |
 //! | --- | --- | --- |
-//! | meters | the next reading due | reads one chip, feeds the reading |
+//! | meters | the next reading due | reads one chip, corrects it by its calibration, feeds the reading; asks closed ports for their fast over-current in between |
 //! | cards | the pace of the reader | looks for a card, asks it for its key where one is expected, feeds its alias; resets a silent reader |
 //! | buttons, lines, link | a press, a trip, a command | feeds it |
 //! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices |
@@ -19,6 +19,7 @@
 //! Feeding is synchronous: the machine handles the event and its relays have moved before the
 //! task awaits again. So a flash erase, a slow reader or a dead phone never delays a trip.
 
+mod fast;
 mod hardware;
 mod prover;
 mod refused;

@@ -62,6 +62,7 @@ impl<'a> Hardware for Desk<'a> {
             alias_key: AliasKey::new([7; 32]),
             site_key: Some(SiteKey::new([7; 16])),
             random: Still,
+            watches_current: true,
             clock: Still,
             rtc: Still,
             relays: Still,

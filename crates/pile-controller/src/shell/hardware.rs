@@ -138,6 +138,10 @@ pub struct Parts<H: Hardware + ?Sized> {
     pub panel: H::Panel,
     /// The meters, channel = port index.
     pub meters: H::Meters,
+    /// True where closed ports are to be asked for their fast over-current
+    /// ([`EnergyMeter::over_current`]) every 80 ms: the drivers were given a limit, and no output
+    /// of the chips is wired to a [`Line::Trip`], which would be quicker still.
+    pub watches_current: bool,
     /// The card reader.
     pub cards: H::Cards,
     /// When to look for a card.

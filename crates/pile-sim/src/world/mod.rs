@@ -35,7 +35,7 @@ use parts::{
 };
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{PileId, PortId, Power};
+use pile_units::{Current, PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::cell::{Cell, RefCell};
@@ -63,6 +63,9 @@ pub struct Setup {
     pub reader: ReaderChip,
     /// When the reader looks for cards.
     pub look: Look,
+    /// The current from which the meter chips report an over-current, and whether the pile watches
+    /// for it at all: it asks each closed port every 80 ms, which a replay of years does not need.
+    pub over_current: Option<Current>,
 }
 
 impl Default for Setup {
@@ -75,6 +78,7 @@ impl Default for Setup {
             speed: Speed::Typical,
             reader: ReaderChip::Mfrc522,
             look: Look::Always,
+            over_current: None,
         }
     }
 }
@@ -217,7 +221,10 @@ impl World {
             std::process::abort()
         });
         let meters = self.buses.each_ref().map(|bus| {
-            let config = Config::default();
+            let config = Config {
+                over_current: self.setup.over_current,
+                ..Config::default()
+            };
             Bl0942::new(
                 bus.uart(),
                 self.time.clone(),
@@ -246,6 +253,7 @@ impl World {
             identity: self.identity,
             alias_key: AliasKey::new(self.alias_key),
             site_key: self.site_key.clone(),
+            watches_current: self.setup.over_current.is_some(),
             random: self.random.clone(),
             time: self.time.clone(),
             rtc: self.rtc.clone(),
