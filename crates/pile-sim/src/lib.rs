@@ -9,6 +9,7 @@ pub mod flash;
 pub mod fuzzing;
 pub mod life;
 pub mod mfrc522;
+pub mod pn532;
 pub mod pulses;
 pub mod sweep;
 pub mod world;
