@@ -99,11 +99,12 @@ impl CreepGuard {
         let level = self.level.saturating_add(inflow).saturating_sub(leak);
         let full = level >= self.capacity();
         if self.open {
-            self.bill(u64::from(counts));
+            self.bill(u64::from(counts).saturating_mul(self.step.picowatt_hours()));
             self.open = level > 0;
         } else if full {
-            // Never more than was counted: the level is what came in less what leaked.
-            self.bill(level / self.step_microjoules());
+            // Never more than was counted: the level is what came in less what leaked. A joule is
+            // 1/3600 Wh, so nine microjoules are 2500 pWh.
+            self.bill(level.saturating_mul(2_500) / 9);
             self.open = true;
         }
         self.level = level.min(self.capacity());
@@ -124,11 +125,9 @@ impl CreepGuard {
         }
     }
 
-    fn bill(&mut self, counts: u64) {
-        // At most 2^32 steps of 10^12 pWh would overflow: the counts of a register are 2^24.
-        let flowed = counts
-            .saturating_mul(self.step.picowatt_hours())
-            .saturating_add(self.carry);
+    /// Bills picowatt-hours: at most 2^24 steps of 10^12, which fits.
+    fn bill(&mut self, picos: u64) {
+        let flowed = picos.saturating_add(self.carry);
         self.total = self
             .total
             .saturating_add(Energy::from_milliwatt_hours(flowed / PICO_PER_MILLI));

@@ -8,6 +8,9 @@
     reason = "a broken promise must end the fuzzer's run"
 )]
 
+mod cards;
+mod meters;
+
 use std::cell::OnceCell;
 
 use billing_core::book::Book;
@@ -17,6 +20,9 @@ use billing_core::ledger::{Ledger, LedgerError};
 use embassy_futures::block_on;
 
 use crate::flash::{VirtualNor, Words};
+
+pub use cards::card_frames;
+pub use meters::meter_bytes;
 
 type Flash = VirtualNor<8, 2048>;
 

@@ -19,9 +19,11 @@
 //! # What is not
 //! Duty cycles, wave forms, the chip's own start-up time.
 
+mod bench;
 mod chip;
 mod wires;
 
+pub use bench::bench_calibration;
 pub use wires::{VirtualCounter, VirtualSel};
 
 use crate::bl0942::Load;

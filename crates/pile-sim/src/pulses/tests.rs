@@ -2,7 +2,7 @@
 
 use super::*;
 use embassy_futures::block_on;
-use metering::pulses::{Config, Figures, Measured, PulseCounter, PulseMeter};
+use metering::pulses::{Config, PulseCounter, PulseMeter};
 use metering::{EnergyMeter, Sample};
 use pile_units::{Current, Energy, Instant, Voltage};
 use proptest::prelude::*;
@@ -12,36 +12,6 @@ const CHIPS: [Chip; 2] = [Chip::Bl0937, Chip::Hlw8012];
 
 fn watts(power: u32) -> Load {
     Load::resistive(Power::from_watts(power), MAINS)
-}
-
-/// Compares a chip with a reference meter for an hour at a kilowatt, as a bench does: the reference
-/// reads what the wire gives, and the counters are the chip's.
-pub fn calibrated(chip: Chip, circuit: &Circuit, tolerance: Tolerance) -> Figures {
-    let clock = Rc::new(Cell::new(0));
-    let part = VirtualPulseChip::new(Rc::clone(&clock), chip, circuit, tolerance);
-    let load = watts(1_000);
-    part.set_load(load);
-    clock.set(3_600_000);
-    let frequency = |high: bool| {
-        use embedded_hal::digital::OutputPin;
-        part.sel().set_state(high.into()).unwrap();
-        clock.set(clock.get() + 1_000);
-        let before = part.cf1::<32>().total();
-        clock.set(clock.get() + 100_000);
-        (part.cf1::<32>().total() - before) * 10
-    };
-    let pulses = part.cf::<32>().total();
-    let nominal = circuit.nominal(chip).unwrap();
-    nominal
-        .calibrate(&Measured {
-            energy: Energy::from_watt_hours(1_000),
-            pulses,
-            voltage: MAINS,
-            voltage_millihertz: frequency(true),
-            current: load.current,
-            current_millihertz: frequency(false),
-        })
-        .unwrap()
 }
 
 struct Bench {
@@ -54,7 +24,7 @@ impl Bench {
     fn new(chip: Chip, tolerance: Tolerance) -> Self {
         let clock = Rc::new(Cell::new(0));
         let circuit = Circuit::REFERENCE;
-        let figures = calibrated(chip, &circuit, tolerance);
+        let figures = bench_calibration(chip, &circuit, tolerance).unwrap();
         let chip = VirtualPulseChip::new(Rc::clone(&clock), chip, &circuit, tolerance);
         let meter = PulseMeter::new(
             chip.cf(),

@@ -1,0 +1,223 @@
+//! Each meter on its virtual wire: one shape for all.
+
+use embassy_futures::block_on;
+use metering::pulses::Chip;
+use metering::{EnergyMeter, Sample};
+use pile_sim::bl0910::{VirtualBl0910, VirtualSpi};
+use pile_sim::bl0942::{Load, VirtualBus, VirtualChip, VirtualUart};
+use pile_sim::pulses::{
+    Tolerance, VirtualCounter, VirtualPulseChip, VirtualSel, bench_calibration,
+};
+use pile_units::{Energy, Instant, Power};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// Virtual time in milliseconds, and a delay that makes it pass.
+#[derive(Clone, Default)]
+pub struct Clock(Rc<Cell<u64>>);
+
+impl embedded_hal_async::delay::DelayNs for Clock {
+    async fn delay_ns(&mut self, ns: u32) {
+        self.0.set(self.0.get() + u64::from(ns / 1_000_000));
+    }
+}
+
+/// A wire with a meter on it.
+pub trait Wire {
+    fn set_load(&mut self, load: Load);
+    fn set_noise(&mut self, amplitude: Power, seed: u64);
+    fn delivered_microjoules(&mut self) -> u64;
+    /// Energy of a step of the chip's counter, rounded up.
+    fn step(&self) -> Energy;
+    /// Lets time pass, with a look at the meter each second.
+    fn seconds(&mut self, seconds: u64);
+    /// What the driver has, in milliwatt-hours.
+    fn billed(&mut self) -> u64;
+    /// Holds what the driver shows to the load.
+    fn check(&mut self, load: &Load);
+}
+
+/// A meter of one outlet, and the world's hand on the chip.
+pub struct On<M, C> {
+    clock: Clock,
+    meter: M,
+    chip: C,
+    step_picos: u64,
+    last: Option<Sample>,
+}
+
+/// The world's hand on a chip.
+pub trait Hand {
+    fn set_load(&self, load: Load);
+    fn set_noise(&self, amplitude: Power, seed: u64);
+    fn delivered_microjoules(&self) -> u64;
+}
+
+impl<M: EnergyMeter, C: Hand> On<M, C> {
+    fn sample(&mut self) -> Sample {
+        let now = Instant::from_millis(self.clock.0.get());
+        let sample = block_on(self.meter.sample(0, now)).unwrap();
+        self.last = Some(sample);
+        sample
+    }
+
+    fn last(&mut self) -> Sample {
+        match self.last {
+            Some(sample) => sample,
+            None => self.sample(),
+        }
+    }
+}
+
+impl<M: EnergyMeter, C: Hand> Wire for On<M, C> {
+    fn set_load(&mut self, load: Load) {
+        self.chip.set_load(load);
+    }
+
+    fn set_noise(&mut self, amplitude: Power, seed: u64) {
+        self.chip.set_noise(amplitude, seed);
+    }
+
+    fn delivered_microjoules(&mut self) -> u64 {
+        self.chip.delivered_microjoules()
+    }
+
+    fn step(&self) -> Energy {
+        Energy::from_milliwatt_hours(self.step_picos.div_ceil(1_000_000_000))
+    }
+
+    fn seconds(&mut self, seconds: u64) {
+        let end = self.clock.0.get() + seconds * 1_000;
+        self.last();
+        while self.clock.0.get() < end {
+            // A driver that waited has used a part of the second.
+            let next = (self.clock.0.get() / 1_000 + 1) * 1_000;
+            self.clock.0.set(next.min(end));
+            self.sample();
+        }
+    }
+
+    fn billed(&mut self) -> u64 {
+        self.last().energy.milliwatt_hours()
+    }
+
+    fn check(&mut self, load: &Load) {
+        self.seconds(20);
+        let sample = self.last();
+        let near = |read: u32, wanted: u32, floor: u32| {
+            let off = read.abs_diff(wanted);
+            assert!(off <= wanted / 100 + floor, "{read} is not {wanted}");
+        };
+        near(sample.power.milliwatts(), load.power.milliwatts(), 100);
+        near(sample.voltage.millivolts(), load.voltage.millivolts(), 200);
+        near(
+            sample.current.milliamperes(),
+            load.current.milliamperes(),
+            10,
+        );
+    }
+}
+
+impl Hand for VirtualChip {
+    fn set_load(&self, load: Load) {
+        self.set_load(load);
+    }
+    fn set_noise(&self, amplitude: Power, seed: u64) {
+        self.set_noise(amplitude, seed);
+    }
+    fn delivered_microjoules(&self) -> u64 {
+        self.delivered_microjoules()
+    }
+}
+
+/// A BL0942 in an outlet's circuit.
+pub fn bl0942() -> On<metering::bl0942::Bl0942<VirtualUart, Clock, 1>, VirtualChip> {
+    use metering::bl0942::{Bl0942, Circuit, Config};
+    let clock = Clock::default();
+    let bus = VirtualBus::new(Rc::clone(&clock.0), &[Circuit::OUTLET]);
+    let figures = Circuit::OUTLET.calibration().unwrap();
+    On {
+        meter: Bl0942::new(bus.uart(), clock.clone(), [figures], Config::default()),
+        chip: bus.chip(0).unwrap(),
+        step_picos: figures.energy.picowatt_hours(),
+        last: None,
+        clock,
+    }
+}
+
+impl Hand for VirtualPulseChip {
+    fn set_load(&self, load: Load) {
+        self.set_load(load);
+    }
+    fn set_noise(&self, amplitude: Power, seed: u64) {
+        self.set_noise(amplitude, seed);
+    }
+    fn delivered_microjoules(&self) -> u64 {
+        self.delivered_microjoules()
+    }
+}
+
+type Pulses = metering::pulses::PulseMeter<VirtualCounter<32>, VirtualCounter<32>, VirtualSel>;
+
+fn pulses(chip: Chip, tolerance: Tolerance) -> On<Pulses, VirtualPulseChip> {
+    use metering::pulses::{Circuit, Config, PulseMeter};
+    let clock = Clock::default();
+    let circuit = Circuit::REFERENCE;
+    let figures = bench_calibration(chip, &circuit, tolerance).unwrap();
+    let chip = VirtualPulseChip::new(Rc::clone(&clock.0), chip, &circuit, tolerance);
+    On {
+        meter: PulseMeter::new(
+            chip.cf(),
+            chip.cf1(),
+            chip.sel(),
+            figures,
+            Config::default(),
+        ),
+        chip,
+        step_picos: figures.picowatt_hours_per_pulse(),
+        last: None,
+        clock,
+    }
+}
+
+/// A BL0937 whose reference is 2 % off, calibrated.
+pub fn bl0937() -> On<Pulses, VirtualPulseChip> {
+    let tolerance = Tolerance {
+        power: 40_400,
+        current: 20_000,
+        voltage: 20_000,
+    };
+    pulses(Chip::Bl0937, tolerance)
+}
+
+/// An HLW8012 whose clock is 14.9 % slow, calibrated.
+pub fn hlw8012() -> On<Pulses, VirtualPulseChip> {
+    pulses(Chip::Hlw8012, Tolerance::of_clock(-149_000))
+}
+
+impl Hand for VirtualBl0910 {
+    fn set_load(&self, load: Load) {
+        self.set_load(0, load);
+    }
+    fn set_noise(&self, amplitude: Power, seed: u64) {
+        self.set_noise(0, amplitude, seed);
+    }
+    fn delivered_microjoules(&self) -> u64 {
+        self.delivered_microjoules(0)
+    }
+}
+
+/// The first outlet of a BL0910.
+pub fn bl0910() -> On<metering::bl0910::Bl0910<VirtualSpi, 10>, VirtualBl0910> {
+    use metering::bl0910::{Bl0910, Circuit, Config};
+    let clock = Clock::default();
+    let chip = VirtualBl0910::new(Rc::clone(&clock.0), Circuit::OUTLET);
+    let figures = Circuit::OUTLET.calibration().unwrap();
+    On {
+        meter: Bl0910::new(chip.spi(), [figures; 10], Config::default()),
+        chip,
+        step_picos: figures.energy.picowatt_hours(),
+        last: None,
+        clock,
+    }
+}
