@@ -26,7 +26,8 @@ const WATTS: [u32; 7] = [5, 10, 60, 250, 800, 1_500, 2_500];
 const FACTORS: [u32; 4] = [1_000, 750, 400, 100];
 
 fn load(watts: u32, factor: u32) -> Option<Load> {
-    let milliamperes = u64::from(watts) * 1_000_000 * 1_000 / u64::from(factor) / MAINS_MV as u64;
+    let milliamperes =
+        u64::from(watts) * 1_000_000 * 1_000 / u64::from(factor) / u64::from(MAINS_MV);
     (milliamperes <= WIRE_MA).then(|| Load {
         power: Power::from_watts(watts),
         voltage: Voltage::from_millivolts(MAINS_MV),

@@ -116,15 +116,12 @@ impl Hlw8032 {
         // A register is its parameter over the quantity; 24 bits, or out of range.
         let mut state = 0;
         let mut register = |numerator: u64, quantity: u32, flag: u8| -> [u8; 3] {
-            match numerator.checked_div(quantity.into()) {
-                Some(register @ 1..=0xFF_FFFF) => {
-                    let [_, _, _, _, _, high, middle, low] = register.to_be_bytes();
-                    [high, middle, low]
-                }
-                _ => {
-                    state |= 0xF0 | flag;
-                    [0xFF; 3]
-                }
+            if let Some(register @ 1..=0xFF_FFFF) = numerator.checked_div(quantity.into()) {
+                let [_, _, _, _, _, high, middle, low] = register.to_be_bytes();
+                [high, middle, low]
+            } else {
+                state |= 0xF0 | flag;
+                [0xFF; 3]
             }
         };
         let voltage = register(187_600 * 1_880, load.voltage.millivolts(), 8);
