@@ -191,7 +191,7 @@ fn each_chip_is_asked_by_its_own_address_and_keeps_its_own_total() {
 
 /// Tasmota #14829: one byte too many read.
 #[test]
-fn exactly_23_bytes_are_read_and_the_next_frame_is_whole() {
+fn tasmota_14829_exactly_23_bytes_are_read_and_the_next_frame_is_whole() {
     // Both answers lie in the UART already; a read of 24 would eat into the second.
     let [first, second] = [burst(8), burst(9)].map(Burst::bytes);
     let mut driver = running(7, [ask(), Bus::Answers(first), ask(), Bus::Answers(second)]);
@@ -335,7 +335,7 @@ impl DelayNs for Never {
 
 /// `ESPHome` issues #2527: volts times amperes billed.
 #[test]
-fn active_power_is_reported_and_the_counter_billed_never_volts_times_amperes() {
+fn esphome_issues_2527_the_counter_is_billed_never_volts_times_amperes() {
     // 230 V, 3.478 A, but 300 W: a power factor of 0.375.
     let poor = Burst {
         power: 187_020,

@@ -13,7 +13,7 @@ use pile_units::{Current, OutOfRange, Power, Voltage};
 /// | --- | --- |
 /// | mV | coefficient x top / (bottom x register) |
 /// | mA | coefficient x 10^6 / (shunt x register) |
-/// | mW | coefficient x top x 1000 / (bottom x shunt x register) x 1000 |
+/// | mW | coefficient x top x 1000 / (bottom x shunt x register) |
 /// | pWh a pulse | coefficient x Kv x Ki µJ, of 2500 / 9 pWh each |
 ///
 /// ```

@@ -289,7 +289,7 @@ fn a_register_that_was_not_measured_yet_or_is_zero_is_none() {
 }
 
 #[test]
-fn a_spike_with_a_good_check_sum_is_gone_with_the_next_frame() {
+fn tasmota_5793_openbk_785_a_spike_is_gone_with_the_next_frame() {
     for count in [0, 3, 9_000, 0x1_FFFF] {
         let mut driver = running(7, frames([at_381_watts(count), at_381_watts(46)]));
         assert_eq!(at_second(&mut driver, 1).unwrap().energy, mwh(39));
@@ -370,7 +370,7 @@ fn pulses_of_noise_are_nobodys_and_those_of_a_load_are_billed() {
 
 /// `ESPHome` issues #2527: volts times amperes are 432 VA here, and the pulses 100 W.
 #[test]
-fn the_pulses_are_billed_never_volts_times_amperes() {
+fn esphome_issues_2527_the_pulses_are_billed_never_volts_times_amperes() {
     let poor = Sent {
         power: 5_105_000 * 188 / 100 / 100,
         ..at_381_watts(7 + 10)

@@ -256,7 +256,7 @@ fn a_reset_that_the_module_refuses_is_told() {
 /// Another master reset it, or it went past its end: nothing tells them apart, and neither is ten
 /// million watt-hours.
 #[test]
-fn a_register_that_went_back_is_counted_from_zero_wherever_it_stood() {
+fn tasmota_16791_esphome_15280_a_register_that_went_back_is_not_ten_million_watt_hours() {
     for before in [500, 9_999_990, 9_999_999] {
         let mut script = asked(1).to_vec();
         script.extend(asked(1));
@@ -275,7 +275,7 @@ fn an_energy_beyond_the_registers_end_is_refused() {
 }
 
 #[test]
-fn a_spike_with_a_good_crc_is_gone_on_the_second_look_and_one_that_stays_is_refused() {
+fn tasmota_5793_openbk_785_a_spike_with_a_good_crc_is_never_billed() {
     for spike in [0, 9_000] {
         let mut script = asked(spike).to_vec();
         script.extend(asked(11));

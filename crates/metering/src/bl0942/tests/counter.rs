@@ -4,7 +4,7 @@ use super::*;
 
 /// Tasmota #5793, `OpenBK` #785: 30 A with a good check sum.
 #[test]
-fn a_spike_of_30_amperes_with_a_good_checksum_is_gone_on_the_second_look() {
+fn tasmota_5793_openbk_785_a_spike_of_30_amperes_is_gone_on_the_second_look() {
     let spike = Burst {
         current: 7_536_390,
         power: 4_301_460,
@@ -33,7 +33,7 @@ fn a_power_beyond_the_wire_that_stays_is_reported_for_the_overload_trip() {
 }
 
 #[test]
-fn a_count_spike_that_stays_is_refused_and_never_billed() {
+fn tasmota_5793_openbk_785_a_count_spike_that_stays_is_refused_and_never_billed() {
     let mut script = Vec::new();
     for count in [90_000, 90_000] {
         script.extend(asked(burst(count)));
@@ -70,7 +70,7 @@ fn a_wrap_is_told_by_the_configuration_that_is_still_there() {
 /// Tasmota #16791, `ESPHome` #15280; here with the counter so near its top that counts alone
 /// cannot tell.
 #[test]
-fn a_reset_is_told_by_the_configuration_that_is_gone_and_the_chip_is_set_up_again() {
+fn tasmota_16791_esphome_15280_a_chip_reset_is_not_a_counter_wrap() {
     for baseline in [500_000, 0xFF_FFFF] {
         let mut script = Vec::new();
         for _ in 0..2 {

@@ -29,7 +29,7 @@ fn past_the_top_what_surely_flowed_is_billed_and_no_less_than_was_counted_since_
 
 /// Tasmota #16791, `ESPHome` #15280.
 #[test]
-fn a_restart_is_counted_from_zero_whether_far_from_the_top_or_near_it() {
+fn tasmota_16791_esphome_15280_a_chip_restart_is_not_a_turn() {
     // 39 pulses a second at 381.5 W; 130,950 is 122 below the top: claimed would be 3.4 s of it.
     for before in [60_000, 130_950] {
         let after = [at_381_watts(20), at_381_watts(24)];
