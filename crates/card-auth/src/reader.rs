@@ -77,6 +77,25 @@ pub enum ChannelError<E> {
     Reader(E),
 }
 
+impl<E> ChannelError<E> {
+    /// The same with another error for the reader's own.
+    ///
+    /// ```
+    /// use card_auth::ChannelError;
+    /// assert_eq!(ChannelError::Reader(7).map_reader(|it| it + 1), ChannelError::Reader(8));
+    /// ```
+    pub fn map_reader<F>(self, map: impl FnOnce(E) -> F) -> ChannelError<F> {
+        match self {
+            Self::CardGone => ChannelError::CardGone,
+            Self::NoCommands => ChannelError::NoCommands,
+            Self::Protocol => ChannelError::Protocol,
+            Self::CommandLength => ChannelError::CommandLength,
+            Self::AnswerLength => ChannelError::AnswerLength,
+            Self::Reader(error) => ChannelError::Reader(map(error)),
+        }
+    }
+}
+
 impl<E: core::fmt::Display> core::fmt::Display for ChannelError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {

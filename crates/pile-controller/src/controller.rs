@@ -179,6 +179,7 @@ impl Controller {
             Event::Temperature(degrees) => self.temperature(now, degrees, &mut out),
             Event::Card { alias, strength } => self.card(now, alias, strength, &mut out),
             Event::WrongKey { alias } => self.wrong_key(now, alias, &mut out),
+            Event::CardWaits => out.refuse(Refusal::CardWaits),
             Event::RandomNumber => self.random_number(&mut out),
             Event::CardGone => out.refuse(Refusal::HoldStill),
             Event::TwoCards => out.refuse(Refusal::OneCard),
@@ -263,6 +264,11 @@ impl Controller {
             power: place.power,
             energy: place.session_energy(),
         }
+    }
+
+    /// True while the port's relay is told to be closed.
+    pub fn is_closed(&self, port: PortId) -> bool {
+        self.at(port).is_closed()
     }
 
     /// The ports of this pile.

@@ -35,6 +35,8 @@ pub enum Event {
         /// The keyed alias of its UID.
         alias: CardAlias,
     },
+    /// A card was presented that failed lately and has to wait before it is asked again.
+    CardWaits,
     /// A card was presented that makes a new number each time: nobody's, and it cannot be enrolled.
     RandomNumber,
     /// A card was taken away while it was asked for its key.
@@ -105,6 +107,8 @@ pub enum Refusal {
     TooWeak,
     /// The card does not have the key of this pile.
     WrongKey,
+    /// The card, or a copy of it, failed lately, and is not asked again before some time has passed.
+    CardWaits,
     /// The card makes a new number each time, so it cannot be known again.
     RandomNumber,
     /// The card was taken away too soon.
@@ -179,6 +183,10 @@ impl Refusal {
                 "the landlord allows only cards that prove themselves",
             ),
             Self::WrongKey => ("wrong_key", "the card does not have the key of this pile"),
+            Self::CardWaits => (
+                "card_waits",
+                "this card has failed before: wait, or ask the landlord",
+            ),
             Self::RandomNumber => (
                 "random_number",
                 "the card's number changes each time: take another card",

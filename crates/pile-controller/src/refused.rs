@@ -111,6 +111,12 @@ impl Refused {
         }
     }
 
+    /// True for the landlord's card, if it has a key.
+    pub fn asks_for_key(&self, alias: CardAlias) -> bool {
+        self.privilege
+            .is_some_and(|card| card.alias == alias && card.strength > Strength::UidOnly)
+    }
+
     /// A card was tapped.
     pub fn card(&mut self, now: Instant, alias: CardAlias, strength: Strength) -> Reply {
         self.expire(now);
@@ -249,6 +255,7 @@ mod tests {
         let mut pile = refused(Strength::MutualAes);
         pile.command(&Command::ConfirmEvidence(EVIDENCE));
         let refused = Reply::Say(Signal::LedgerRefused);
+        assert!(pile.asks_for_key(LANDLORD) && !pile.asks_for_key(CardAlias::new([2; 8])));
         assert_eq!(pile.card(at(1), LANDLORD, WEAK), refused);
         let strong = pile.card(at(1), LANDLORD, Strength::MutualAes);
         assert_eq!(strong, Reply::Say(Signal::PressToBeginAnew));

@@ -5,8 +5,8 @@
 //!
 //! | task | waits for | does |
 //! | --- | --- | --- |
-//! | meters | the next reading due | reads one chip, feeds the reading |
-//! | cards | the pace of the reader | looks for a card, feeds its alias; resets a silent reader |
+//! | meters | the next reading due | reads one chip, corrects it by its calibration, feeds the reading; asks closed ports for their fast over-current in between |
+//! | cards | the pace of the reader | looks for a card, asks it for its key where one is expected, feeds its alias; resets a silent reader |
 //! | buttons, lines, link | a press, a trip, a command | feeds it |
 //! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices |
 //! | time | the machine's deadline | feeds `Tick` |
@@ -19,11 +19,13 @@
 //! Feeding is synchronous: the machine handles the event and its relays have moved before the
 //! task awaits again. So a flash erase, a slow reader or a dead phone never delays a trip.
 
+mod fast;
 mod hardware;
+mod prover;
 mod refused;
 mod tasks;
 
 pub use hardware::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
 };
 pub use tasks::run;

@@ -8,6 +8,7 @@
     reason = "a broken promise must end the fuzzer's run"
 )]
 
+mod cards;
 mod meters;
 
 use std::cell::OnceCell;
@@ -20,6 +21,7 @@ use embassy_futures::block_on;
 
 use crate::flash::{VirtualNor, Words};
 
+pub use cards::card_frames;
 pub use meters::meter_bytes;
 
 type Flash = VirtualNor<8, 2048>;

@@ -10,6 +10,7 @@ pub mod fuzzing;
 pub mod hlw8032;
 pub mod life;
 pub mod mfrc522;
+pub mod pn532;
 pub mod pulses;
 pub mod pzem004t;
 pub mod sweep;

@@ -23,6 +23,11 @@ fn i3_every_seed_of_meter_bytes_keeps_the_promises() {
     assert!(play("meter_bytes", pile_sim::fuzzing::meter_bytes) >= 10);
 }
 
+#[test]
+fn i8_every_seed_of_card_frames_keeps_the_promises() {
+    assert!(play("card_frames", pile_sim::fuzzing::card_frames) >= 8);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -31,6 +36,13 @@ proptest! {
         driver in 0u8..12, data in prop::collection::vec(any::<u8>(), 0..600),
     ) {
         pile_sim::fuzzing::meter_bytes(&[&[driver], &data[..]].concat());
+    }
+
+    #[test]
+    fn i8_whatever_cards_and_chips_say_keeps_the_promises(
+        kind in 0u8..4, data in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        pile_sim::fuzzing::card_frames(&[&[kind], &data[..]].concat());
     }
 
     #[test]

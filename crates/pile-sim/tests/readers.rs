@@ -11,10 +11,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use card_auth::mfrc522::Mfrc522;
+use card_auth::pn532::{Hsu, Pn532, Spi};
 use card_auth::{CardReader, ChannelError, Field};
 use embassy_futures::block_on;
 use pile_sim::cards::{Application, Disturbance, RfField, Speech, VirtualCard};
 use pile_sim::mfrc522::{NoWait, ResetPin, VirtualMfrc522};
+use pile_sim::pn532::{self, VirtualHsu, VirtualPn532, VirtualSpi};
 use proptest::prelude::*;
 
 const UID: [u8; 7] = [0x04, 0x78, 0x2e, 0x21, 0x80, 0x1d, 0x80];
@@ -65,6 +67,32 @@ impl Bench for Rc522 {
         let field = RfField::default();
         let chip = VirtualMfrc522::new(field.clone());
         (field, Mfrc522::new(chip.clone(), chip.reset_pin(), NoWait))
+    }
+}
+
+struct OnUart;
+
+impl Bench for OnUart {
+    type Reader = Pn532<Hsu<VirtualHsu>, pn532::ResetPin, NoWait>;
+
+    fn bench() -> (RfField, Self::Reader) {
+        let field = RfField::default();
+        let chip = VirtualPn532::new(field.clone());
+        let uart = Hsu::new(chip.hsu());
+        (field, Pn532::new(uart, chip.reset_pin(), NoWait))
+    }
+}
+
+struct OnSpi;
+
+impl Bench for OnSpi {
+    type Reader = Pn532<Spi<VirtualSpi>, pn532::ResetPin, NoWait>;
+
+    fn bench() -> (RfField, Self::Reader) {
+        let field = RfField::default();
+        let chip = VirtualPn532::new(field.clone());
+        let spi = Spi::new(chip.spi());
+        (field, Pn532::new(spi, chip.reset_pin(), NoWait))
     }
 }
 
@@ -385,5 +413,7 @@ macro_rules! every_reader {
 }
 
 every_reader! {
-    mfrc522: Rc522;
+    mfrc522_on_spi: Rc522;
+    pn532_on_uart: OnUart;
+    pn532_on_spi: OnSpi;
 }

@@ -8,6 +8,7 @@ mod common;
 use billing_core::journal::Identity;
 use billing_core::record::Record;
 use common::{Desk, Pile, lived, log};
+use pile_units::UidOnly;
 use pilectl::ledger::export;
 use pilectl::ledger::log::Log;
 
@@ -104,7 +105,7 @@ fn a_ledger_continues_the_export_that_was_kept() {
 #[test]
 fn the_first_record_of_a_ledger_computed_anew_is_named() {
     // Two lives of one journal that part at a record: both chains verify.
-    let tell = |uid_only: bool| {
+    let tell = |uid_only: UidOnly| {
         let mut pile = Pile::new(7);
         pile.live(300);
         let at = pile.book.last();
@@ -112,7 +113,7 @@ fn the_first_record_of_a_ledger_computed_anew_is_named() {
         pile.live(50);
         (pile.image(), number)
     };
-    let ((kept, number), (forged, _)) = (tell(true), tell(false));
+    let ((kept, number), (forged, _)) = (tell(UidOnly::All), tell(UidOnly::Nobody));
     assert_eq!(log(&kept).identity, Identity::new([7; 16]));
     let desk = Desk::with(&[("kept.bin", &kept), ("forged.bin", &forged)]);
     desk.well("ledger verify forged.bin");

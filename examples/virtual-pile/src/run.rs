@@ -24,7 +24,7 @@ use pile_units::{
 
 use crate::app::Failure;
 use crate::cli;
-use crate::scenario::{self, Action, Command, Cut, Scenario, TAP, What};
+use crate::scenario::{self, Action, Card, Command, Cut, Key, Scenario, TAP, What};
 
 /// How often the pile is looked at for what it shows.
 const LOOK_MS: u64 = 100;
@@ -135,6 +135,16 @@ struct Player<'a> {
     played: Played,
 }
 
+/// A card as it lies in a pocket: issued, if it has a key.
+fn make(world: &World, card: &Card) -> Option<VirtualCard> {
+    let seven = || card.uid.as_slice().try_into().ok();
+    match card.key {
+        Key::None => VirtualCard::new(&card.uid).ok(),
+        Key::Site => world.issue(seven()?).map(|it| it.0),
+        Key::Other => world.issue_elsewhere(seven()?).map(|it| it.0),
+    }
+}
+
 impl<'a> Player<'a> {
     fn new(scenario: &'a Scenario, tell: &'a mut dyn FnMut(&str)) -> Result<Self, String> {
         let pile = &scenario.pile;
@@ -145,16 +155,17 @@ impl<'a> Player<'a> {
             look: Look::Always,
             ..Setup::default()
         };
+        let world = World::new(setup);
         let mut cards = BTreeMap::new();
         for (name, card) in &scenario.cards {
-            let card = VirtualCard::new(&card.uid)
-                .map_err(|_| format!("no card can have the uid of \"{name}\""))?;
-            cards.insert(name.as_str(), card);
+            let made = make(&world, card);
+            let made = made.ok_or_else(|| format!("no card can have the uid of \"{name}\""))?;
+            cards.insert(name.as_str(), made);
         }
         Ok(Self {
             scenario,
             tell,
-            world: World::new(setup),
+            world,
             origin: 0,
             cards,
             taps: VecDeque::new(),

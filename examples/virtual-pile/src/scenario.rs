@@ -71,6 +71,20 @@ pub struct Card {
     pub uid: Vec<u8>,
     /// True for a landlord's card.
     pub privilege: bool,
+    /// The key in it.
+    pub key: Key,
+}
+
+/// The key in a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// It has none: it announces its number, and nothing else.
+    None,
+    /// An NTAG 424 DNA with the key that this site makes of its number.
+    Site,
+    /// One with the key that another site makes of it: somebody else's card, or a copy whose maker
+    /// did not have the key.
+    Other,
 }
 
 /// A line of the script.

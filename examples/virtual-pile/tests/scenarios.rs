@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use virtual_pile::{run, scenario};
 
 /// What the pile is for, and the scenario that shows it.
-const FLOWS: [(&str, &str); 30] = [
+const FLOWS: [(&str, &str); 34] = [
     ("a blank pile is claimed", "commission"),
     ("a new card is authorised", "authorise"),
     ("charging by card and button, until full", "charge-by-card"),
@@ -28,6 +28,10 @@ const FLOWS: [(&str, &str); 30] = [
         "cards that prove nothing are forbidden",
         "uid-only-forbidden",
     ),
+    ("a card that proves itself", "aes-card"),
+    ("a copied card", "cloned-card"),
+    ("a card with another key", "wrong-key"),
+    ("cards without a key for listed accounts", "policy-listed"),
     ("overload", "overload"),
     ("leakage", "leakage"),
     ("unplugged", "unplugged"),

@@ -5,12 +5,12 @@ use core::pin::pin;
 
 use billing_core::journal::{Identity, testing::RamFlash};
 use card_auth::testing::{ScriptedReader, Silent};
-use card_auth::{AliasKey, Card, Field, Uid};
+use card_auth::{AliasKey, Card, Field, SiteKey, Uid};
 use embassy_futures::poll_once;
 use metering::Calibration;
 use metering::bl0942::{Bl0942, Circuit, Config};
 use pile_controller::shell::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc, run,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc, run,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{Instant, PileId, PortId, WallTime};
@@ -41,6 +41,7 @@ struct Desk<'a> {
 }
 
 impl<'a> Hardware for Desk<'a> {
+    type Random = Still;
     type Clock = Still;
     type Rtc = Still;
     type Relays = Still;
@@ -59,6 +60,9 @@ impl<'a> Hardware for Desk<'a> {
             pile: PileId::new([1; 8]),
             identity: Identity::new([7; 16]),
             alias_key: AliasKey::new([7; 32]),
+            site_key: Some(SiteKey::new([7; 16])),
+            random: Still,
+            watches_current: true,
             clock: Still,
             rtc: Still,
             relays: Still,
@@ -106,6 +110,10 @@ impl Panel for Witness<'_> {
 
 /// A part on which nothing ever happens.
 struct Still;
+
+impl Random for Still {
+    fn fill(&mut self, _: &mut [u8]) {}
+}
 
 impl Clock for Still {
     fn now(&self) -> Instant {

@@ -142,63 +142,7 @@ fn one(uid: &[u8], iso14443_4: bool) -> Field {
     Field::One(Card::announced(Uid::from_bytes(uid).unwrap(), iso14443_4))
 }
 
-// --- frames -----------------------------------------------------------------------------------
-
-#[test]
-fn frames_of_the_manual_are_read() {
-    assert_eq!(Frame::parse(&ACK), Ok(Frame::Ack));
-    assert_eq!(Frame::parse(&NACK), Ok(Frame::Nack));
-    assert_eq!(Frame::parse(&ERROR), Ok(Frame::Error));
-    let firmware = [
-        0x00, 0x00, 0xff, 0x06, 0xfa, 0xd5, 0x03, 0x32, 0x01, 0x06, 0x07, 0xe8, 0x00,
-    ];
-    let data = Frame::Data(&[0xd5, 0x03, 0x32, 0x01, 0x06, 0x07]);
-    assert_eq!(Frame::parse(&firmware), Ok(data));
-    // A longer preamble and noise before it.
-    let noisy = [&[0xaa, 0x00, 0x00, 0x00][..], &firmware].concat();
-    assert_eq!(Frame::parse(&noisy), Ok(data));
-}
-
-#[test]
-fn damaged_frames_are_told_apart() {
-    let good = frame(&[0xd5, 0x03, 0x32]);
-    let damaged = |at: usize| {
-        let mut bytes = good.clone();
-        bytes[at] ^= 0x10;
-        Frame::parse(&bytes).unwrap_err()
-    };
-    assert_eq!(damaged(2), Malformed::NoStart);
-    assert_eq!(damaged(3), Malformed::Length);
-    assert_eq!(damaged(4), Malformed::Length);
-    for at in 5..=8 {
-        assert_eq!(damaged(at), Malformed::Data);
-    }
-    for end in 3..good.len() - 1 {
-        assert_eq!(
-            Frame::parse(&good[..end]),
-            Err(Malformed::Truncated),
-            "{end}"
-        );
-    }
-}
-
-#[test]
-fn more_than_255_bytes_go_into_an_extended_frame() {
-    let data = [0xd4; 256];
-    let mut out = [0; LONGEST_FRAME];
-    let length = Frame::emit(&[&data], &mut out).unwrap();
-    assert_eq!(out[..8], [0x00, 0x00, 0xff, 0xff, 0xff, 0x01, 0x00, 0xff]);
-    assert_eq!(length, 256 + 10);
-    assert_eq!(Frame::parse(&out[..length]), Ok(Frame::Data(&data)));
-    let normal = Frame::emit(&[&data[..255]], &mut out).unwrap();
-    assert_eq!(
-        (normal, &out[..5]),
-        (255 + 7, &[0, 0, 0xff, 0xff, 0x01][..])
-    );
-    assert_eq!(Frame::emit(&[&[0; LONGEST_DATA + 1]], &mut [0; 400]), None);
-    assert_eq!(Frame::emit(&[], &mut out), None);
-    assert_eq!(Frame::emit(&[&[1, 2]], &mut [0; 8]), None);
-}
+mod frames;
 
 // --- on a UART --------------------------------------------------------------------------------
 

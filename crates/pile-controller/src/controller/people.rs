@@ -134,9 +134,12 @@ impl Controller {
     /// number alone would not do, or it may be about to be enrolled. The key of a stranger's card
     /// is nobody's business here, and each wrong key counts against that card.
     pub fn asks_for_key(&self, alias: CardAlias) -> bool {
-        self.window.is_some()
-            || self.book.pile().is_none()
-            || matches!(self.who(alias, Strength::UidOnly), Identity::TooWeak(_))
+        self.is_enrolling() || matches!(self.who(alias, Strength::UidOnly), Identity::TooWeak(_))
+    }
+
+    /// True while the next card may be enrolled: in the landlord's window, and on a blank pile.
+    pub const fn is_enrolling(&self) -> bool {
+        self.window.is_some() || self.book.pile().is_none()
     }
 
     /// A card was asked for its key, and has another.
@@ -149,8 +152,7 @@ impl Controller {
 
     /// A card was tapped that nobody will know again.
     pub(super) fn random_number(&self, out: &mut Actions) {
-        let enrolling = self.window.is_some() || self.book.pile().is_none();
-        out.refuse(if enrolling {
+        out.refuse(if self.is_enrolling() {
             Refusal::RandomNumber
         } else {
             Refusal::UnknownCard

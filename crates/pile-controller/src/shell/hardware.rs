@@ -3,7 +3,7 @@
 use crate::{Command, Indicator, Outcome, Signal};
 use billing_core::journal::Identity;
 use billing_core::record::Fault;
-use card_auth::{AliasKey, CardReader};
+use card_auth::{AliasKey, CardReader, SiteKey};
 use embedded_storage_async::nor_flash::NorFlash;
 use metering::EnergyMeter;
 use pile_units::{Instant, PileId, PortId, Temperature, WallTime};
@@ -106,6 +106,13 @@ pub trait Link {
     fn answer(&self, id: u16, outcome: Outcome);
 }
 
+/// Random numbers that nobody can foretell: a hardware generator, or one seeded by it. A challenge
+/// that comes twice lets a copy pass with an answer it overheard.
+pub trait Random {
+    /// Fills `bytes`.
+    fn fill(&mut self, bytes: &mut [u8]);
+}
+
 /// The parts of a pile, taken apart so that each task owns its own.
 pub struct Parts<H: Hardware + ?Sized> {
     /// Outlets, 1..=`MAX_PORTS`.
@@ -116,6 +123,11 @@ pub struct Parts<H: Hardware + ?Sized> {
     pub identity: Identity,
     /// The secret under which UIDs become aliases.
     pub alias_key: AliasKey,
+    /// The secret of which the keys of the site's cards are made, kept by the hardware. Without one
+    /// no card is asked for a key, and each is known by its number alone.
+    pub site_key: Option<SiteKey>,
+    /// Random numbers.
+    pub random: H::Random,
     /// Monotonic time.
     pub clock: H::Clock,
     /// Wall time.
@@ -126,6 +138,10 @@ pub struct Parts<H: Hardware + ?Sized> {
     pub panel: H::Panel,
     /// The meters, channel = port index.
     pub meters: H::Meters,
+    /// True where closed ports are to be asked for their fast over-current
+    /// ([`EnergyMeter::over_current`]) every 80 ms: the drivers were given a limit, and no output
+    /// of the chips is wired to a [`Line::Trip`], which would be quicker still.
+    pub watches_current: bool,
     /// The card reader.
     pub cards: H::Cards,
     /// When to look for a card.
@@ -142,6 +158,8 @@ pub struct Parts<H: Hardware + ?Sized> {
 
 /// One pile's hardware: a board names its parts here and hands them over.
 pub trait Hardware {
+    /// Random numbers.
+    type Random: Random;
     /// Monotonic time.
     type Clock: Clock;
     /// Wall time.

@@ -1,11 +1,12 @@
 //! The shell of a pile whose ledger is refused.
 
+use super::prover::{Ask, Prover, Tap};
 use super::{Buttons, CardPace, Clock, Hardware, Link, Panel, Relays};
 use crate::refused::{Refused, Reply};
-use crate::{Fingerprint, Indicator, Signal};
+use crate::{Fingerprint, Indicator, Refusal, Signal};
 use billing_core::journal::Identity;
 use billing_core::ledger::Ledger;
-use card_auth::{AliasKey, CardEvent, CardWatch};
+use card_auth::{CardEvent, CardWatch};
 use core::cell::RefCell;
 use embassy_futures::select::{Either4, select4};
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash};
@@ -15,7 +16,7 @@ use sha2::{Digest, Sha256};
 type Error<H> = <<H as Hardware>::Flash as ErrorType>::Error;
 
 /// What a refused pile has at hand.
-pub(super) struct Front<'a, H: Hardware> {
+pub(super) struct Front<'a, 'k, H: Hardware> {
     pub ports: usize,
     pub clock: &'a H::Clock,
     pub relays: &'a mut H::Relays,
@@ -24,7 +25,7 @@ pub(super) struct Front<'a, H: Hardware> {
     pub card_pace: &'a mut H::CardPace,
     pub buttons: &'a mut H::Buttons,
     pub link: &'a H::Link,
-    pub alias_key: &'a AliasKey,
+    pub prover: &'a mut Prover<'k, H::Random>,
 }
 
 /// What is to become of a refused flash.
@@ -42,7 +43,7 @@ pub(super) struct Anew {
 /// # Errors
 /// The flash's own: then nothing can be done here.
 pub(super) async fn stand<H: Hardware>(
-    front: Front<'_, H>,
+    front: Front<'_, '_, H>,
     flash: &mut H::Flash,
     own: Identity,
 ) -> Result<Anew, Error<H>> {
@@ -86,11 +87,28 @@ pub(super) async fn stand<H: Hardware>(
     let cards = async {
         loop {
             if let Some(CardEvent::Presented(card)) = watch.poll().await {
-                let (alias, strength) = (front.alias_key.alias(&card.uid), card.strength);
-                let reply = machine.borrow_mut().card(now(), alias, strength);
-                if reply == Reply::BeginAnew {
-                    return (alias, strength);
-                }
+                let ask = |alias| {
+                    if machine.borrow().asks_for_key(alias) {
+                        Ask::Yes
+                    } else {
+                        Ask::No
+                    }
+                };
+                let refuse = |why| Reply::Say(Signal::Refused(why));
+                let tap = front.prover.tap(&mut watch, &card, front.clock, ask).await;
+                let reply = match tap {
+                    Tap::Card(alias, strength) => {
+                        let reply = machine.borrow_mut().card(now(), alias, strength);
+                        if reply == Reply::BeginAnew {
+                            return (alias, strength);
+                        }
+                        reply
+                    }
+                    Tap::WrongKey(_) => refuse(Refusal::WrongKey),
+                    Tap::Waits => refuse(Refusal::CardWaits),
+                    Tap::RandomNumber => Reply::Say(Signal::LedgerRefused),
+                    Tap::Gone => refuse(Refusal::HoldStill),
+                };
                 say(reply);
             }
             front.card_pace.next().await;

@@ -1,20 +1,24 @@
 //! The tasks of the shell.
 
+use super::fast::Fast;
+use super::prover::{Ask, Prover, Tap};
 use super::refused::{Front, stand};
-use super::{Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc};
+use super::{
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
+};
 use crate::{Action, Actions, Config, Controller, Durable, Event};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
-use billing_core::record::Record;
-use card_auth::{AliasKey, CardEvent, CardWatch};
+use billing_core::record::{Fault, Record};
+use card_auth::{CardEvent, CardWatch};
 use core::cell::RefCell;
 use embassy_futures::select::{Either, select, select4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
-use metering::EnergyMeter;
-use pile_units::{MAX_PORTS, PortId};
+use metering::{EnergyMeter, Trimmed};
+use pile_units::{MAX_PORTS, MeterTrim, PortId};
 
 /// What the tasks share. No borrow lives across an await.
 struct Core<'a, H: Hardware> {
@@ -52,11 +56,14 @@ pub async fn run<H: Hardware>(
         pile,
         identity,
         alias_key,
+        site_key,
+        random,
         clock,
         mut rtc,
         mut relays,
         mut panel,
         meters,
+        watches_current,
         mut cards,
         mut card_pace,
         mut buttons,
@@ -65,6 +72,7 @@ pub async fn run<H: Hardware>(
         mut flash,
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
+    let mut prover = Prover::new(&alias_key, site_key.as_ref(), random);
     // The journal's name, should one be begun, and the first thing that happens.
     let (mut name, mut first) = (identity, Event::Tick);
     let opened = match Ledger::mount(&mut flash).await {
@@ -72,7 +80,7 @@ pub async fn run<H: Hardware>(
         Err(OpenError::Mount(MountError::Blank)) => None,
         Err(why) => {
             panel.refused(Some(&why));
-            let front: Front<'_, H> = Front {
+            let front: Front<'_, '_, H> = Front {
                 ports,
                 clock: &clock,
                 relays: &mut relays,
@@ -81,7 +89,7 @@ pub async fn run<H: Hardware>(
                 card_pace: &mut card_pace,
                 buttons: &mut buttons,
                 link: &link,
-                alias_key: &alias_key,
+                prover: &mut prover,
             };
             let anew = stand(front, &mut flash, identity).await;
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
@@ -126,11 +134,14 @@ pub async fn run<H: Hardware>(
     };
     core.feed(first);
     let people = select(
-        cards_task(&core, cards, card_pace, &alias_key),
+        cards_task(&core, cards, card_pace, prover),
         buttons_task(&core, buttons),
     );
     let lines = select(lines_task(&core, lines), link_task(&core));
-    let time = select(time_task(&core), meters_task(&core, meters));
+    let time = select(
+        time_task(&core),
+        meters_task(&core, meters, Fast::new(watches_current)),
+    );
     match select4(ledger_task(&core, ledger), time, people, lines).await {
         // No task ever ends.
         embassy_futures::select::Either4::First(never) => match never {},
@@ -173,13 +184,24 @@ impl<H: Hardware> Core<'_, H> {
         for action in actions.iter() {
             match action {
                 Action::OpenRelay(port) => state.relays.set(port, false),
-                Action::CloseRelay(port) => state.relays.set(port, true),
+                Action::CloseRelay(port) => {
+                    state.relays.set(port, true);
+                    // Its current is looked at from now on.
+                    self.pace.signal(());
+                }
                 Action::Persist => self.outbox.signal(()),
                 Action::Indicate(port, indicator) => state.panel.indicate(port, indicator),
                 Action::Signal(signal) => state.panel.signal(signal),
                 Action::Answer(id, outcome) => self.link.answer(id, outcome),
                 Action::SetClock(to) => state.rtc.set(to),
             }
+        }
+    }
+
+    /// The chip of a port says that far too much flows. A port that is open by now has had its trip.
+    fn trip(&self, port: PortId) {
+        if self.with(|machine| machine.is_closed(port)) {
+            self.feed(Event::Trip(port, Fault::Overload));
         }
     }
 
@@ -237,10 +259,24 @@ async fn time_task<H: Hardware>(core: &Core<'_, H>) -> Never {
     }
 }
 
-async fn meters_task<H: Hardware>(core: &Core<'_, H>, mut meters: H::Meters) -> Never {
+async fn meters_task<H: Hardware>(core: &Core<'_, H>, meters: H::Meters, mut fast: Fast) -> Never {
+    // What the ledger has of the calibrations; a new one is for a port that is idle.
+    let mut trims = [MeterTrim::NONE; MAX_PORTS];
+    core.with(|machine| {
+        for (trim, port) in trims.iter_mut().zip(machine.ports()) {
+            *trim = machine.book().trim(port);
+        }
+    });
+    let mut meters = Trimmed::with_trims(meters, trims);
     loop {
         let now = core.clock.now();
-        let Some((due, port)) = core.with(|machine| machine.next_reading(now)) else {
+        let (reading, look) = core.with(|machine| {
+            let look = fast.next(now, machine.ports(), |port| machine.is_closed(port));
+            (machine.next_reading(now), look)
+        });
+        // Whichever has waited longer, so that neither keeps the other from its turn.
+        let looks = look.is_some_and(|(due, _)| reading.is_none_or(|(other, _)| due <= other));
+        let Some((due, port)) = (if looks { look } else { reading }) else {
             core.pace.wait().await;
             continue;
         };
@@ -248,25 +284,55 @@ async fn meters_task<H: Hardware>(core: &Core<'_, H>, mut meters: H::Meters) -> 
             let _ = select(core.clock.sleep_until(due), core.pace.wait()).await;
             continue;
         }
+        if looks {
+            fast.asked(now, port);
+            // A meter that does not answer is found so by its next reading.
+            if let Ok(true) = meters.over_current(port.index()).await {
+                core.trip(port);
+            }
+            continue;
+        }
+        let trim = core.with(|machine| machine.book().trim(port));
+        if meters.trim(port.index()) != trim {
+            // There is a channel for every port.
+            let _ = meters.set_trim(port.index(), trim);
+        }
         match meters.sample(port.index(), now).await {
-            Ok(sample) => core.feed(Event::Sample(port, sample)),
+            Ok(sample) => {
+                core.feed(Event::Sample(port, sample));
+                if sample.over_current {
+                    core.trip(port);
+                }
+            }
             Err(_) => core.feed(Event::MeterSilent(port)),
         }
     }
 }
 
-async fn cards_task<H: Hardware>(
+async fn cards_task<H: Hardware, R: Random>(
     core: &Core<'_, H>,
     cards: H::Cards,
     mut pace: H::CardPace,
-    key: &AliasKey,
+    mut prover: Prover<'_, R>,
 ) -> Never {
     let mut watch = CardWatch::new(cards);
     loop {
         match watch.poll().await {
             Some(CardEvent::Presented(card)) => {
-                let (alias, strength) = (key.alias(&card.uid), card.strength);
-                core.feed(Event::Card { alias, strength });
+                let ask = |alias| {
+                    core.with(|machine| match machine.asks_for_key(alias) {
+                        true if machine.is_enrolling() => Ask::Anew,
+                        true => Ask::Yes,
+                        false => Ask::No,
+                    })
+                };
+                core.feed(match prover.tap(&mut watch, &card, core.clock, ask).await {
+                    Tap::Card(alias, strength) => Event::Card { alias, strength },
+                    Tap::WrongKey(alias) => Event::WrongKey { alias },
+                    Tap::Waits => Event::CardWaits,
+                    Tap::RandomNumber => Event::RandomNumber,
+                    Tap::Gone => Event::CardGone,
+                });
             }
             Some(CardEvent::Several) => core.feed(Event::TwoCards),
             Some(CardEvent::ReaderLost) => core.feed(Event::Reader(false)),

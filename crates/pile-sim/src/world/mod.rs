@@ -11,28 +11,34 @@
 mod evidence;
 mod mains;
 mod parts;
+mod people;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
-pub use parts::Look;
+pub use parts::{Look, ReaderChip};
+pub use people::Issued;
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
-use crate::cards::{CardHandle, RfField, VirtualCard};
+use crate::cards::RfField;
 use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
 use crate::mfrc522::VirtualMfrc522;
+use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
 use card_auth::mfrc522::Mfrc522;
-use card_auth::{AliasKey, Uid};
+use card_auth::pn532::{Hsu, Pn532};
+use card_auth::{AliasKey, SiteKey};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
-use parts::{BatteryClock, Front, ReaderPace, SharedFront, VirtualHardware};
+use parts::{
+    BatteryClock, Dice, Front, Reader, ReaderPace, SharedFront, Thoughtful, VirtualHardware,
+};
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{CardAlias, PileId, PortId, Power};
+use pile_units::{Current, PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -53,8 +59,13 @@ pub struct Setup {
     pub flash_bytes: usize,
     /// How long its operations take.
     pub speed: Speed,
+    /// The chip of the card reader.
+    pub reader: ReaderChip,
     /// When the reader looks for cards.
     pub look: Look,
+    /// The current from which the meter chips report an over-current, and whether the pile watches
+    /// for it at all: it asks each closed port every 80 ms, which a replay of years does not need.
+    pub over_current: Option<Current>,
 }
 
 impl Default for Setup {
@@ -65,7 +76,9 @@ impl Default for Setup {
             flash: Part::W25q80,
             flash_bytes: Part::W25q80.bytes(),
             speed: Speed::Typical,
+            reader: ReaderChip::Mfrc522,
             look: Look::Always,
+            over_current: None,
         }
     }
 }
@@ -104,11 +117,16 @@ pub struct World {
     front: SharedFront,
     field: RfField,
     reader: VirtualMfrc522,
+    pn532: VirtualPn532,
     rtc: BatteryClock,
     flash: Probe,
     pile: PileId,
     identity: Identity,
     alias_key: [u8; 32],
+    site_key: SiteKey,
+    random: Dice,
+    /// Milliseconds a card takes for a command.
+    thinks: Rc<Cell<u64>>,
     shell: Option<Shell>,
     woken: Arc<Woken>,
     waker: Waker,
@@ -135,6 +153,8 @@ impl World {
         random.fill_bytes(&mut pile);
         random.fill_bytes(&mut identity);
         random.fill_bytes(&mut alias_key);
+        let mut site_key = [0; 16];
+        random.fill_bytes(&mut site_key);
         let time = VirtualTime::default();
         let (mains, buses) = Mains::new(time.cell());
         let field = RfField::default();
@@ -146,6 +166,7 @@ impl World {
             buses,
             front: SharedFront::default(),
             reader: VirtualMfrc522::new(field.clone()),
+            pn532: VirtualPn532::new(field.clone()),
             field,
             rtc: BatteryClock {
                 time: time.clone(),
@@ -156,6 +177,9 @@ impl World {
             pile: PileId::new(pile),
             identity: Identity::new(identity),
             alias_key,
+            site_key: SiteKey::new(site_key),
+            random: Dice(Rc::new(RefCell::new(random))),
+            thinks: Rc::default(),
             shell: None,
             waker: Waker::from(Arc::clone(&woken)),
             woken,
@@ -171,6 +195,7 @@ impl World {
         }
         self.flash.power_up();
         self.reader.brown_out();
+        self.pn532.brown_out();
         self.mains.borrow_mut().set_supply(true);
         self.front.borrow_mut().refused = None;
         let times = self.setup.flash.times(self.setup.speed);
@@ -196,7 +221,10 @@ impl World {
             std::process::abort()
         });
         let meters = self.buses.each_ref().map(|bus| {
-            let config = Config::default();
+            let config = Config {
+                over_current: self.setup.over_current,
+                ..Config::default()
+            };
             Bl0942::new(
                 bus.uart(),
                 self.time.clone(),
@@ -204,18 +232,35 @@ impl World {
                 config,
             )
         });
-        let pin = self.reader.reset_pin();
+        let (chip, time) = (self.reader.clone(), self.time.clone());
+        let reader = match self.setup.reader {
+            ReaderChip::Mfrc522 => {
+                Reader::Mfrc522(Mfrc522::new(chip, self.reader.reset_pin(), time))
+            }
+            ReaderChip::Pn532 => {
+                let uart = Hsu::new(self.pn532.hsu());
+                Reader::Pn532(Pn532::new(uart, self.pn532.reset_pin(), time))
+            }
+        };
+        let reader = Thoughtful {
+            reader,
+            time: self.time.clone(),
+            thinks: Rc::clone(&self.thinks),
+        };
         let hardware = VirtualHardware {
             ports: self.setup.ports,
             pile: self.pile,
             identity: self.identity,
             alias_key: AliasKey::new(self.alias_key),
+            site_key: self.site_key.clone(),
+            watches_current: self.setup.over_current.is_some(),
+            random: self.random.clone(),
             time: self.time.clone(),
             rtc: self.rtc.clone(),
             mains: Rc::clone(&self.mains),
             front: Rc::clone(&self.front),
             meters,
-            reader: Mfrc522::new(self.reader.clone(), pin, self.time.clone()),
+            reader,
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
             flash,
         };
@@ -295,32 +340,6 @@ impl World {
         self.run_until(self.now().saturating_add(millis));
     }
 
-    /// Holds a card to the reader for half a second, and takes it away for one.
-    pub fn tap(&mut self, card: &VirtualCard) {
-        let handle = self.lay_card(card);
-        self.run_for(500);
-        self.take_card(handle);
-        self.run_for(1_000);
-    }
-
-    /// Lays a card on the reader.
-    pub fn lay_card(&mut self, card: &VirtualCard) -> CardHandle {
-        self.field.put(card.clone())
-    }
-
-    /// Takes a card away.
-    pub fn take_card(&mut self, handle: CardHandle) {
-        self.field.take(handle);
-    }
-
-    /// Presses a port's button.
-    pub fn press(&mut self, port: PortId) {
-        if self.is_powered() {
-            self.front.borrow_mut().presses.push_back(port);
-            self.settle();
-        }
-    }
-
     /// Raises a line of the hardware.
     pub fn raise(&mut self, line: Line) {
         if self.is_powered() {
@@ -358,12 +377,6 @@ impl World {
         front.answers.iter().find(|it| it.0 == id).map(|it| it.1)
     }
 
-    /// What the pile knows a card by; `None` for a card that no reader would take.
-    pub fn alias(&self, card: &VirtualCard) -> Option<CardAlias> {
-        let uid = Uid::from_bytes(card.uid()).ok()?;
-        Some(AliasKey::new(self.alias_key).alias(&uid))
-    }
-
     /// Plugs a bike in.
     pub fn plug(&mut self, port: PortId, bike: Bike) {
         self.mains.borrow_mut().plug(port, Some(bike));
@@ -399,7 +412,12 @@ impl World {
         self.mains.borrow().chip(port).cloned()
     }
 
-    /// The card reader's chip, to harm it.
+    /// The card reader's chip if it is a PN532, to harm it.
+    pub const fn pn532(&self) -> &VirtualPn532 {
+        &self.pn532
+    }
+
+    /// The card reader's chip if it is an MFRC522, to harm it.
     pub const fn reader(&self) -> &VirtualMfrc522 {
         &self.reader
     }

@@ -5,24 +5,115 @@ use super::time::VirtualTime;
 use crate::bl0942::VirtualUart;
 use crate::cards::RfField;
 use crate::flash::VirtualNor;
-use crate::mfrc522::{ResetPin, VirtualMfrc522};
+use crate::mfrc522::{self, VirtualMfrc522};
+use crate::pn532::{self, VirtualHsu};
 use billing_core::journal::Identity;
-use card_auth::AliasKey;
 use card_auth::mfrc522::Mfrc522;
+use card_auth::pn532::{Hsu, Pn532};
+use card_auth::{AliasKey, ApduChannel, CardReader, ChannelError, Field, SiteKey};
 use metering::bl0942::{Bl0942, MAX_CHIPS};
 use pile_controller::shell::{
-    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc,
+    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{ClockQuality, MAX_PORTS, PileId, PortId, UnixSeconds, WallTime};
-use std::cell::RefCell;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
 pub(super) type Meter = Bl0942<VirtualUart, VirtualTime, MAX_CHIPS>;
-pub(super) type Reader = Mfrc522<VirtualMfrc522, ResetPin, VirtualTime>;
+
+/// Which reader chip the pile has.
+///
+/// ```
+/// use pile_sim::world::{ReaderChip, Setup};
+/// assert_eq!(Setup::default().reader, ReaderChip::Mfrc522);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReaderChip {
+    /// An MFRC522 on SPI.
+    #[default]
+    Mfrc522,
+    /// A PN532 on a UART.
+    Pn532,
+}
+
+/// The driver of one or the other.
+pub(super) enum Reader {
+    Mfrc522(Mfrc522<VirtualMfrc522, mfrc522::ResetPin, VirtualTime>),
+    Pn532(Pn532<Hsu<VirtualHsu>, pn532::ResetPin, VirtualTime>),
+}
+
+/// The reader failed; which of its errors it was, the shell does not ask.
+#[derive(Debug)]
+pub(super) struct ReaderFailed;
+
+impl CardReader for Reader {
+    type Failure = ReaderFailed;
+
+    async fn poll(&mut self) -> Result<Field, ReaderFailed> {
+        match self {
+            Self::Mfrc522(reader) => reader.poll().await.map_err(|_| ReaderFailed),
+            Self::Pn532(reader) => reader.poll().await.map_err(|_| ReaderFailed),
+        }
+    }
+
+    async fn reset(&mut self) -> Result<(), ReaderFailed> {
+        match self {
+            Self::Mfrc522(reader) => reader.reset().await.map_err(|_| ReaderFailed),
+            Self::Pn532(reader) => reader.reset().await.map_err(|_| ReaderFailed),
+        }
+    }
+}
+
+impl ApduChannel for Reader {
+    type Error = ChannelError<ReaderFailed>;
+
+    async fn exchange(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Self::Error> {
+        match self {
+            Self::Mfrc522(reader) => (reader.exchange(command, answer).await)
+                .map_err(|error| error.map_reader(|_| ReaderFailed)),
+            Self::Pn532(reader) => (reader.exchange(command, answer).await)
+                .map_err(|error| error.map_reader(|_| ReaderFailed)),
+        }
+    }
+}
+
+/// A reader whose cards take their time before each answer to a command. The air itself takes next
+/// to none here.
+pub(super) struct Thoughtful {
+    pub reader: Reader,
+    pub time: VirtualTime,
+    pub thinks: Rc<Cell<u64>>,
+}
+
+impl CardReader for Thoughtful {
+    type Failure = ReaderFailed;
+
+    async fn poll(&mut self) -> Result<Field, ReaderFailed> {
+        self.reader.poll().await
+    }
+
+    async fn reset(&mut self) -> Result<(), ReaderFailed> {
+        self.reader.reset().await
+    }
+}
+
+impl ApduChannel for Thoughtful {
+    type Error = ChannelError<ReaderFailed>;
+
+    async fn exchange(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Self::Error> {
+        let thinks = self.thinks.get();
+        if thinks > 0 {
+            self.time.until(self.time.millis() + thinks).await;
+        }
+        self.reader.exchange(command, answer).await
+    }
+}
 
 /// Whatever a person, a phone or a sensor brings to the pile, and what the pile shows.
 #[derive(Debug, Default)]
@@ -61,6 +152,16 @@ impl Rtc for BatteryClock {
     fn set(&mut self, to: WallTime) {
         let seconds = i64::try_from(self.time.millis() / 1000).unwrap_or(i64::MAX);
         *self.base.borrow_mut() = Some(i64::from(to.unix.get()) - seconds);
+    }
+}
+
+/// Random numbers from the world's seed: they go on through power cuts, so none comes twice.
+#[derive(Clone)]
+pub(super) struct Dice(pub Rc<RefCell<ChaCha8Rng>>);
+
+impl Random for Dice {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.borrow_mut().fill_bytes(bytes);
     }
 }
 
@@ -193,23 +294,27 @@ pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub pile: PileId,
     pub identity: Identity,
     pub alias_key: AliasKey,
+    pub site_key: SiteKey,
+    pub random: Dice,
+    pub watches_current: bool,
     pub time: VirtualTime,
     pub rtc: BatteryClock,
     pub mains: SharedMains,
     pub front: SharedFront,
     pub meters: [Meter; BUSES],
-    pub reader: Reader,
+    pub reader: Thoughtful,
     pub pace: ReaderPace,
     pub flash: VirtualNor<W, E>,
 }
 
 impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
     type Clock = VirtualTime;
+    type Random = Dice;
     type Rtc = BatteryClock;
     type Relays = RelayBoard;
     type Panel = FrontPanel;
     type Meters = [Meter; BUSES];
-    type Cards = Reader;
+    type Cards = Thoughtful;
     type CardPace = ReaderPace;
     type Buttons = FrontButtons;
     type Lines = FrontLines;
@@ -222,6 +327,9 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
             pile: self.pile,
             identity: self.identity,
             alias_key: self.alias_key,
+            site_key: Some(self.site_key),
+            watches_current: self.watches_current,
+            random: self.random,
             clock: self.time.clone(),
             rtc: self.rtc,
             relays: RelayBoard(self.mains),

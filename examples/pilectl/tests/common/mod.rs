@@ -18,8 +18,8 @@ use pilectl::ledger::flash::Image;
 use pilectl::ledger::log::Log;
 use tempfile::TempDir;
 
-/// 64 pages of 4 KiB: small enough to go round.
-pub const BYTES: usize = 64 * 4096;
+/// 60 pages of 4 KiB: small enough to go round.
+pub const BYTES: usize = 60 * 4096;
 pub type Flash = Image<1, 4096>;
 
 /// A pile that lives.

@@ -56,9 +56,18 @@ pub(super) struct RawLimits {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCard {
-    pub(super) uid: String,
+    pub(super) uid: Option<String>,
+    pub(super) copy_of: Option<String>,
+    pub(super) key: Option<RawKey>,
     #[serde(default)]
     pub(super) privilege: bool,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawKey {
+    Site,
+    Other,
 }
 
 #[derive(Deserialize)]

@@ -6,10 +6,10 @@ use std::path::Path;
 use billing_core::tariff::Tariff;
 use pile_units::{Duration, Limits, MAX_PORTS, Power, Temperature, UidOnly, UnixSeconds};
 
-use super::raw::{RawCard, RawLimits, RawPile, RawScenario};
+use super::raw::{RawCard, RawKey, RawLimits, RawPile, RawScenario};
 use super::steps::{Context, Wrong, known, uid_only, wrong};
 use super::words::hex;
-use super::{Card, Pile, Scenario, Step, What};
+use super::{Card, Key, Pile, Scenario, Step, What};
 use crate::refusal::{Refusal, line_of};
 use crate::wall;
 
@@ -26,7 +26,12 @@ pub(super) fn parse(file: &str, text: &str, folder: &Path) -> Result<Scenario, R
     let refuse = |wrong: Wrong, line| Refusal::new(file, wrong.0, wrong.1).at_line(line);
 
     let mut cards = BTreeMap::new();
-    for (name, card) in raw.cards {
+    // A copy's number is another card's, so copies come second.
+    let (copies, originals): (Vec<_>, Vec<_>) = raw
+        .cards
+        .into_iter()
+        .partition(|(_, card)| card.get_ref().copy_of.is_some());
+    for (name, card) in originals.into_iter().chain(copies) {
         let line = line_at(card.span());
         let card = self::card(&name, card.get_ref(), &cards);
         cards.insert(name, card.map_err(|wrong| refuse(wrong, line))?);
@@ -75,20 +80,58 @@ pub(super) fn parse(file: &str, text: &str, folder: &Path) -> Result<Scenario, R
 }
 
 fn card(name: &str, raw: &RawCard, others: &BTreeMap<String, Card>) -> Result<Card, Wrong> {
-    let Some(uid) = hex(&raw.uid).filter(|uid| matches!(uid.len(), 4 | 7 | 10)) else {
+    let uid = match (&raw.uid, &raw.copy_of) {
+        (Some(uid), None) => own_uid(name, uid, others)?,
+        (None, Some(original)) => {
+            known(others, original)?;
+            let original = others.get(original);
+            original.map_or_else(Vec::new, |card| card.uid.clone())
+        }
+        _ => {
+            return wrong(
+                format!("card \"{name}\" has no number, or two"),
+                "write its uid, or copy_of with the name of another card",
+            );
+        }
+    };
+    let key = match raw.key {
+        None => Key::None,
+        Some(RawKey::Site) => Key::Site,
+        Some(RawKey::Other) => Key::Other,
+    };
+    if key != Key::None && uid.len() != 7 {
         return wrong(
-            format!("the uid of card \"{name}\" is \"{}\"", raw.uid),
+            format!("card \"{name}\" has a key and a uid of {} bytes", uid.len()),
+            "give it a uid of 7 bytes, as every NTAG 424 DNA has",
+        );
+    }
+    if key == Key::Site && raw.copy_of.is_some() {
+        return wrong(
+            format!("the copy \"{name}\" has the site's key"),
+            "a copy has key = \"other\", or none",
+        );
+    }
+    Ok(Card {
+        uid,
+        privilege: raw.privilege,
+        key,
+    })
+}
+
+fn own_uid(name: &str, text: &str, others: &BTreeMap<String, Card>) -> Result<Vec<u8>, Wrong> {
+    let Some(uid) = hex(text).filter(|uid| matches!(uid.len(), 4 | 7 | 10)) else {
+        return wrong(
+            format!("the uid of card \"{name}\" is \"{text}\""),
             "write 4, 7 or 10 bytes in hexadecimal",
         );
     };
     if let Some((other, _)) = others.iter().find(|(_, card)| card.uid == uid) {
         return wrong(
             format!("cards \"{other}\" and \"{name}\" have the same uid"),
-            "give each card its own",
+            "give each card its own, or write copy_of",
         );
     }
-    let privilege = raw.privilege;
-    Ok(Card { uid, privilege })
+    Ok(uid)
 }
 
 fn pile(raw: RawPile, cards: &BTreeMap<String, Card>, folder: &Path) -> Result<Pile, Wrong> {

@@ -356,6 +356,16 @@ fn mistakes_are_refused_with_their_line_and_a_remedy() {
 }
 
 #[test]
+fn a_card_has_a_key_or_is_a_copy() {
+    let text = "title = \"x\"\n[cards]\nanna = { uid = \"04112233445566\", key = \"site\" }\n\
+        a_copy = { copy_of = \"anna\" }\nbetter = { copy_of = \"anna\", key = \"other\" }";
+    let cards = parse("s.toml", text, Path::new(".")).unwrap().cards;
+    let keys = ["anna", "a_copy", "better"].map(|it| cards[it].key);
+    assert_eq!(keys, [Key::Site, Key::None, Key::Other]);
+    assert_eq!(cards["a_copy"].uid, cards["anna"].uid);
+}
+
+#[test]
 fn a_pile_that_cannot_be_is_refused() {
     for (text, what) in [
         ("ports = 3", "title"),
@@ -379,6 +389,30 @@ fn a_pile_that_cannot_be_is_refused() {
         (
             "title = \"x\"\n[cards]\na = { uid = \"04010203\" }\nb = { uid = \"04:01:02:03\" }",
             "have the same uid",
+        ),
+        (
+            "title = \"x\"\n[cards]\na = { privilege = true }",
+            "no number",
+        ),
+        (
+            "title = \"x\"\n[cards]\na = { uid = \"04010203\", copy_of = \"a\" }",
+            "no number, or two",
+        ),
+        (
+            "title = \"x\"\n[cards]\na = { copy_of = \"b\" }",
+            "no card \"b\"",
+        ),
+        (
+            "title = \"x\"\n[cards]\na = { uid = \"04010203\", key = \"site\" }",
+            "a uid of 4 bytes",
+        ),
+        (
+            "title = \"x\"\n[cards]\na = { uid = \"04112233445566\" }\nb = { copy_of = \"a\", key = \"site\" }",
+            "a copy has",
+        ),
+        (
+            "title = \"x\"\n[cards]\na = { uid = \"04112233445566\", key = \"mine\" }",
+            "mine",
         ),
         (
             "title = \"x\"\n[pile.limits]\nfull_power_w = 2",
