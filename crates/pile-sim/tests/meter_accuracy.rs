@@ -108,4 +108,6 @@ chips! {
     bl0937: meter_wires::bl0937();
     hlw8012: meter_wires::hlw8012();
     bl0910: meter_wires::bl0910();
+    hlw8032: meter_wires::hlw8032();
+    pzem004t: meter_wires::pzem004t();
 }

@@ -1,5 +1,7 @@
 //! Each meter on its virtual wire: one shape for all.
 
+mod serial;
+
 use embassy_futures::block_on;
 use metering::pulses::Chip;
 use metering::{EnergyMeter, Sample};
@@ -217,6 +219,36 @@ pub fn bl0910() -> On<metering::bl0910::Bl0910<VirtualSpi, 10>, VirtualBl0910> {
         meter: Bl0910::new(chip.spi(), [figures; 10], Config::default()),
         chip,
         step_picos: figures.energy.picowatt_hours(),
+        last: None,
+        clock,
+    }
+}
+
+/// An HLW8032 in its datasheet's circuit.
+pub fn hlw8032() -> On<metering::hlw8032::Hlw8032<serial::Hlw8032, Clock>, serial::Wire> {
+    use metering::hlw8032::{Circuit, Config, Hlw8032};
+    let clock = Clock::default();
+    let (uart, chip) = serial::Hlw8032::new(&clock);
+    On {
+        meter: Hlw8032::new(uart, clock.clone(), Circuit::REFERENCE, Config::default()),
+        chip,
+        // A hundredth of a microjoule is 25 / 9 pWh.
+        step_picos: serial::Hlw8032::PULSE * 25 / 9,
+        last: None,
+        clock,
+    }
+}
+
+/// A PZEM-004T, alone on its line.
+pub fn pzem004t() -> On<metering::pzem004t::Pzem004t<serial::Pzem004t, Clock, 1>, serial::Wire> {
+    use metering::pzem004t::{Address, Config, Pzem004t};
+    let clock = Clock::default();
+    let (uart, chip) = serial::Pzem004t::new(&clock);
+    let address = Address::new(1).unwrap();
+    On {
+        meter: Pzem004t::new(uart, clock.clone(), [address], Config::default()),
+        chip,
+        step_picos: 1_000_000_000_000,
         last: None,
         clock,
     }
