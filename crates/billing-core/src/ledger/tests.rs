@@ -347,7 +347,7 @@ fn what_is_settled_and_exported_makes_room() {
     }
     let settled = ledger.headroom(&book);
     let energy = book.balance().accounts;
-    let through = ledger.next_seq() - 1;
+    let through = ledger.last_record();
     write(&mut ledger, &mut book, &Record::Exported { through, at });
     let exported = ledger.headroom(&book);
     assert!(
