@@ -8,6 +8,7 @@ mod layout;
 mod machine;
 mod metadata;
 mod mutate;
+mod peer;
 mod process;
 mod runner;
 mod source;
