@@ -2,7 +2,7 @@
 
 use super::refused::{Front, stand};
 use super::{Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc};
-use crate::{Action, Actions, Config, Controller, Durable, Event};
+use crate::{Action, Actions, Config, Controller, Durable, Event, Signal};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
@@ -14,7 +14,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
 use metering::EnergyMeter;
-use pile_units::{MAX_PORTS, PortId};
+use pile_units::{Credential, CredentialId, MAX_PORTS, PortId, Role};
 
 /// What the tasks share. No borrow lives across an await.
 struct Core<'a, H: Hardware> {
@@ -65,11 +65,9 @@ pub async fn run<H: Hardware>(
         mut flash,
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
-    // The journal's name, should one be begun, and the first thing that happens.
-    let (mut name, mut first) = (identity, Event::Tick);
-    let opened = match Ledger::mount(&mut flash).await {
-        Ok(opened) => Some(opened),
-        Err(OpenError::Mount(MountError::Blank)) => None,
+    let (ledger, book) = match Ledger::mount(&mut flash).await {
+        Ok(opened) => opened,
+        Err(OpenError::Mount(MountError::Blank)) => Ledger::format(&mut flash, identity).await?,
         Err(why) => {
             panel.refused(Some(&why));
             let front: Front<'_, H> = Front {
@@ -85,23 +83,28 @@ pub async fn run<H: Hardware>(
             };
             let anew = stand(front, &mut flash, identity).await;
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
-            panel.refused(None);
-            name = anew.identity;
-            // The new ledger's landlord is the old one's.
-            first = Event::Card {
-                alias: anew.alias,
-                strength: anew.strength,
+            // The new ledger's landlord is the old one's, from its first record on: no cut leaves
+            // a pile that somebody else could claim.
+            let commissioned = Record::Commissioned {
+                pile,
+                privilege: Credential {
+                    id: CredentialId::default(),
+                    role: Role::Privilege,
+                    strength: anew.strength,
+                    alias: anew.alias,
+                    revoked: false,
+                },
+                at: rtc.read().unwrap_or_default(),
             };
-            None
+            let begun = Ledger::begin_anew(&mut flash, anew.identity, &commissioned).await?;
+            panel.refused(None);
+            panel.signal(Signal::Commissioned);
+            begun
         }
-    };
-    let (ledger, book) = match opened {
-        Some(opened) => opened,
-        None => Ledger::format(&mut flash, name).await?,
     };
     let now = clock.now();
     let durable = Durable {
-        seq: ledger.next_seq().saturating_sub(1),
+        seq: ledger.last_record(),
         headroom: ledger.headroom(&book),
     };
     let wall = rtc.read().unwrap_or_default();
@@ -124,7 +127,7 @@ pub async fn run<H: Hardware>(
         deadline: Wake::new(),
         pace: Wake::new(),
     };
-    core.feed(first);
+    core.feed(Event::Tick);
     let people = select(
         cards_task(&core, cards, card_pace, &alias_key),
         buttons_task(&core, buttons),
