@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::answer::{Answer, Refusal};
-use crate::{ledger, receipt, statement};
+use crate::{kit, ledger, receipt, statement};
 
 /// Checks what a shared power pile says of itself: receipts, the ledger, statements.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ pub enum Command {
     Ledger(ledger::Command),
     /// What an account is to pay, every session of it, checked.
     Statement(statement::Options),
+    /// Cards for a house: make them, print them, put their keys on them.
+    #[command(subcommand, arg_required_else_help = true)]
+    Kit(kit::Command),
 }
 
 /// Carries a command out.
@@ -36,6 +39,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Refusal> {
         Command::Receipt(command) => receipt::run(command),
         Command::Ledger(command) => ledger::run(command),
         Command::Statement(options) => statement::run(options),
+        Command::Kit(command) => kit::run(command),
     }
 }
 
