@@ -11,7 +11,6 @@ pub fn openssl(_: &Workspace) -> Outcome {
     if has_openssl() {
         return Outcome::Ok;
     }
-    let install = ["install", "--yes", "--no-install-recommends", "openssl"];
     if !may_install() {
         return Outcome::Failed(
             "openssl is missing: sudo apt-get install --no-install-recommends openssl, or what \
@@ -19,21 +18,36 @@ pub fn openssl(_: &Workspace) -> Outcome {
                 .into(),
         );
     }
-    println!("    openssl is missing; installing it, as root on a Debian");
-    let apt = || Command::new("apt-get");
-    if process::run(apt().args(install)).is_failure() {
-        // A fresh image has no package lists.
-        let second =
-            process::run(apt().arg("update")).and_then(|| process::run(apt().args(install)));
-        if second.is_failure() {
-            return second;
-        }
+    let installed = install(&["openssl"]);
+    if installed.is_failure() {
+        return installed;
     }
     if has_openssl() {
         Outcome::Ok
     } else {
         Outcome::Failed("openssl still does not run".into())
     }
+}
+
+/// Installs packages, as root on a Debian; elsewhere says that it may not.
+pub fn install(packages: &[&str]) -> Outcome {
+    let named = packages.join(" ");
+    if !may_install() {
+        return Outcome::Skipped(format!("{named}: not root on a Debian"));
+    }
+    println!("    {named} is missing; installing it, as root on a Debian");
+    let install = || {
+        let mut apt = Command::new("apt-get");
+        apt.args(["install", "--yes", "--no-install-recommends"]);
+        apt.args(packages);
+        apt
+    };
+    if process::run(&mut install()).is_failure() {
+        // A fresh image has no package lists.
+        return process::run(Command::new("apt-get").arg("update"))
+            .and_then(|| process::run(&mut install()));
+    }
+    Outcome::Ok
 }
 
 fn has_openssl() -> bool {

@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod demo;
+mod fuzz;
 mod gate;
 mod hygiene;
 mod layout;
 mod machine;
 mod metadata;
+mod mutate;
+mod peer;
 mod process;
 mod runner;
 mod source;
@@ -35,8 +38,10 @@ enum Command {
     Sweep(tools::Passed),
     /// Tells what a year of charging wears of the flash, on two real parts.
     Wear(tools::Passed),
-    /// Fuzzes the parsers and the ledger, with cargo-fuzz and a nightly compiler.
-    Fuzz(tools::Fuzz),
+    /// Fuzzes the parsers and the ledger with cargo-fuzz.
+    Fuzz(fuzz::Options),
+    /// Breaks the code on purpose, a line at a time, and sees the sweep or the tests go red.
+    Mutate(mutate::Options),
     /// Tests everything that can be tested here, and ends with a table of the steps.
     Test(Selection),
     /// Tests as `test` does, and takes a skipped step or a stale lock file for a failure.
@@ -76,7 +81,10 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Wear(passed) => tools::virtual_pile(&Workspace::find(false)?, "wear", passed)
             .map(|()| ExitCode::SUCCESS),
         Command::Fuzz(options) => {
-            tools::fuzz(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
+            fuzz::run(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Mutate(options) => {
+            mutate::run(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
         }
         Command::Test(selection) => Ok(test(&Workspace::find(environment_is_ci)?, &selection)),
         Command::Ci(selection) => Ok(test(&Workspace::find(true)?, &selection)),

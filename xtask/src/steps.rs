@@ -5,7 +5,7 @@
 
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
-use crate::{demo, gate, hygiene, layout, machine, tools};
+use crate::{demo, gate, hygiene, layout, machine, peer, tools};
 
 /// Every step.
 pub const STEPS: &[Step] = &[
@@ -68,6 +68,11 @@ pub const STEPS: &[Step] = &[
             cargo.args(["--release", "--package", "virtual-pile", "--test", "replay"]);
             process::run(cargo.args(["--", "--include-ignored"]))
         },
+    },
+    Step {
+        name: "ocmf-peer",
+        shows: "our receipts verify in an OCMF library of other hands, and its records here",
+        run: peer::check,
     },
     Step {
         name: "wear",

@@ -18,15 +18,17 @@
 //! - A record that contradicts what is known is refused ([`FoldError`]) and changes nothing.
 
 use crate::cost::SessionCost;
-use crate::record::Fault;
+use crate::record::{Attempts, Fault};
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Energy, Limits, MAX_PLANS, MAX_PORTS, Money, PileId,
-    PlanId, PortId, Price, SessionId, Strength, TariffVersion, WallTime,
+    AccountId, Credential, CredentialId, Energy, Limits, MAX_PLANS, MAX_PORTS, MeterTrim, Money,
+    PileId, PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
 mod apply;
+mod attempts;
+mod balance;
 mod check;
 mod pieces;
 mod plans;
@@ -37,6 +39,8 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use attempts::MAX_TRIED;
+pub use balance::Balance;
 pub use check::FoldError;
 pub use plans::PlannedTariff;
 pub use retention::Rate;
@@ -65,6 +69,9 @@ pub struct Account {
     pub active: bool,
     /// The plan it is charged by.
     pub plan: PlanId,
+    /// True if its cards may be known by their number where the policy is
+    /// [`UidOnly::Listed`](pile_units::UidOnly::Listed).
+    pub listed: bool,
     /// Closed sessions.
     pub sessions: u32,
     /// Energy of the closed sessions.
@@ -90,6 +97,7 @@ impl Account {
             id,
             active: true,
             plan: PlanId::STANDARD,
+            listed: false,
             sessions: 0,
             energy: Energy::ZERO,
             energy_fee: Money::ZERO,
@@ -224,6 +232,7 @@ struct Port {
     unattributed: Energy,
     fault: Option<Fault>,
     enabled: bool,
+    trim: MeterTrim,
     session: Option<OpenSession>,
 }
 
@@ -233,35 +242,9 @@ impl Port {
         unattributed: Energy::ZERO,
         fault: None,
         enabled: true,
+        trim: MeterTrim::NONE,
         session: None,
     };
-}
-
-/// The two sides of invariant I2.
-///
-/// ```
-/// let balance = billing_core::book::Book::new().balance();
-/// assert_eq!(balance.metered, balance.accounted());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Balance {
-    /// Sum of the ports' registers.
-    pub metered: Energy,
-    /// Sum of the accounts' closed sessions.
-    pub accounts: Energy,
-    /// Sum of the open sessions.
-    pub open: Energy,
-    /// What belongs to nobody.
-    pub unattributed: Energy,
-}
-
-impl Balance {
-    /// Accounts, open sessions and what is unattributed.
-    pub const fn accounted(&self) -> Energy {
-        self.accounts
-            .saturating_add(self.open)
-            .saturating_add(self.unattributed)
-    }
 }
 
 /// The fold of the records.
@@ -289,7 +272,7 @@ impl Balance {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Book {
     pile: Option<PileId>,
-    uid_only: bool,
+    uid_only: UidOnly,
     limits: Limits,
     /// By plan.
     tariffs: [Option<(TariffVersion, Tariff)>; MAX_PLANS],
@@ -297,6 +280,9 @@ pub struct Book {
     credentials: heapless::Vec<Credential, MAX_CREDENTIALS>,
     accounts: heapless::Vec<Account, MAX_ACCOUNTS>,
     settlements: heapless::Vec<Settlement, MAX_SETTLEMENTS>,
+    /// The card that was tried last comes last.
+    attempts: heapless::Vec<Attempts, MAX_TRIED>,
+    unseen: u32,
     ports: [Port; MAX_PORTS],
     next_session: SessionId,
     next_account: AccountId,
@@ -319,13 +305,15 @@ impl Book {
     pub fn new() -> Self {
         Self {
             pile: None,
-            uid_only: true,
+            uid_only: UidOnly::All,
             limits: Limits::default(),
             tariffs: [const { None }; MAX_PLANS],
             planned: None,
             credentials: heapless::Vec::new(),
             accounts: heapless::Vec::new(),
             settlements: heapless::Vec::new(),
+            attempts: heapless::Vec::new(),
+            unseen: 0,
             ports: [Port::NEW; MAX_PORTS],
             next_session: SessionId::new(1),
             next_account: AccountId::new(1),
@@ -342,8 +330,8 @@ impl Book {
         self.pile
     }
 
-    /// True if cards that only announce a number may charge.
-    pub const fn uid_only_allowed(&self) -> bool {
+    /// Whose cards may be known by the number they announce.
+    pub const fn uid_only(&self) -> UidOnly {
         self.uid_only
     }
 
@@ -390,6 +378,11 @@ impl Book {
     /// True unless the landlord took the port out of service.
     pub fn enabled(&self, port: PortId) -> bool {
         self.port(port).enabled
+    }
+
+    /// What the port's meter is corrected by.
+    pub fn trim(&self, port: PortId) -> MeterTrim {
+        self.port(port).trim
     }
 
     /// All energy that ever passed the port's meter.
@@ -439,16 +432,6 @@ impl Book {
     /// [`Record::time_after`]: crate::record::Record::time_after
     pub const fn last(&self) -> WallTime {
         self.last
-    }
-
-    /// The two sides of I2.
-    pub fn balance(&self) -> Balance {
-        Balance {
-            metered: self.ports.iter().map(|port| port.register).sum(),
-            accounts: self.accounts.iter().map(|account| account.energy).sum(),
-            open: self.open_sessions().map(OpenSession::energy).sum(),
-            unattributed: self.ports.iter().map(|port| port.unattributed).sum(),
-        }
     }
 
     fn port(&self, port: PortId) -> &Port {

@@ -14,8 +14,10 @@
 mod advance;
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod attempts;
 #[cfg(test)]
 mod golden;
+mod piece;
 mod reason;
 mod reference;
 pub(crate) mod size;
@@ -23,18 +25,20 @@ pub(crate) mod size;
 mod tests;
 
 pub use advance::{Advance, Advances};
+pub use attempts::{Attempt, Attempts};
+pub use piece::Piece;
 pub use reason::{Fault, Revocation, StopReason};
 pub use reference::{MAX_REFERENCE, Reference};
 
 use crate::cost::Bill;
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Currency, Energy, Limits, Money, PileId, PlanId, PortId,
-    Price, SessionId, Strength, TariffVersion, UnixSeconds, WallTime,
+    AccountId, Credential, CredentialId, Currency, Energy, Limits, MeterTrim, Money, PileId,
+    PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly, UnixSeconds, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::book::{Account, OpenSession, PlannedTariff, Rate, Settlement};
+use crate::book::Settlement;
 use crate::journal::MAX_PAYLOAD;
 
 /// A stretch of a session under one price. It carries its prices, so nothing can re-price it (I9).
@@ -183,10 +187,10 @@ pub enum Record {
         /// When.
         at: WallTime,
     },
-    /// Whether cards that only announce a number may charge.
+    /// Whose cards may be known by the number they announce.
     PolicySet {
-        /// True if they may.
-        uid_only: bool,
+        /// Whose.
+        uid_only: UidOnly,
         /// When.
         at: WallTime,
     },
@@ -316,6 +320,33 @@ pub enum Record {
         /// When.
         at: WallTime,
     },
+    /// An account's cards may be known by their number where the policy is
+    /// [`UidOnly::Listed`], or no longer.
+    AccountListed {
+        /// The account.
+        account: AccountId,
+        /// True if they may.
+        listed: bool,
+        /// When.
+        at: WallTime,
+    },
+    /// Something was refused that gave itself out for a card that the pile knows: so many attempts
+    /// since the last such record of this card, and what the newest was.
+    Attempted(Attempts),
+    /// The landlord was told of all refused attempts so far.
+    AttemptsSeen {
+        /// When.
+        at: WallTime,
+    },
+    /// What a port's meter is corrected by from here on. The port was idle.
+    Calibrated {
+        /// The port.
+        port: PortId,
+        /// The correction; it takes the place of the one before.
+        trim: MeterTrim,
+        /// When.
+        at: WallTime,
+    },
 }
 
 impl Record {
@@ -362,7 +393,11 @@ impl Record {
             | Self::Paid { at, .. }
             | Self::TariffPlanned { at, .. }
             | Self::PlanAssigned { at, .. }
-            | Self::Exported { at, .. } => *at,
+            | Self::Exported { at, .. }
+            | Self::AccountListed { at, .. }
+            | Self::AttemptsSeen { at }
+            | Self::Calibrated { at, .. } => *at,
+            Self::Attempted(attempts) => attempts.last,
             Self::Progress { elapsed, .. } => WallTime {
                 unix: last.unix.plus(*elapsed),
                 quality: last.quality,
@@ -399,71 +434,4 @@ impl Record {
             _ => None,
         }
     }
-}
-
-/// A piece of a snapshot, from [`Book::pieces`](crate::book::Book::pieces).
-///
-/// ```
-/// use billing_core::book::Book;
-/// use billing_core::record::Piece;
-/// // Even a blank pile has one: the time its clock was set to is worth keeping.
-/// assert!(matches!(Book::new().pieces().next(), Some(Piece::Pile { pile: None, .. })));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Piece {
-    /// Whatever there is one of.
-    Pile {
-        /// The pile's identity, once it is commissioned.
-        pile: Option<PileId>,
-        /// The policy.
-        uid_only: bool,
-        /// The limits.
-        limits: Limits,
-        /// The next session's number.
-        next_session: SessionId,
-        /// The next receipt's page.
-        next_page: u32,
-        /// The next account's number.
-        next_account: AccountId,
-        /// The next settlement's number.
-        next_settlement: u32,
-        /// The time of the last record.
-        last: WallTime,
-        /// The number of the last record that was exported, 0 before any.
-        exported: u64,
-        /// Sessions opened and seconds counted in the present stretch, and in the one before.
-        rates: [Rate; 2],
-    },
-    /// A tariff in force.
-    Tariff {
-        /// The plan.
-        plan: PlanId,
-        /// Its number.
-        version: TariffVersion,
-        /// The table.
-        tariff: Tariff,
-    },
-    /// A port.
-    Port {
-        /// Which.
-        port: PortId,
-        /// Its register: all that ever passed its meter.
-        register: Energy,
-        /// The part of it that belongs to nobody.
-        unattributed: Energy,
-        /// A latched fault.
-        fault: Option<Fault>,
-        /// False if it is out of service.
-        enabled: bool,
-    },
-    /// A card.
-    Credential(Credential),
-    /// An account.
-    Account(Account),
-    /// A session that was open.
-    Session(OpenSession),
-    /// A settlement not yet paid.
-    Settlement(Settlement),
-    /// The tariff that is planned.
-    Planned(PlannedTariff),
 }

@@ -142,6 +142,11 @@ impl Sak {
         }
     }
 
+    /// One whose check sum was looked at elsewhere.
+    pub(crate) const fn new(sak: u8) -> Self {
+        Self(sak)
+    }
+
     /// True if another cascade level follows (bit 3).
     pub const fn uid_continues(self) -> bool {
         self.0 & 0x04 != 0
@@ -177,6 +182,11 @@ impl UidPart {
         }
     }
 
+    /// The four bytes, cascade tag included.
+    pub(crate) const fn bytes(&self) -> &[u8; 4] {
+        &self.0
+    }
+
     /// The frame that selects the card of this number: `SEL`, `NVB` = 70h, the level, its BCC and
     /// the `CRC_A`.
     pub fn select_frame(&self, level: CascadeLevel) -> Zeroizing<[u8; 9]> {
@@ -197,6 +207,34 @@ impl Drop for UidPart {
     fn drop(&mut self) {
         self.0.zeroize();
     }
+}
+
+/// The levels of a known UID, in order: what selects that very card (clause 6.5.4).
+///
+/// ```
+/// use card_auth::{Uid, iso14443a::uid_parts};
+/// let uid = Uid::from_bytes(&[0x04, 1, 2, 3, 4, 5, 6])?;
+/// let frames: Vec<_> = uid_parts(&uid).map(|(level, part)| part.select_frame(level)).collect();
+/// assert_eq!(frames[0][..6], [0x93, 0x70, 0x88, 0x04, 1, 2]);
+/// assert_eq!(frames[1][..6], [0x95, 0x70, 3, 4, 5, 6]);
+/// # Ok::<(), card_auth::InvalidUid>(())
+/// ```
+pub fn uid_parts(uid: &Uid) -> impl Iterator<Item = (CascadeLevel, UidPart)> + '_ {
+    let mut rest = uid.expose();
+    let mut level = Some(CascadeLevel::One);
+    core::iter::from_fn(move || {
+        let now = level?;
+        let part = if let Ok(last) = rest.try_into() {
+            (rest, level) = (&[], None);
+            UidPart(last)
+        } else {
+            let [a, b, c] = *rest.first_chunk::<3>()?;
+            rest = rest.get(3..).unwrap_or_default();
+            level = now.next();
+            UidPart([CASCADE_TAG, a, b, c])
+        };
+        Some((now, part))
+    })
 }
 
 /// Where the reading of a UID stands after a level.

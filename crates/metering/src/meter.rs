@@ -14,7 +14,8 @@ use pile_units::{Current, Energy, Instant, Power, Temperature, Voltage};
 /// # let sample = |mwh| Sample {
 /// #     energy: Energy::from_milliwatt_hours(mwh),
 /// #     resolution: Energy::from_milliwatt_hours(188),
-/// #     power: Power::ZERO, voltage: Voltage::ZERO, current: Current::ZERO, temperature: None,
+/// #     power: Power::ZERO, voltage: Voltage::ZERO, current: Current::ZERO, over_current: false,
+/// #     temperature: None,
 /// # };
 /// let (start, end) = (sample(1_000), sample(9_000));
 /// // What surely flowed in between, whatever part of a step was pending at the start.
@@ -34,6 +35,9 @@ pub struct Sample {
     pub voltage: Voltage,
     /// Root-mean-square current now.
     pub current: Current,
+    /// True while the chip's own fast measurement of the current is at or above the limit that its
+    /// driver was given; always false where the chip has none, or no limit was given.
+    pub over_current: bool,
     /// Temperature, where the chip or its board measures one.
     pub temperature: Option<Temperature>,
 }
@@ -71,6 +75,7 @@ impl Sample {
 ///             power: self.0,
 ///             voltage: Voltage::from_millivolts(230_000),
 ///             current: Current::ZERO,
+///             over_current: false,
 ///             temperature: None,
 ///         })
 ///     }
@@ -102,6 +107,35 @@ pub trait EnergyMeter {
     /// # Cancellation safety
     /// A dropped call counts nothing and loses nothing.
     async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error>;
+
+    /// Asks a channel's fast measurement of the current, and nothing else: whether it is at or above
+    /// the limit now. Shorter on the line than a sample, so that a pile can ask between samples and
+    /// open a relay within 200 ms. False, and nothing sent, where the chip has no such measurement.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    ///
+    /// # Cancellation safety
+    /// As [`sample`](Self::sample).
+    async fn over_current(&mut self, channel: usize) -> Result<bool, Self::Error> {
+        let _ = channel;
+        Ok(false)
+    }
+}
+
+/// The meter that a channel of an array lies in, and its channel there. The last meter takes what
+/// lies beyond the end, and refuses it with its own error.
+fn locate<M: EnergyMeter>(meters: &mut [M], channel: usize) -> Option<(&mut M, usize)> {
+    let mut rest = channel;
+    let mut meters = meters.iter_mut().peekable();
+    while let Some(meter) = meters.next() {
+        let own = meter.channels();
+        if rest < own || meters.peek().is_none() {
+            return Some((meter, rest));
+        }
+        rest -= own;
+    }
+    None
 }
 
 impl<M: EnergyMeter, const N: usize> EnergyMeter for [M; N] {
@@ -113,17 +147,17 @@ impl<M: EnergyMeter, const N: usize> EnergyMeter for [M; N] {
 
     async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error> {
         const { assert!(N > 0, "an array of no meters has no channel") }
-        let mut rest = channel;
-        let mut meters = self.iter_mut().peekable();
-        while let Some(meter) = meters.next() {
-            let own = meter.channels();
-            // The last meter refuses a channel beyond the end with its own error.
-            if rest < own || meters.peek().is_none() {
-                return meter.sample(rest, now).await;
-            }
-            rest -= own;
+        match locate(self, channel) {
+            Some((meter, channel)) => meter.sample(channel, now).await,
+            // Not reached: N > 0 is asserted above.
+            None => core::future::pending().await,
         }
-        // Not reached: N > 0 is asserted above.
-        core::future::pending().await
+    }
+
+    async fn over_current(&mut self, channel: usize) -> Result<bool, Self::Error> {
+        match locate(self, channel) {
+            Some((meter, channel)) => meter.over_current(channel).await,
+            None => Ok(false),
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The energy register: a chip's small, volatile counter made into a total that never goes back
 //! and never runs ahead of what flowed.
 //!
-//! A *count* is a reading of a 24-bit counter that wraps to zero at the top and starts from zero
-//! when its chip loses power. The *baseline* is the last count that was believed. What may follow
+//! A *count* is a reading of a counter that wraps to zero at the top (24 bits, or as
+//! [said](EnergyRegister::counting_to)) and starts from zero when its chip loses power. The *baseline* is the last count that was believed. What may follow
 //! it is bounded by physics: at most [`max power`](EnergyRegister::new) times the time since, and
 //! [`SLACK`] steps for the moments of reading.
 //!
@@ -24,8 +24,8 @@
 use crate::calibration::{EnergyPerCount, PICO_PER_MILLI};
 use pile_units::{Duration, Energy, Instant, Power};
 
-/// Bits of the chip's counter.
-const COUNTER_MASK: u32 = 0xFF_FFFF;
+/// Values of a 24-bit counter.
+const MODULUS: u32 = 1 << 24;
 
 /// Steps that a count may be ahead of the physical bound: a part of a step pending at the baseline,
 /// and the time between the caller's clock and the chip's answer.
@@ -130,7 +130,7 @@ struct Reading {
     at: Instant,
 }
 
-/// A total over a 24-bit counter.
+/// A total over a counter, of 24 bits if nothing else is said.
 ///
 /// ```
 /// use metering::{Continuity, EnergyPerCount, EnergyRegister, Step};
@@ -156,6 +156,8 @@ struct Reading {
 pub struct EnergyRegister {
     step: EnergyPerCount,
     max_power: Power,
+    modulus: u32,
+    latency: Duration,
     total: Energy,
     /// Picowatt-hours beyond `total`, below one milliwatt-hour.
     carry: u64,
@@ -170,6 +172,8 @@ impl EnergyRegister {
         Self {
             step,
             max_power,
+            modulus: MODULUS,
+            latency: Duration::ZERO,
             total: Energy::ZERO,
             carry: 0,
             baseline: None,
@@ -177,9 +181,40 @@ impl EnergyRegister {
         }
     }
 
+    /// This register over a counter of `modulus` values, which wraps to zero after the last; two at
+    /// the least.
+    ///
+    /// ```
+    /// use metering::{Continuity, EnergyPerCount, EnergyRegister, Step};
+    /// use pile_units::{Instant, Power};
+    ///
+    /// let step = EnergyPerCount::from_picowatt_hours(2_665_944_444)?;
+    /// let mut register = EnergyRegister::new(step, Power::from_watts(4000)).counting_to(1 << 17);
+    /// let start = Instant::START;
+    /// let _ = register.advance(0x1_FFFF, start, Continuity::Unknown);
+    /// assert_eq!(register.advance(1, start, Continuity::Unknown), Step::Wrapped { counts: 2 });
+    /// # Ok::<(), pile_units::OutOfRange>(())
+    /// ```
+    pub const fn counting_to(mut self, modulus: u32) -> Self {
+        self.modulus = if modulus < 2 { 2 } else { modulus };
+        self
+    }
+
+    /// This register over a counter that may be read up to `latency` after the moment that its
+    /// caller gives: so much more time may have passed between two counts.
+    pub const fn read_within(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
+    }
+
     /// Energy since the register was made, rounded down. The fraction is carried.
     pub const fn total(&self) -> Energy {
         self.total
+    }
+
+    /// Energy of a step in microjoules, rounded down.
+    pub(crate) const fn step_microjoules(&self) -> u64 {
+        self.step.microjoules()
     }
 
     /// The most by which the difference of two totals may exceed what flowed between them.
@@ -189,29 +224,51 @@ impl EnergyRegister {
             .saturating_add(Energy::from_milliwatt_hours(1))
     }
 
-    /// The most steps that can have flowed in `elapsed`, slack included.
+    /// The most steps that can have flowed in `elapsed`, slack and latency included.
     pub fn allowed(&self, elapsed: Duration) -> u32 {
         // mW times ms are µJ. The step is at least 3.6 mJ (10^6 pWh), so never zero here.
-        let flowed = u64::from(self.max_power.milliwatts()).saturating_mul(elapsed.millis());
+        let millis = elapsed.millis().saturating_add(self.latency.millis());
+        let flowed = u64::from(self.max_power.milliwatts()).saturating_mul(millis);
         let steps = flowed / self.step.microjoules().max(1);
         u32::try_from(steps)
             .unwrap_or(u32::MAX)
             .saturating_add(SLACK)
-            .min(COUNTER_MASK)
+            .min(self.modulus - 1)
     }
 
     /// True if `count` simply follows the baseline, or is the first: no evidence is needed.
     pub fn follows(&self, count: u32, now: Instant) -> bool {
         self.baseline.is_none_or(|base| {
-            count & COUNTER_MASK >= base.count
-                && steps_between(base.count, count) <= self.allowed(now.since(base.at))
+            count % self.modulus >= base.count
+                && self.steps_between(base.count, count % self.modulus)
+                    <= self.allowed(now.since(base.at))
         })
     }
 
-    /// Takes a count (its low 24 bits), read at `now`.
+    /// Steps and time from the baseline to `count` at `now`, past the top if need be, and whether the
+    /// count lies behind the baseline; `None` before the first.
+    pub(crate) fn since_baseline(&self, count: u32, now: Instant) -> Option<Gap> {
+        self.baseline.map(|base| Gap {
+            counts: self.steps_between(base.count, count % self.modulus),
+            elapsed: now.since(base.at),
+            went_back: count % self.modulus < base.count,
+        })
+    }
+
+    /// Moves the baseline to a count that [`follows`](Self::follows) and adds nothing: what the steps
+    /// stand for is nobody's.
+    pub(crate) fn pass_over(&mut self, count: u32, now: Instant) {
+        self.baseline = Some(Reading {
+            count: count % self.modulus,
+            at: now,
+        });
+        self.suspect = None;
+    }
+
+    /// Takes a count (modulo the counter's values), read at `now`.
     pub fn advance(&mut self, count: u32, now: Instant, continuity: Continuity) -> Step {
         let reading = Reading {
-            count: count & COUNTER_MASK,
+            count: count % self.modulus,
             at: now,
         };
         let Some(base) = self.baseline else {
@@ -233,7 +290,7 @@ impl EnergyRegister {
             };
         }
 
-        let counts = steps_between(base.count, reading.count);
+        let counts = self.steps_between(base.count, reading.count);
         if counts <= allowed {
             self.believe(reading, counts);
             return if went_back {
@@ -261,7 +318,7 @@ impl EnergyRegister {
     fn suspect_or_recover(&mut self, reading: Reading, counts: u32, allowed: u32) -> Step {
         match self.suspect {
             Some(suspect) if self.agrees(suspect, reading) => {
-                let counts = steps_between(suspect.count, reading.count);
+                let counts = self.steps_between(suspect.count, reading.count);
                 self.believe(reading, counts);
                 Step::Recovered { counts }
             }
@@ -275,26 +332,41 @@ impl EnergyRegister {
     /// True if `reading` follows `suspect` as counts of one run do.
     fn agrees(&self, suspect: Reading, reading: Reading) -> bool {
         reading.count >= suspect.count
-            && steps_between(suspect.count, reading.count)
+            && self.steps_between(suspect.count, reading.count)
                 <= self.allowed(reading.at.since(suspect.at))
     }
 
     fn believe(&mut self, reading: Reading, counts: u32) {
         self.baseline = Some(reading);
         self.suspect = None;
-        // At most 2^24 steps of 10^12 pWh and a carry: below 2^64.
-        let flowed = u64::from(counts)
-            .saturating_mul(self.step.picowatt_hours())
-            .saturating_add(self.carry);
-        let whole = Energy::from_milliwatt_hours(flowed / PICO_PER_MILLI);
-        self.total = self.total.saturating_add(whole);
-        self.carry = flowed % PICO_PER_MILLI;
+        // In two parts, so that no count of any step overflows: whole milliwatt-hours, and the
+        // rest, below 2^32 times 10^9 and a carry.
+        let (counts, step) = (u64::from(counts), self.step.picowatt_hours());
+        let rest = counts * (step % PICO_PER_MILLI) + self.carry;
+        let whole = counts * (step / PICO_PER_MILLI) + rest / PICO_PER_MILLI;
+        self.total = self
+            .total
+            .saturating_add(Energy::from_milliwatt_hours(whole));
+        self.carry = rest % PICO_PER_MILLI;
+    }
+
+    /// Steps from one count to another, past the top if need be; both below the modulus.
+    fn steps_between(&self, from: u32, to: u32) -> u32 {
+        if to >= from {
+            to - from
+        } else {
+            // Below the modulus, so nothing overflows.
+            self.modulus - from + to
+        }
     }
 }
 
-/// Steps from one count to another, past the top if need be.
-const fn steps_between(from: u32, to: u32) -> u32 {
-    to.wrapping_sub(from) & COUNTER_MASK
+/// From the baseline to a count: see [`EnergyRegister::since_baseline`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap {
+    pub counts: u32,
+    pub elapsed: Duration,
+    pub went_back: bool,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the machine wants done.
 
 use crate::{Outcome, Refusal};
-use pile_units::{MAX_PORTS, PortId, WallTime};
+use pile_units::{CredentialId, MAX_PORTS, PortId, WallTime};
 
 /// What a port's indicator shows.
 ///
@@ -74,6 +74,9 @@ pub enum Signal {
     /// In so many days the ledger has no room for new sessions, if they go on as of late: settle,
     /// and export. Said when they fall below 30 and below 7, and when the landlord's card is tapped.
     LedgerFilling(u32),
+    /// So many attempts were refused since the landlord was last told, the newest with something that
+    /// gave itself out for this card. Said when the landlord's card is tapped.
+    CardsTried(CredentialId, u32),
     /// The ledger is refused: nothing charges. Said once a minute and to every card.
     LedgerRefused,
     /// To begin a new ledger in its place, press any button.
@@ -119,7 +122,7 @@ pub enum Action {
 }
 
 /// What the machine wants done after one event. Bounded by construction: a set of ports a verb,
-/// one signal, one warning, one answer.
+/// one signal, a warning of each kind, one answer.
 ///
 /// ```
 /// use pile_controller::{Action, Actions, Controller, Config, Durable, Event};
@@ -145,6 +148,10 @@ pub struct Actions {
     pub(crate) signal: Option<Signal>,
     /// Days until the ledger is full, if they are to be said.
     pub(crate) filling: Option<u32>,
+    /// What was tried, if it is to be said.
+    pub(crate) tried: Option<(CredentialId, u32)>,
+    /// Ports whose sessions stop: each is said.
+    pub(crate) stopped: PortSet,
     pub(crate) answer: Option<(u16, Outcome)>,
     pub(crate) clock: Option<WallTime>,
 }
@@ -157,12 +164,17 @@ impl Actions {
             .filter_map(|(port, shown)| shown.map(|shown| Action::Indicate(port, shown)));
         let open = self.open.iter().map(Action::OpenRelay);
         let close = self.close.iter().map(Action::CloseRelay);
+        let stopped = self.stopped.iter().map(Signal::Stopped);
+        let tried = self
+            .tried
+            .map(|(card, count)| Signal::CardsTried(card, count));
+        let filling = self.filling.map(Signal::LedgerFilling);
+        let signals = stopped.chain(self.signal).chain(tried).chain(filling);
         open.chain(close)
             .chain(self.clock.map(Action::SetClock))
             .chain(self.persist.then_some(Action::Persist))
             .chain(indicators)
-            .chain(self.signal.map(Action::Signal))
-            .chain(self.filling.map(Signal::LedgerFilling).map(Action::Signal))
+            .chain(signals.map(Action::Signal))
             .chain(
                 self.answer
                     .iter()
@@ -177,6 +189,8 @@ impl Actions {
             && !self.persist
             && self.signal.is_none()
             && self.filling.is_none()
+            && self.tried.is_none()
+            && self.stopped.is_empty()
             && self.answer.is_none()
             && self.clock.is_none()
             && self.indicators.iter().all(Option::is_none)

@@ -3,7 +3,9 @@
 use crate::{Fingerprint, Refusal};
 use billing_core::record::Reference;
 use billing_core::tariff::Tariff;
-use pile_units::{AccountId, CredentialId, Limits, PlanId, PortId, UnixSeconds, WallTime};
+use pile_units::{
+    AccountId, CredentialId, Limits, MeterTrim, PlanId, PortId, UidOnly, UnixSeconds, WallTime,
+};
 
 /// A wish of the landlord.
 ///
@@ -49,8 +51,17 @@ pub enum Command {
     /// The bytes of a refused ledger are exported; their fingerprint proves it. Where the ledger is
     /// not refused there is no such thing.
     ConfirmEvidence(Fingerprint),
-    /// Allow cards that only announce a number, or not.
-    AllowUidOnly(bool),
+    /// Say whose cards may be known by the number that they announce: anybody can copy one. What is
+    /// refused from then on is refused the landlord's own card, too, if it has no key.
+    AllowUidOnly(UidOnly),
+    /// Let the account's cards be known by their number where the policy is [`UidOnly::Listed`], or
+    /// no longer.
+    ListAccount(AccountId, bool),
+    /// Open the 30 s window for a card that has no key: its new account is listed. Where the policy
+    /// is [`UidOnly::Nobody`] it is refused.
+    AuthoriseListed,
+    /// Correct the port's meter by this from now on. The port must be idle.
+    Calibrate(PortId, MeterTrim),
     /// Set the limits.
     SetLimits(Limits),
     /// Set the clock.

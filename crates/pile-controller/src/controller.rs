@@ -1,5 +1,6 @@
 //! The machine.
 
+mod attempts;
 mod jobs;
 mod outbox;
 mod people;
@@ -12,6 +13,7 @@ mod wishes;
 use crate::event::Refusal;
 use crate::port::{Phase, Port, PortState, PortView};
 use crate::{Actions, Durable, Event, Indicator, Outcome, Signal};
+use attempts::Tried;
 use billing_core::book::Book;
 use billing_core::ledger::Headroom;
 use billing_core::record::{Record, StopReason};
@@ -89,6 +91,7 @@ pub struct Controller {
     prices: Prices,
     choice: Option<Choice>,
     window: Option<Window>,
+    tried: Tried,
     job: Option<Job>,
     over_budget: Option<Instant>,
     hot: bool,
@@ -142,6 +145,7 @@ impl Controller {
             prices: Prices::default(),
             choice: None,
             window: None,
+            tried: Tried::new(now),
             job: None,
             over_budget: None,
             hot: false,
@@ -174,6 +178,9 @@ impl Controller {
             Event::Trip(port, fault) => self.stop_if(now, port, Some(fault.into()), &mut out),
             Event::Temperature(degrees) => self.temperature(now, degrees, &mut out),
             Event::Card { alias, strength } => self.card(now, alias, strength, &mut out),
+            Event::WrongKey { alias } => self.wrong_key(now, alias, &mut out),
+            Event::RandomNumber => self.random_number(&mut out),
+            Event::CardGone => out.refuse(Refusal::HoldStill),
             Event::TwoCards => out.refuse(Refusal::OneCard),
             Event::Button(port) => self.button(now, port, &mut out),
             Event::Reader(answers) => self.reader = answers,
@@ -186,6 +193,7 @@ impl Controller {
         }
         self.apply_planned(now, &mut out);
         self.write_down(now, &mut out);
+        self.write_attempts(now, &mut out);
         // One answer an event: what a waiting job has to say comes with the next.
         if out.answer.is_none() {
             self.work(now, &mut out);
@@ -202,7 +210,7 @@ impl Controller {
         let window = self.window.as_ref().map(|window| window.until);
         let limits = self.book.limits();
         let ports = self.in_use().filter_map(|(_, port)| port.deadline(limits));
-        let others = [choice, window, self.planned_due()];
+        let others = [choice, window, self.planned_due(), self.attempts_due()];
         ports.chain(others.into_iter().flatten()).min()
     }
 

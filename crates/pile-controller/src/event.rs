@@ -30,6 +30,15 @@ pub enum Event {
         /// How it proved itself.
         strength: Strength,
     },
+    /// A card was asked for its key, and does not have the one of this pile.
+    WrongKey {
+        /// The keyed alias of its UID.
+        alias: CardAlias,
+    },
+    /// A card was presented that makes a new number each time: nobody's, and it cannot be enrolled.
+    RandomNumber,
+    /// A card was taken away while it was asked for its key.
+    CardGone,
     /// Two cards lie on the reader.
     TwoCards,
     /// The card reader stopped answering (false) or answers again (true).
@@ -94,6 +103,12 @@ pub enum Refusal {
     RevokedCard,
     /// The policy asks for a card that proves itself by a key.
     TooWeak,
+    /// The card does not have the key of this pile.
+    WrongKey,
+    /// The card makes a new number each time, so it cannot be known again.
+    RandomNumber,
+    /// The card was taken away too soon.
+    HoldStill,
     /// The card is authorised already.
     AlreadyAuthorised,
     /// Only one card, please.
@@ -163,6 +178,12 @@ impl Refusal {
                 "too_weak",
                 "the landlord allows only cards that prove themselves",
             ),
+            Self::WrongKey => ("wrong_key", "the card does not have the key of this pile"),
+            Self::RandomNumber => (
+                "random_number",
+                "the card's number changes each time: take another card",
+            ),
+            Self::HoldStill => ("hold_still", "hold the card still until the sound"),
             Self::AlreadyAuthorised => ("already_authorised", "the card is authorised already"),
             Self::OneCard => ("one_card", "one card at a time, please"),
             Self::Busy => ("busy", "the pile is busy: try again in a moment"),

@@ -1,110 +1,30 @@
 //! Virtual cards and the radio field they lie in, at the level of bits.
 //!
 //! A [`VirtualCard`] is the state machine of ISO/IEC 14443-3 clause 6.3 (type A): idle, ready,
-//! active, halt. The [`RfField`] carries a reader's frame to every card in it and lays their
+//! active, halt; one with an [`Application`] also speaks ISO/IEC 14443-4 ([`Speech`]). The [`RfField`] carries a reader's frame to every card in it and lays their
 //! answers over each other: where two cards send different bits, there is a collision at that bit,
-//! as Manchester coding shows it to a real reader. Timing is not modelled, nor are fields too weak
-//! to carry; a card answers or it does not.
+//! as Manchester coding shows it to a real reader. A frame can be lost or garbled on purpose
+//! ([`Disturbance`]), and a card taken away at any byte. Timing is not modelled: a card answers or
+//! it does not, and one that is late is one that is not heard.
 
 mod application;
+mod bits;
+mod channel;
+mod desfire;
+mod engine;
 mod field;
+mod ntag424;
+mod protocol;
 
 pub use application::Application;
+pub use bits::Bits;
 use card_auth::iso14443a::{HLTA, REQA, WUPA, crc_a};
-pub use field::{CardHandle, OnAir, RfField};
-
-/// The most bytes a frame here has: the FIFO of a reader chip.
-const FRAME_BYTES: usize = 64;
-
-/// A frame on the air: bits, each byte's least significant first.
-///
-/// ```
-/// use pile_sim::cards::Bits;
-/// let short = Bits::new(&[0x26], 7).unwrap();
-/// assert_eq!((short.len(), short.bytes()), (7, &[0x26][..]));
-/// ```
-#[derive(Clone, PartialEq, Eq)]
-pub struct Bits {
-    bytes: [u8; FRAME_BYTES],
-    len: usize,
-}
-
-impl Bits {
-    /// Takes the first `len` bits of `bytes`, or `None` if there are not so many or more than 512.
-    pub fn new(bytes: &[u8], len: usize) -> Option<Self> {
-        if len > bytes.len() * 8 || len > FRAME_BYTES * 8 {
-            return None;
-        }
-        let mut bits = Self::empty();
-        for at in 0..len {
-            let byte = bytes.get(at / 8)?;
-            bits.push(byte >> (at % 8) & 1 == 1);
-        }
-        Some(bits)
-    }
-
-    /// A frame of whole bytes; what does not fit is left out.
-    pub fn whole(bytes: &[u8]) -> Self {
-        let mut bits = Self::empty();
-        for (to, from) in bits.bytes.iter_mut().zip(bytes) {
-            *to = *from;
-            bits.len += 8;
-        }
-        bits
-    }
-
-    const fn empty() -> Self {
-        Self {
-            bytes: [0; FRAME_BYTES],
-            len: 0,
-        }
-    }
-
-    /// Number of bits.
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// True without a bit.
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The bytes; the last may be in part, its unused bits are zero.
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len.div_ceil(8)).unwrap_or_default()
-    }
-
-    /// The bit at `index`.
-    pub fn bit(&self, index: usize) -> Option<bool> {
-        let byte = self.bytes.get(index / 8)?;
-        (index < self.len).then_some(byte >> (index % 8) & 1 == 1)
-    }
-
-    /// Adds a bit; past 512 it is dropped.
-    pub fn push(&mut self, bit: bool) {
-        if let Some(byte) = self.bytes.get_mut(self.len / 8) {
-            *byte |= u8::from(bit) << (self.len % 8);
-            self.len += 1;
-        }
-    }
-
-    /// The bits from `start` on.
-    fn tail(&self, start: usize) -> Self {
-        let mut tail = Self::empty();
-        (start..self.len)
-            .filter_map(|at| self.bit(at))
-            .for_each(|bit| tail.push(bit));
-        tail
-    }
-}
-
-impl core::fmt::Debug for Bits {
-    /// Shows the length only: frames carry UIDs.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Bits({})", self.len)
-    }
-}
+pub use channel::{TagChannel, Taken};
+pub use desfire::Desfire;
+pub use field::{CardHandle, Disturbance, OnAir, RfField};
+pub use ntag424::Ntag424;
+use protocol::Protocol;
+pub use protocol::Speech;
 
 /// First byte of a cascade level that is not the last.
 const CASCADE_TAG: u8 = 0x88;
@@ -133,6 +53,8 @@ pub enum CardState {
     },
     /// Selected.
     Active,
+    /// Activated: speaks ISO/IEC 14443-4 until it is deselected.
+    Protocol,
     /// Asleep until a `WUPA`.
     Halt,
 }
@@ -155,7 +77,8 @@ impl core::fmt::Display for NoSuchUid {
 
 impl core::error::Error for NoSuchUid {}
 
-/// An ISO/IEC 14443-A card. A clone of it is what a clone is in life: a card with the same UID.
+/// An ISO/IEC 14443-A card. `clone()` is another handle of the same card, as of one that is tapped
+/// again: what its application stores is shared. A forgery is [`forged`](Self::forged).
 ///
 /// ```
 /// use pile_sim::cards::{CardState, VirtualCard};
@@ -173,6 +96,8 @@ pub struct VirtualCard {
     state: CardState,
     /// Woken from halt: falls back to halt instead of idle (the starred states).
     starred: bool,
+    /// Absent in a card that has nothing but its number.
+    protocol: Option<Protocol>,
 }
 
 impl VirtualCard {
@@ -223,6 +148,46 @@ impl VirtualCard {
         )
     }
 
+    /// Makes a card with an application, with the ATQA and SAK of NTAG 424 DNA and DESFire (0344h
+    /// for seven bytes, 20h) and their [`Speech`].
+    ///
+    /// # Errors
+    /// [`NoSuchUid`].
+    pub fn with_application(
+        uid: &[u8],
+        application: Box<dyn Application>,
+    ) -> Result<Self, NoSuchUid> {
+        let mut card = Self::new(uid)?;
+        let [kind, _] = card.atqa;
+        card.atqa = [kind, 0x03];
+        card.sak = 0x20;
+        card.protocol = Some(Protocol::new(application));
+        Ok(card)
+    }
+
+    /// The same card with another way of speaking; without an application it has none.
+    pub fn speaking(mut self, speech: Speech) -> Self {
+        if let Some(protocol) = &mut self.protocol {
+            protocol.speech = speech;
+        }
+        self
+    }
+
+    /// A cheap copy: a card with this UID and nothing else.
+    pub fn forged(&self) -> Self {
+        let [kind, _] = self.atqa;
+        let sak = if self.uid.len() == 4 { 0x08 } else { 0x00 };
+        Self::made(&self.uid, self.levels.clone(), [kind, 0x00], sak)
+    }
+
+    /// A better copy: this UID, and an application of the forger's.
+    pub fn forged_with(&self, application: Box<dyn Application>) -> Self {
+        let [kind, _] = self.atqa;
+        let mut copy = Self::made(&self.uid, self.levels.clone(), [kind, 0x03], 0x20);
+        copy.protocol = Some(Protocol::new(application));
+        copy
+    }
+
     fn made(uid: &[u8], levels: Vec<[u8; 5]>, atqa: [u8; 2], sak: u8) -> Self {
         Self {
             uid: uid.to_vec(),
@@ -231,6 +196,7 @@ impl VirtualCard {
             sak,
             state: CardState::Off,
             starred: false,
+            protocol: None,
         }
     }
 
@@ -248,6 +214,12 @@ impl VirtualCard {
     pub fn power(&mut self, on: bool) {
         self.state = if on { CardState::Idle } else { CardState::Off };
         self.starred = false;
+        if let Some(protocol) = &mut self.protocol {
+            protocol.close();
+            if on {
+                protocol.power_up();
+            }
+        }
     }
 
     /// Takes a frame from the reader and answers, or stays silent.
@@ -259,10 +231,23 @@ impl VirtualCard {
             CardState::Active => {
                 if frame.len() == HLTA.len() * 8 && frame.bytes() == HLTA {
                     self.state = CardState::Halt;
+                    return None;
+                }
+                let ats = self.protocol.as_mut().and_then(|it| it.activate(frame));
+                if ats.is_some() {
+                    self.state = CardState::Protocol;
                 } else {
                     self.fall_back();
                 }
-                None
+                ats
+            }
+            CardState::Protocol => {
+                let protocol = self.protocol.as_mut()?;
+                let answer = protocol.block(frame);
+                if protocol.is_closed() {
+                    self.state = CardState::Halt;
+                }
+                answer
             }
         }
     }

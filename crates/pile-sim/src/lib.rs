@@ -1,11 +1,14 @@
 #![forbid(unsafe_code)]
 #![doc = include_str!("../README.md")]
 
+pub mod bl0910;
 pub mod bl0942;
 pub mod cards;
+mod dice;
 pub mod flash;
 pub mod fuzzing;
 pub mod life;
 pub mod mfrc522;
+pub mod pulses;
 pub mod sweep;
 pub mod world;

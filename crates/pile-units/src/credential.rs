@@ -24,6 +24,25 @@ pub enum Strength {
     MutualAes,
 }
 
+/// Whose cards may be known by their UID alone. Anyone can copy such a card for pocket money.
+///
+/// ```
+/// use pile_units::UidOnly;
+/// assert_eq!(UidOnly::default(), UidOnly::Nobody);
+/// ```
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+pub enum UidOnly {
+    /// Nobody's: every card must prove a key.
+    #[default]
+    Nobody,
+    /// Anybody's.
+    All,
+    /// Those of the accounts that the landlord listed.
+    Listed,
+}
+
 /// A keyed, short stand-in for a card's UID: what records, logs and receipts show, so that the
 /// UID itself never leaves the card reader.
 ///

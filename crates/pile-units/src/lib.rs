@@ -8,8 +8,9 @@ mod ids;
 mod limits;
 mod money;
 mod time;
+mod trim;
 
-pub use credential::{CardAlias, Credential, Role, Strength};
+pub use credential::{CardAlias, Credential, Role, Strength, UidOnly};
 pub use electric::{Current, Energy, Power, Temperature, Voltage};
 pub use ids::{
     AccountId, CredentialId, MAX_PLANS, MAX_PORTS, PileId, PlanId, PortId, SessionId, TariffVersion,
@@ -17,6 +18,7 @@ pub use ids::{
 pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
 pub use time::{ClockQuality, Duration, Instant, UnixSeconds, UtcOffset, WallTime};
+pub use trim::MeterTrim;
 
 /// Error returned by the checked constructors of this crate: the value lies outside the type's
 /// documented range.

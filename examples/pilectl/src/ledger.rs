@@ -9,6 +9,7 @@ use crate::answer::{self, Answer, Refusal};
 use crate::figures::counted;
 
 pub mod archive;
+pub mod compare;
 pub mod export;
 pub mod flash;
 mod image;
@@ -25,11 +26,24 @@ use log::{Log, Trouble};
 pub enum Command {
     /// Checks that a ledger is what the pile wrote, and names the first record that is not.
     #[command(after_help = "\
+Whoever can rewrite the flash can compute its chain anew. --head and --against compare the ledger with
+what you noted or kept of it before, and name the first record that is not the same.
+
+Examples:
+  pilectl ledger verify ledger.bin
+  pilectl ledger verify ledger.bin --against october.jsonl
+
 Exit code 0: every record is as it was written; 1: one is not, and which; 2: no ledger.")]
     Verify {
         /// The image of the pile's flash, or an export.
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Does it end in, or go on from, this head that was noted earlier?
+        #[arg(long, value_name = "HEX")]
+        head: Option<String>,
+        /// Does it continue this export or image?
+        #[arg(long, value_name = "EXPORT|IMAGE")]
+        against: Option<PathBuf>,
     },
     /// Shows the accounts, the records, or all that stands behind one session.
     #[command(after_help = "\
@@ -56,7 +70,8 @@ Examples:
     },
     /// Writes a ledger as text that can be verified as the flash can.
     #[command(after_help = "\
-Keep exports: after `ConfirmExport` the pile may drop what is settled and paid.")]
+Keep exports: once the pile is told that one is in safe hands, by the number that is printed here, it
+may drop what is settled and paid.")]
     Export {
         /// The image of the pile's flash, or an export.
         #[arg(value_name = "FILE")]
@@ -73,16 +88,25 @@ Keep exports: after `ConfirmExport` the pile may drop what is settled and paid."
 /// [`Refusal`] if it cannot be carried out at all.
 pub fn run(command: &Command) -> Result<Answer, Refusal> {
     match command {
-        Command::Verify { file } => with(file, |log| Ok(verify::read(log))),
+        Command::Verify {
+            file,
+            head,
+            against,
+        } => with(file, |log| check(log, head.as_deref(), against.as_deref())),
         Command::Export { file, out } => with(file, |log| {
             answer::write(out, export::text(log).as_bytes())?;
-            let last = log.end.seq.saturating_sub(1);
+            let confirm = compare::confirm(log.confirm());
             Ok(Answer::well(format!(
-                "{}: {}, up to record {last}\nhead {}\n",
+                "{}: {}, up to record {}\nhead {}\n\n{confirm}\n\
+                 That number, given to the pile once this file is in safe hands (`ConfirmExport`), \
+                 lets it drop\nwhat is settled and paid. Note the head: `ledger verify --head` asks \
+                 for it.\n",
                 out.display(),
                 counted(log.frames.len() as u64, "frame"),
-                log.end.head
-            )))
+                log.end.seq.saturating_sub(1),
+                log.end.head,
+            ))
+            .with_warning(log.warning()))
         }),
         Command::Show {
             files,
@@ -92,8 +116,10 @@ pub fn run(command: &Command) -> Result<Answer, Refusal> {
             session,
         } => {
             let archive = Archive::read(files)?;
+            let warning = archive.warning.clone();
             if let Some(session) = session {
-                return show::session(&archive, SessionId::new(*session));
+                let shown = show::session(&archive, SessionId::new(*session))?;
+                return Ok(shown.with_warning(warning));
             }
             let account = account.map(AccountId::new);
             if let Some(account) = account {
@@ -109,9 +135,35 @@ pub fn run(command: &Command) -> Result<Answer, Refusal> {
                 show::records(&archive, show::Filter { account, since })
             } else {
                 show::summary(&archive)
-            }))
+            })
+            .with_warning(warning))
         }
     }
+}
+
+/// Verifies a ledger by itself, then by what was known of it.
+fn check(log: &Log, head: Option<&str>, against: Option<&Path>) -> Result<Answer, Refusal> {
+    let mut told = String::new();
+    if let Some(noted) = head {
+        match compare::with_head(log, noted)? {
+            Ok(text) => told += &text,
+            Err(wrong) => return Ok(wrong),
+        }
+    }
+    if let Some(path) = against {
+        match Log::read(path) {
+            Err(Trouble::Refused(refusal)) => return Err(refusal),
+            Err(Trouble::Found(finding)) => {
+                let name = path.display().to_string();
+                return Ok(Answer::wrong(verify::found(&name, &finding)));
+            }
+            Ok(known) => match compare::with_file(log, &known) {
+                Ok(text) => told += &text,
+                Err(wrong) => return Ok(wrong),
+            },
+        }
+    }
+    Ok(verify::read(log, &told))
 }
 
 /// Reads one ledger; one that is not as it was written is told and exit code 1.

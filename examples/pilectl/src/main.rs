@@ -11,11 +11,14 @@ fn main() -> ExitCode {
         Ok(answer) => {
             // A reader that went away, such as `head`, is no failure.
             let _ = std::io::stdout().write_all(answer.text().as_bytes());
+            if let Some(warning) = answer.warning() {
+                eprintln!("warning: {warning}");
+            }
             answer.exit_code()
         }
         Err(refusal) => {
             eprintln!("error: {refusal}");
-            ExitCode::from(2)
+            refusal.exit_code()
         }
     }
 }

@@ -4,8 +4,11 @@ pub mod file;
 pub mod key;
 mod pages;
 pub mod payload;
+pub mod pick;
 mod problem;
 mod show;
+mod summary;
+mod take;
 mod verify;
 mod xml;
 
@@ -15,22 +18,24 @@ use billing_core::receipt::PublicKey;
 use clap::Subcommand;
 
 use crate::answer::{self, Answer, Refusal};
-use file::Found;
-use payload::Payload;
+use pick::Pick;
 
 /// The commands of `pilectl receipt`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Checks that receipts are genuine, whole and in order.
     #[command(after_help = "\
-Each thing that is wrong is named, with what to do, and the exit code is 1.
+The verdict comes first, then each thing that is wrong, with what to do.
 
 The key decides who is believed: take it from the pile or the landlord, not from where the receipts
 came from. Without --key the key in an XML file is used, and that is said.
 
 Examples:
   pilectl receipt verify receipts.ocmf --key public-key.pem
-  pilectl receipt verify transaction.xml")]
+  pilectl receipt verify account-7.ocmf --key public-key.pem --part
+  pilectl receipt verify transaction.xml
+
+Exit code 0: nothing is wrong; 1: something is, and what; 2: no receipts, or no key.")]
     Verify {
         /// The receipts: an OCMF record, a file of one record a line, or the XML of S.A.F.E.
         #[arg(value_name = "FILE")]
@@ -38,6 +43,12 @@ Examples:
         /// The public key: PEM, or DER as it is, in hex or in base64.
         #[arg(long, value_name = "KEY.pem")]
         key: Option<PathBuf>,
+        /// The file is a part, such as one account's: pages that are not in it are not missed.
+        #[arg(long)]
+        part: bool,
+        /// A line for every receipt, and every single thing that is wrong.
+        #[arg(long, visible_alias = "all")]
+        verbose: bool,
     },
     /// Prints receipts for people: who, when, where, the readings, the fees, the arithmetic.
     Show {
@@ -47,9 +58,30 @@ Examples:
         /// The public key; with it each receipt says whether it is genuine.
         #[arg(long, value_name = "KEY.pem")]
         key: Option<PathBuf>,
-        /// Only this page: the number behind the T of `PG`.
-        #[arg(long, value_name = "N")]
-        page: Option<u32>,
+        /// Which receipts.
+        #[command(flatten)]
+        pick: Pick,
+    },
+    /// Takes receipts out of a file, each as it was signed: for the tenant whose they are.
+    #[command(after_help = "\
+Only receipts that verify are written, one a line, not a byte of them changed.
+
+Examples:
+  pilectl receipt take receipts.ocmf --key public-key.pem --page 32 --out receipt-32.ocmf
+  pilectl receipt take receipts.ocmf --key public-key.pem --account 7 --out account-7.ocmf")]
+    Take {
+        /// The receipts, as for `verify`.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// The public key.
+        #[arg(long, value_name = "KEY.pem")]
+        key: PathBuf,
+        /// Which receipts.
+        #[command(flatten)]
+        pick: Pick,
+        /// The file to write.
+        #[arg(long, value_name = "F.ocmf")]
+        out: PathBuf,
     },
     /// Writes the file that the S.A.F.E. transparency software opens.
     #[command(after_help = "\
@@ -64,9 +96,9 @@ Example:
         /// The public key.
         #[arg(long, value_name = "KEY.pem")]
         key: PathBuf,
-        /// Only this page.
-        #[arg(long, value_name = "N")]
-        page: Option<u32>,
+        /// Which receipts.
+        #[command(flatten)]
+        pick: Pick,
         /// The file to write.
         #[arg(long, value_name = "F.xml")]
         out: PathBuf,
@@ -79,22 +111,38 @@ Example:
 /// [`Refusal`] if it cannot be carried out at all.
 pub fn run(command: &Command) -> Result<Answer, Refusal> {
     match command {
-        Command::Verify { file, key } => {
+        Command::Verify {
+            file,
+            key,
+            part,
+            verbose,
+        } => {
+            // First: two files in each other's place are told by the key.
+            let key = key.as_deref().map(read_key).transpose()?;
             let found = file::read(file)?;
-            verify::run(&found, key.as_deref().map(read_key).transpose()?)
+            verify::run(&found, key, verify::How::new(*part, *verbose))
         }
-        Command::Show { file, key, page } => {
-            let found = pick(file, *page)?;
-            Ok(show::run(&found, key.as_deref().map(read_key).transpose()?))
+        Command::Show { file, key, pick } => {
+            let key = key.as_deref().map(read_key).transpose()?;
+            Ok(show::run(&pick.read(file)?, key))
+        }
+        Command::Take {
+            file,
+            key,
+            pick,
+            out,
+        } => {
+            let key = read_key(key)?;
+            take::run(&pick.read(file)?, &key, out)
         }
         Command::Xml {
             file,
             key,
-            page,
+            pick,
             out,
         } => {
-            let found = pick(file, *page)?;
-            xml::run(&found, &read_key(key)?, out)
+            let key = read_key(key)?;
+            xml::run(&pick.read(file)?, &key, out)
         }
     }
 }
@@ -107,19 +155,4 @@ fn read_key(path: &Path) -> Result<PublicKey, Refusal> {
             "give the pile's public key, such as public-key.pem, as PEM, DER, hex or base64",
         )
     })
-}
-
-/// The records of a file, or those of one page.
-fn pick(file: &Path, page: Option<u32>) -> Result<Vec<Found>, Refusal> {
-    let mut found = file::read(file)?;
-    if let Some(page) = page {
-        found.retain(|it| Payload::of(&it.record).and_then(|it| it.page()) == Some(page));
-        if found.is_empty() {
-            return Err(Refusal::new(
-                format!("{}: holds no page {page}", file.display()),
-                "leave --page out to see which pages it holds",
-            ));
-        }
-    }
-    Ok(found)
 }

@@ -102,6 +102,7 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
         plans: archive.plans(),
         sheets,
     };
+    let warning = archive.warning.clone();
     let written = match options.format {
         Format::Text => text::write(&bundle),
         Format::Csv => csv::write(&bundle),
@@ -109,7 +110,7 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
         Format::Html => html::write(&bundle),
     };
     match &options.out {
-        None => Ok(Answer::well(written)),
+        None => Ok(Answer::well(written).with_warning(warning)),
         Some(out) => {
             answer::write(out, written.as_bytes())?;
             let sessions = bundle
@@ -120,7 +121,7 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
             let told = counted(bundle.sheets.len() as u64, "statement");
             let out = out.display();
             let sessions = counted(sessions, "session");
-            Ok(Answer::well(format!("{out}: {told}, {sessions}\n")))
+            Ok(Answer::well(format!("{out}: {told}, {sessions}\n")).with_warning(warning))
         }
     }
 }

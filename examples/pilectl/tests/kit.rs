@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::Desk;
 use card_auth::{CardCode, CardRole};
+use common::Desk;
 use rxing::BarcodeFormat;
 use rxing::helpers::detect_in_luma;
 

@@ -4,7 +4,7 @@
 //! a function of its values: the same run gives the same bytes, on every machine. Only
 //! `wall_seconds` in `summary.json` tells two runs apart.
 
-use pile_units::{Currency, Energy, Money, PortId, Price, UnixSeconds, UtcOffset};
+use pile_units::{AccountId, Currency, Energy, Money, PortId, Price, UnixSeconds, UtcOffset};
 
 use crate::wall;
 
@@ -63,6 +63,8 @@ pub struct SegmentRow {
 /// A tenant's sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRow {
+    /// The account's number in the ledger.
+    pub number: AccountId,
     /// The tenant.
     pub account: String,
     /// How many sessions.
@@ -115,7 +117,7 @@ pub struct Outputs {
     pub sessions: Vec<SessionRow>,
     /// `segments.csv`.
     pub segments: Vec<SegmentRow>,
-    /// `accounts.csv`.
+    /// `accounts.csv` and `names.csv`.
     pub accounts: Vec<AccountRow>,
     /// `summary.json`.
     pub summary: Summary,
@@ -130,10 +132,11 @@ pub struct Outputs {
 }
 
 /// The names of the files, `summary.json` last.
-pub const FILES: [&str; 8] = [
+pub const FILES: [&str; 9] = [
     "sessions.csv",
     "segments.csv",
     "accounts.csv",
+    "names.csv",
     "receipts.ocmf",
     "public-key.pem",
     "ledger.bin",
@@ -149,6 +152,7 @@ impl Outputs {
             ("sessions.csv", self.sessions_csv()),
             ("segments.csv", self.segments_csv()),
             ("accounts.csv", self.accounts_csv()),
+            ("names.csv", self.names_csv()),
             ("receipts.ocmf", receipts.into_bytes()),
             ("public-key.pem", self.public_key_pem.clone().into_bytes()),
             ("ledger.bin", self.ledger.clone()),
@@ -244,6 +248,18 @@ impl Outputs {
                     self.amount(row.total),
                 ]
             }),
+        )
+    }
+
+    /// The ledger knows accounts by number: this says whose each is, as `pilectl statement --names`
+    /// reads it.
+    fn names_csv(&self) -> Vec<u8> {
+        let mut rows: Vec<_> = self.accounts.iter().collect();
+        rows.sort_by_key(|row| row.number);
+        table(
+            ["account", "name"],
+            rows.iter()
+                .map(|row| [row.number.to_string(), row.account.clone()]),
         )
     }
 

@@ -38,6 +38,7 @@ fn two() -> Outputs {
         service_fee: Money::from_micros(146_360),
     };
     let account = AccountRow {
+        number: AccountId::new(7),
         account: session.account.clone(),
         sessions: 1,
         energy: session.energy,
@@ -88,6 +89,10 @@ fn every_table_has_the_columns_of_the_contract_in_their_order() {
         text(&outputs, "accounts.csv"),
         "account,sessions,energy_mwh,energy_fee,service_fee,total\n\
          \"Berg, \"\"A\"\"\",1,731800,0.41,0.15,0.56\n"
+    );
+    assert_eq!(
+        text(&outputs, "names.csv"),
+        "account,name\n7,\"Berg, \"\"A\"\"\"\n"
     );
     assert_eq!(text(&outputs, "receipts.ocmf"), "OCMF|{}|{}\n");
 }

@@ -19,7 +19,7 @@ use pile_sim::mfrc522::Fault as ReaderFault;
 use pile_sim::world::{Bike, Look, Setup, Stretch, World};
 use pile_units::{
     AccountId, ClockQuality, Credential, CredentialId, Limits, PlanId, PortId, Role, Temperature,
-    UnixSeconds, WallTime,
+    UidOnly, UnixSeconds, WallTime,
 };
 
 use crate::app::Failure;
@@ -188,8 +188,8 @@ impl<'a> Player<'a> {
             if pile.limits != Limits::default() {
                 self.must(Wish::SetLimits(pile.limits))?;
             }
-            if !pile.uid_only {
-                self.must(Wish::AllowUidOnly(false))?;
+            if pile.uid_only != UidOnly::All {
+                self.must(Wish::AllowUidOnly(pile.uid_only))?;
             }
         }
         let second = self.world.now().next_multiple_of(1000);
@@ -427,7 +427,10 @@ impl<'a> Player<'a> {
                     .map(|it| it.id);
                 Wish::MarkPaid(last.max().unwrap_or(0), Reference::default())
             }
-            Command::AllowUidOnly(allow) => Wish::AllowUidOnly(*allow),
+            Command::AllowUidOnly(whose) => Wish::AllowUidOnly(*whose),
+            Command::List(card, listed) => Wish::ListAccount(account(card), *listed),
+            Command::AuthoriseListed => Wish::AuthoriseListed,
+            Command::Calibrate(port, trim) => Wish::Calibrate(*port, *trim),
             Command::SetLimits(limits) => Wish::SetLimits(*limits),
             Command::SetTariff(plan, tariff) => Wish::SetTariff(*plan, tariff.clone()),
             Command::PlanTariff(plan, from, tariff) => Wish::PlanTariff {

@@ -1,7 +1,9 @@
 //! A made-up run with plausible numbers: what the engine would hand over, without an engine.
 
 use billing_core::tariff::{Band, Span, Tariff};
-use pile_units::{ClockQuality, Currency, Energy, Fee, Money, UnixSeconds, UtcOffset, WallTime};
+use pile_units::{
+    AccountId, ClockQuality, Currency, Energy, Fee, Money, UnixSeconds, UtcOffset, WallTime,
+};
 
 use crate::input::{self, Row, Sessions};
 use crate::output::{AccountRow, Outputs, SegmentRow, SessionRow, Summary};
@@ -70,9 +72,10 @@ fn simulate() -> Run {
         segments.extend(parts);
     }
     let mut accounts: Vec<AccountRow> = Vec::new();
-    for name in &input.accounts {
+    for (name, number) in input.accounts.iter().zip(1..) {
         let own = || sessions.iter().filter(|row| row.account == *name);
         accounts.push(AccountRow {
+            number: AccountId::new(number),
             account: name.clone(),
             sessions: u32::try_from(own().count()).unwrap(),
             energy: own().map(|row| row.energy).sum(),

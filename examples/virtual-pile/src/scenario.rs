@@ -12,10 +12,11 @@ mod words;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use billing_core::record::{Fault, StopReason};
+use billing_core::record::{Attempt, Fault, StopReason};
 use billing_core::tariff::Tariff;
 use pile_units::{
-    Duration, Energy, Limits, Money, PlanId, PortId, Power, Temperature, UnixSeconds,
+    Duration, Energy, Limits, MeterTrim, Money, PlanId, PortId, Power, Temperature, UidOnly,
+    UnixSeconds,
 };
 
 use crate::refusal::Refusal;
@@ -59,8 +60,8 @@ pub struct Pile {
     pub owner: Option<String>,
     /// The charging cards that are authorised already, each on an account of its own.
     pub tenants: Vec<String>,
-    /// True if cards that only announce a number may charge.
-    pub uid_only: bool,
+    /// Whose cards may be known by the number they announce.
+    pub uid_only: UidOnly,
 }
 
 /// A card.
@@ -178,8 +179,14 @@ pub enum Command {
     Settle(String),
     /// Note that the account's last settlement was paid.
     MarkPaid(String),
-    /// Allow cards that only announce a number, or not.
-    AllowUidOnly(bool),
+    /// Say whose cards may be known by the number they announce.
+    AllowUidOnly(UidOnly),
+    /// List the account for that (true), or no longer.
+    List(String, bool),
+    /// Open the window for a card whose account is to be listed.
+    AuthoriseListed,
+    /// Correct a port's meter.
+    Calibrate(PortId, MeterTrim),
     /// Set the limits.
     SetLimits(Limits),
     /// Put a plan's tariff in force.
@@ -231,6 +238,10 @@ pub enum Check {
     Signal(String),
     /// The answer to the last command: `done`, `settled`, or the name of a refusal.
     Answer(String),
+    /// What was refused of this card: how often, and why at last.
+    Tried(String, u32, Option<Attempt>),
+    /// The level of identification on the last receipt: `SECURE` or `HEARSAY`.
+    Receipt(Whose, String),
     /// Sum of accounts + unattributed = sum of the meters.
     Conserved,
 }

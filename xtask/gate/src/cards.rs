@@ -31,5 +31,6 @@ fn knows_the_landlord() -> bool {
     let policy = Policy {
         uid_only: UidOnly::All,
     };
-    identify([&landlord], alias, Strength::UidOnly, policy) == Identity::Privilege(landlord.id)
+    identify([&landlord], alias, Strength::UidOnly, policy, |_| false)
+        == Identity::Privilege(landlord.id)
 }

@@ -13,7 +13,7 @@ use pile_controller::shell::{
     Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Relays, Rtc, run,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{Instant, PileId, PortId, Strength, WallTime};
+use pile_units::{Instant, PileId, PortId, WallTime};
 
 use crate::parts::{NoLine, NoTime};
 
@@ -87,10 +87,7 @@ impl Iterator for Tap {
 
     fn next(&mut self) -> Option<Self::Item> {
         let uid = Uid::from_bytes(&[0x04, 1, 2, 3, 4, 5, 6]).ok()?;
-        Some(Ok(Field::One(Card {
-            uid,
-            strength: Strength::UidOnly,
-        })))
+        Some(Ok(Field::One(Card::announced(uid, false))))
     }
 }
 

@@ -76,6 +76,20 @@ impl Book {
                 }
             }
             Record::Exported { through, .. } => self.exported = *through,
+            Record::AccountListed {
+                account, listed, ..
+            } => {
+                if let Some(account) = self.account_mut(*account) {
+                    account.listed = *listed;
+                }
+            }
+            Record::Attempted(attempts) => self.count_attempts(attempts),
+            Record::AttemptsSeen { .. } => self.see_attempts(),
+            Record::Calibrated { port, trim, .. } => {
+                if let Some(port) = self.port_mut(*port) {
+                    port.trim = *trim;
+                }
+            }
             Record::LimitsSet { limits, .. } => self.limits = *limits,
             Record::PortSwitched { port, enabled, .. } => {
                 if let Some(port) = self.port_mut(*port) {

@@ -11,8 +11,8 @@ use pile_units::{AccountId, Credential, CredentialId, Energy, MAX_PORTS, PortId,
 /// ```
 /// use billing_core::book::{Book, FoldError};
 /// use billing_core::record::Record;
-/// use pile_units::WallTime;
-/// let record = Record::PolicySet { uid_only: false, at: WallTime::default() };
+/// use pile_units::{UidOnly, WallTime};
+/// let record = Record::PolicySet { uid_only: UidOnly::Nobody, at: WallTime::default() };
 /// // A blank pile has no policy: nobody has claimed it.
 /// assert_eq!(Book::new().check(&record), Err(FoldError::Commissioning));
 /// ```
@@ -20,7 +20,8 @@ use pile_units::{AccountId, Credential, CredentialId, Energy, MAX_PORTS, PortId,
 pub enum FoldError {
     /// The pile is commissioned already, or not yet.
     Commissioning,
-    /// The card is unknown, revoked, known already, of the wrong role, or its number is not the next.
+    /// The card is unknown, revoked, known already, of the wrong role, or its number is not the next;
+    /// or nothing was tried with it.
     Credential,
     /// The account is unknown, closed, still charging, or its number is not the next.
     Account,
@@ -96,7 +97,19 @@ impl Book {
                 ..
             } => self.check_tariff(*plan, *version, tariff),
             Record::TariffPlanned { tariff, .. } => self.check_currency(tariff),
-            Record::PlanAssigned { account, .. } => self.active(*account).map(drop),
+            Record::PlanAssigned { account, .. } | Record::AccountListed { account, .. } => {
+                self.active(*account).map(drop)
+            }
+            Record::Attempted(attempts) => {
+                let mut cards = self.credentials.iter();
+                let known = cards.any(|card| card.id == attempts.credential);
+                ensure(known && attempts.count > 0, FoldError::Credential)
+            }
+            Record::AttemptsSeen { .. } => ensure(self.unseen > 0, FoldError::Credential),
+            // A register must not change its measure under a session (I2, I3).
+            Record::Calibrated { port, .. } => {
+                ensure(self.session(*port).is_none(), FoldError::Session)
+            }
             Record::Exported { through, .. } => ensure(*through > self.exported, FoldError::Export),
             // A port may be switched off or on at any time, also while a session is about to open.
             Record::PolicySet { .. }

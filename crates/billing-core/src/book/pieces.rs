@@ -1,7 +1,7 @@
 //! A book as the pieces of a snapshot, and back.
 
 use super::check::ensure;
-use super::{Book, FoldError, Port};
+use super::{Book, FoldError, MAX_TRIED, OpenSession, Port};
 use crate::record::{Piece, size};
 use pile_units::PortId;
 
@@ -19,6 +19,7 @@ impl Book {
             last: self.last,
             exported: self.exported,
             rates: self.rates,
+            unseen: self.unseen,
         });
         let tariffs = self.tariffs().map(|(plan, version, tariff)| Piece::Tariff {
             plan,
@@ -34,6 +35,7 @@ impl Book {
                 unattributed: port.unattributed,
                 fault: port.fault,
                 enabled: port.enabled,
+                trim: port.trim,
             });
         pile.chain(tariffs)
             .chain(self.planned.iter().map(|it| Piece::Planned(it.clone())))
@@ -42,12 +44,14 @@ impl Book {
             .chain(used)
             .chain(self.open_sessions().map(|it| Piece::Session(it.clone())))
             .chain(self.settlements.iter().map(|it| Piece::Settlement(*it)))
+            .chain(self.attempts.iter().map(|it| Piece::Attempts(*it)))
     }
 
     /// Bytes that the pieces take on the flash at most, where `frame` says what one takes.
     ///
     /// One tariff and all ports are counted always, so that only an enrolment, a session, a
-    /// settlement, and a tariff that is planned or is of another plan make it more.
+    /// settlement, and a tariff that is planned or is of another plan make it more; and refused
+    /// attempts with every card there can be some with.
     pub(crate) fn snapshot_bound(&self, frame: impl Fn(usize) -> u32) -> u32 {
         let many = |number: usize, payload| {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
@@ -62,6 +66,7 @@ impl Book {
             many(self.credentials.len(), size::CREDENTIAL),
             many(self.open_sessions().count(), size::SESSION),
             many(self.settlements.len(), size::SETTLEMENT),
+            many(self.credentials.len().min(MAX_TRIED), size::ATTEMPTS),
         ]
         .into_iter()
         .fold(0, u32::saturating_add)
@@ -87,6 +92,7 @@ impl Book {
                 last,
                 exported,
                 rates,
+                unseen,
             } => {
                 self.pile = *pile;
                 self.uid_only = *uid_only;
@@ -98,6 +104,7 @@ impl Book {
                 self.last = *last;
                 self.exported = *exported;
                 self.rates = *rates;
+                self.unseen = *unseen;
                 Ok(())
             }
             Piece::Tariff {
@@ -130,6 +137,7 @@ impl Book {
                 unattributed,
                 fault,
                 enabled,
+                trim,
             } => {
                 let place = self.port_mut(*port).ok_or(FoldError::Capacity)?;
                 ensure(*place == Port::NEW, FoldError::Snapshot)?;
@@ -138,21 +146,12 @@ impl Book {
                     unattributed: *unattributed,
                     fault: *fault,
                     enabled: *enabled,
+                    trim: *trim,
                     session: None,
                 };
                 Ok(())
             }
-            Piece::Session(session) => {
-                let owned = self.account(session.account).is_some();
-                let known = session.id < self.next_session && owned;
-                let free = self.session(session.port).is_none();
-                ensure(known && free, FoldError::Session)?;
-                let ordered = session.opened.unix <= session.segment.from.unix;
-                ensure(ordered, FoldError::Time)?;
-                let place = self.port_mut(session.port).ok_or(FoldError::Capacity)?;
-                place.session = Some(session.clone());
-                Ok(())
-            }
+            Piece::Session(session) => self.restore_session(session),
             Piece::Settlement(settlement) => {
                 let last = self.settlements.last();
                 let rising = last.is_none_or(|last| last.id < settlement.id);
@@ -162,6 +161,26 @@ impl Book {
                 let pushed = self.settlements.push(*settlement);
                 pushed.map_err(|_| FoldError::Capacity)
             }
+            Piece::Attempts(attempts) => {
+                let mut cards = self.credentials.iter();
+                let known = cards.any(|card| card.id == attempts.credential);
+                let twice = self.attempts_of(attempts.credential).is_some();
+                ensure(known && !twice && attempts.count > 0, FoldError::Credential)?;
+                let pushed = self.attempts.push(*attempts);
+                pushed.map_err(|_| FoldError::Capacity)
+            }
         }
+    }
+
+    fn restore_session(&mut self, session: &OpenSession) -> Result<(), FoldError> {
+        let owned = self.account(session.account).is_some();
+        let known = session.id < self.next_session && owned;
+        let free = self.session(session.port).is_none();
+        ensure(known && free, FoldError::Session)?;
+        let ordered = session.opened.unix <= session.segment.from.unix;
+        ensure(ordered, FoldError::Time)?;
+        let place = self.port_mut(session.port).ok_or(FoldError::Capacity)?;
+        place.session = Some(session.clone());
+        Ok(())
     }
 }

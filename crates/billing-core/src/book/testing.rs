@@ -2,12 +2,14 @@
 
 use super::{Book, OpenSession};
 use crate::record::{
-    Advance, Advances, ClosedSession, Fault, Record, Reference, Revocation, Segment, StopReason,
+    Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Record, Reference, Revocation,
+    Segment, StopReason,
 };
 use crate::tariff::{Band, BandIndex, Tariff};
 use pile_units::{
     AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits,
-    MAX_PLANS, PileId, PlanId, PortId, Price, Role, Strength, UnixSeconds, UtcOffset, WallTime,
+    MAX_PLANS, MeterTrim, PileId, PlanId, PortId, Price, Role, Strength, UidOnly, UnixSeconds,
+    UtcOffset, WallTime,
 };
 
 /// Chooses what happens next. `dice(n)` answers 0..`n`; any answer will do, also one outside.
@@ -40,7 +42,8 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
         };
     }
     if book.tariffs().next().is_none() {
-        return tariff_set(book, at, dice).unwrap_or(Record::PolicySet { uid_only: true, at });
+        let uid_only = UidOnly::All;
+        return tariff_set(book, at, dice).unwrap_or(Record::PolicySet { uid_only, at });
     }
     let choice = dice(100);
     let Ok(port) = PortId::from_index(pick(ports, dice)) else {
@@ -53,10 +56,7 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
         4 if dice(3) == 0 => tariff_planned(at, dice),
         4 => tariff_set(book, at, dice),
         5 if dice(2) == 0 => plan_assigned(book, at, dice),
-        5 => Some(Record::PolicySet {
-            uid_only: dice(2) == 0,
-            at,
-        }),
+        5 => policy(book, port, at, dice),
         // Few: numbers of the log, which the book does not know, must stay ahead.
         6 if dice(2) == 0 => exported(book, book.exported() + 1 + u64::from(dice(3)), at),
         6 => Limits::default()
@@ -224,6 +224,51 @@ pub fn tariff_planned(at: WallTime, dice: &mut dyn FnMut(u32) -> u32) -> Option<
         from: at.unix.plus(dice(20_000)),
         tariff: tariff(dice)?,
         at,
+    })
+}
+
+/// What a landlord sets and sees beside prices: the policy, whom it lists, a meter's correction,
+/// refused attempts.
+fn policy(
+    book: &Book,
+    port: PortId,
+    at: WallTime,
+    dice: &mut dyn FnMut(u32) -> u32,
+) -> Option<Record> {
+    const POLICIES: [UidOnly; 3] = [UidOnly::Nobody, UidOnly::All, UidOnly::Listed];
+    let ppm = |dice: &mut dyn FnMut(u32) -> u32| {
+        let ppm = i32::try_from(dice(200_001)).ok()?;
+        Some(ppm.saturating_sub(MeterTrim::MAX_PPM))
+    };
+    Some(match dice(5) {
+        0 => {
+            let uid_only = *POLICIES.get(pick(POLICIES.len(), dice))?;
+            Record::PolicySet { uid_only, at }
+        }
+        1 => {
+            let accounts = book.accounts();
+            let account = accounts.get(pick(accounts.len(), dice))?.id;
+            let listed = dice(2) == 0;
+            Record::AccountListed {
+                account,
+                listed,
+                at,
+            }
+        }
+        2 => {
+            let trim = MeterTrim::from_ppm(ppm(dice)?, ppm(dice)?, ppm(dice)?).ok()?;
+            Record::Calibrated { port, trim, at }
+        }
+        3 => Record::AttemptsSeen { at },
+        _ => {
+            let cards = book.credentials();
+            Record::Attempted(Attempts {
+                credential: cards.get(pick(cards.len(), dice))?.id,
+                count: dice(100).saturating_add(1),
+                what: Attempt::TooWeak,
+                last: at,
+            })
+        }
     })
 }
 

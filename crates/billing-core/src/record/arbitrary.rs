@@ -3,16 +3,16 @@
 extern crate std;
 
 use super::{
-    Advance, Advances, ClosedSession, Fault, Piece, Record, Reference, Revocation, Segment,
-    StopReason,
+    Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Piece, Record, Reference,
+    Revocation, Segment, StopReason,
 };
 use crate::book::{Account, OpenSegment, OpenSession, PlannedTariff, Rate, Settlement};
 use crate::cost::{Bill, SessionCost};
 use crate::tariff::{Band, BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits, Money,
-    PileId, PlanId, PortId, Power, Price, Role, SessionId, Strength, TariffVersion, UnixSeconds,
-    UtcOffset, WallTime,
+    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits,
+    MeterTrim, Money, PileId, PlanId, PortId, Power, Price, Role, SessionId, Strength,
+    TariffVersion, UidOnly, UnixSeconds, UtcOffset, WallTime,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -245,7 +245,7 @@ prop_compose! {
 prop_compose! {
     fn account()(
         (id, sessions, settled_sessions, through) in (u16s(), u32s(), u32s(), u32s()),
-        (active, plan) in (any::<bool>(), plan()),
+        (active, plan, listed) in (any::<bool>(), plan(), any::<bool>()),
         energy in (energy(), energy()),
         money in (money(), money(), money()),
     ) -> Account {
@@ -253,6 +253,7 @@ prop_compose! {
             id: AccountId::new(id),
             active,
             plan,
+            listed,
             sessions,
             energy: energy.0,
             energy_fee: money.0,
@@ -302,10 +303,29 @@ prop_compose! {
     }
 }
 
+fn uid_only() -> impl Strategy<Value = UidOnly> {
+    select(std::vec![UidOnly::Nobody, UidOnly::All, UidOnly::Listed])
+}
+
+fn trim() -> impl Strategy<Value = MeterTrim> {
+    let ppm = || -MeterTrim::MAX_PPM..=MeterTrim::MAX_PPM;
+    (ppm(), ppm(), ppm()).prop_map(|(p, v, i)| MeterTrim::from_ppm(p, v, i).unwrap())
+}
+
+prop_compose! {
+    fn attempts()(
+        (credential, count) in (u16s(), u32s()),
+        what in select(std::vec![Attempt::TooWeak, Attempt::WrongKey, Attempt::Revoked]),
+        last in at(),
+    ) -> Attempts {
+        Attempts { credential: CredentialId::new(credential), count, what, last }
+    }
+}
+
 prop_compose! {
     fn pile()(
         pile in prop::option::of(any::<[u8; 8]>()),
-        uid_only in any::<bool>(),
+        (uid_only, unseen) in (uid_only(), u32s()),
         limits in limits(),
         next in (u32s(), u32s(), u16s(), u32s()),
         last in at(),
@@ -323,6 +343,7 @@ prop_compose! {
             last,
             exported,
             rates: rates.map(|(sessions, seconds)| Rate { sessions, seconds }),
+            unseen,
         }
     }
 }
@@ -336,13 +357,14 @@ pub fn piece() -> impl Strategy<Value = Piece> {
             version: TariffVersion::new(version),
             tariff
         }),
-        (port(), energy(), energy(), fault, any::<bool>()).prop_map(
-            |(port, register, unattributed, fault, enabled)| Piece::Port {
+        (port(), energy(), energy(), fault, any::<bool>(), trim()).prop_map(
+            |(port, register, unattributed, fault, enabled, trim)| Piece::Port {
                 port,
                 register,
                 unattributed,
                 fault,
-                enabled
+                enabled,
+                trim
             }
         ),
         credential().prop_map(Piece::Credential),
@@ -350,6 +372,7 @@ pub fn piece() -> impl Strategy<Value = Piece> {
         session().prop_map(Piece::Session),
         settlement().prop_map(Piece::Settlement),
         planned().prop_map(Piece::Planned),
+        attempts().prop_map(Piece::Attempts),
     ]
 }
 
@@ -379,7 +402,7 @@ pub fn record() -> impl Strategy<Value = Record> {
             account: AccountId::new(id),
             at
         }),
-        (any::<bool>(), at()).prop_map(|(uid_only, at)| Record::PolicySet { uid_only, at }),
+        (uid_only(), at()).prop_map(|(uid_only, at)| Record::PolicySet { uid_only, at }),
         (plan(), u16s(), tariff(), at()).prop_map(|(plan, version, tariff, at)| {
             Record::TariffSet {
                 plan,
@@ -434,6 +457,14 @@ pub fn record() -> impl Strategy<Value = Record> {
             at
         }),
         (number(), at()).prop_map(|(through, at)| Record::Exported { through, at }),
+        (u16s(), any::<bool>(), at()).prop_map(|(account, listed, at)| Record::AccountListed {
+            account: AccountId::new(account),
+            listed,
+            at
+        }),
+        attempts().prop_map(Record::Attempted),
+        at().prop_map(|at| Record::AttemptsSeen { at }),
+        (port(), trim(), at()).prop_map(|(port, trim, at)| Record::Calibrated { port, trim, at }),
     ]
 }
 

@@ -8,14 +8,17 @@ extern crate std;
 
 mod pieces;
 
-use super::{Advance, Advances, ClosedSession, Fault, Record, Revocation, Segment, StopReason};
+use super::{
+    Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Record, Revocation, Segment,
+    StopReason,
+};
 use crate::book::Settlement;
 use crate::cost::Bill;
 use crate::tariff::{Band, BandIndex, Tariff};
 use pile_units::{
-    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits, Money,
-    PileId, PlanId, PortId, Price, Role, SessionId, Strength, TariffVersion, UnixSeconds,
-    UtcOffset, WallTime,
+    AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Energy, Limits,
+    MeterTrim, Money, PileId, PlanId, PortId, Price, Role, SessionId, Strength, TariffVersion,
+    UidOnly, UnixSeconds, UtcOffset, WallTime,
 };
 use std::vec::Vec;
 
@@ -49,6 +52,24 @@ const LIMITS: [u8; 31] = [
     0xdc, 0x0b, // 750
     0x88, 0x0e, // 900
 ];
+
+/// Card 4, 300 times, by a wrong key.
+const ATTEMPTS: [u8; 7] = [4, 0xac, 2, 1, AT[0], AT[1], AT[2]];
+/// 3,200 and -150 ppm, zigzag 6400 = 50 x 128 and 299 = 2 x 128 + 43; and none.
+const TRIM: [u8; 5] = [0x80, 0x32, 0, 0xab, 2];
+
+fn attempts() -> Attempts {
+    Attempts {
+        credential: CredentialId::new(4),
+        count: 300,
+        what: Attempt::WrongKey,
+        last: at(),
+    }
+}
+
+fn trim() -> MeterTrim {
+    MeterTrim::from_ppm(3_200, 0, -150).unwrap()
+}
 
 fn bytes(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
@@ -204,7 +225,18 @@ fn the_bytes_of_people_and_cards_are_these() {
 #[test]
 fn the_bytes_of_what_the_landlord_sets_are_these() {
     let at = at();
-    golden(Record::PolicySet { uid_only: true, at }, &[&[4, 1], &AT]);
+    let policies = [UidOnly::Nobody, UidOnly::All, UidOnly::Listed];
+    for (number, uid_only) in (0..).zip(policies) {
+        golden(Record::PolicySet { uid_only, at }, &[&[4, number], &AT]);
+    }
+    golden(
+        Record::AccountListed {
+            account: AccountId::new(300),
+            listed: true,
+            at,
+        },
+        &[&[22, 0xac, 2, 1], &AT],
+    );
     golden(
         Record::TariffSet {
             plan: PlanId::STANDARD,
@@ -249,6 +281,25 @@ fn the_bytes_of_what_the_landlord_sets_are_these() {
     );
     let from = WallTime::default();
     golden(Record::ClockSet { from, to: at }, &[&[8, 0, 0], &AT]);
+}
+
+#[test]
+fn the_bytes_of_attempts_and_calibrations_are_these() {
+    golden(Record::Attempted(attempts()), &[&[23], &ATTEMPTS]);
+    golden(Record::AttemptsSeen { at: at() }, &[&[24], &AT]);
+    golden(
+        Record::Calibrated {
+            port: port(2),
+            trim: trim(),
+            at: at(),
+        },
+        &[&[25, 1], &TRIM, &AT],
+    );
+    let whats = [Attempt::TooWeak, Attempt::WrongKey, Attempt::Revoked];
+    for (number, what) in (0..).zip(whats) {
+        assert_eq!(postcard::from_bytes(&[number]), Ok(what));
+    }
+    assert!(postcard::from_bytes::<Attempt>(&[3]).is_err());
 }
 
 #[test]

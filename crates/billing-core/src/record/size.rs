@@ -14,7 +14,7 @@ pub const SETTLED: usize = 50;
 pub const PAID: usize = 37;
 
 /// [`Piece::Pile`](super::Piece::Pile).
-pub const PILE: usize = 102;
+pub const PILE: usize = 107;
 /// [`Piece::Tariff`](super::Piece::Tariff).
 pub const TARIFF: usize = 221;
 /// [`Piece::Planned`](super::Piece::Planned).
@@ -22,10 +22,12 @@ pub const PLANNED: usize = 223;
 /// [`Piece::Credential`](super::Piece::Credential).
 pub const CREDENTIAL: usize = 19;
 /// [`Piece::Account`](super::Piece::Account).
-pub const ACCOUNT: usize = 72;
+pub const ACCOUNT: usize = 73;
 /// [`Piece::Port`](super::Piece::Port).
-pub const PORT: usize = 26;
+pub const PORT: usize = 35;
 /// [`Piece::Session`](super::Piece::Session).
 pub const SESSION: usize = 96;
 /// [`Piece::Settlement`](super::Piece::Settlement).
 pub const SETTLEMENT: usize = 51;
+/// [`Piece::Attempts`](super::Piece::Attempts).
+pub const ATTEMPTS: usize = 17;

@@ -3,7 +3,10 @@
 extern crate std;
 
 use super::arbitrary::{dearest_tariff, record};
-use super::{Advance, Advances, ClosedSession, Fault, Piece, Record, Revocation, Segment, size};
+use super::{
+    Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Piece, Record, Revocation, Segment,
+    size,
+};
 use crate::book::{Account, OpenSegment, OpenSession, PlannedTariff, Rate, Settlement};
 use crate::cost::SessionCost;
 use crate::journal::MAX_PAYLOAD;
@@ -11,8 +14,8 @@ use crate::record::StopReason;
 use crate::tariff::{BandIndex, Tariff};
 use pile_units::{
     AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Duration, Energy,
-    Limits, MAX_PORTS, Money, PileId, PlanId, PortId, Power, Price, Role, SessionId, Strength,
-    TariffVersion, Temperature, UnixSeconds, WallTime,
+    Limits, MAX_PORTS, MeterTrim, Money, PileId, PlanId, PortId, Power, Price, Role, SessionId,
+    Strength, TariffVersion, Temperature, UidOnly, UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -121,6 +124,15 @@ fn most_limits() -> Limits {
         .unwrap()
 }
 
+fn most_attempts() -> Attempts {
+    Attempts {
+        credential: CredentialId::new(u16::MAX),
+        count: u32::MAX,
+        what: Attempt::Revoked,
+        last: AT,
+    }
+}
+
 fn last_plan() -> PlanId {
     PlanId::all().last().unwrap()
 }
@@ -175,7 +187,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
     let len = |piece| len(&Record::Snapshot(piece));
     let pile = Piece::Pile {
         pile: Some(PileId::new([0xff; 8])),
-        uid_only: true,
+        uid_only: UidOnly::Listed,
         limits: most_limits(),
         next_session: SessionId::new(u32::MAX),
         next_page: u32::MAX,
@@ -187,6 +199,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
             sessions: u32::MAX,
             seconds: u32::MAX,
         }; 2],
+        unseen: u32::MAX,
     };
     assert_eq!(len(pile), size::PILE);
     let (version, tariff) = most_tariff();
@@ -208,6 +221,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
         unattributed: Energy::MAX,
         fault: Some(Fault::MeterLost),
         enabled: true,
+        trim: MeterTrim::from_ppm(-100_000, -100_000, -100_000).unwrap(),
     };
     assert_eq!(len(port), size::PORT);
     assert_eq!(len(Piece::Credential(most_credential())), size::CREDENTIAL);
@@ -215,6 +229,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
         id: AccountId::new(u16::MAX),
         active: true,
         plan: last_plan(),
+        listed: true,
         sessions: u32::MAX,
         energy: Energy::MAX,
         energy_fee: Money::MAX,
@@ -228,6 +243,8 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
     assert_eq!(len(Piece::Session(most_open_session())), size::SESSION);
     let settlement = Piece::Settlement(most_settlement());
     assert_eq!(len(settlement), size::SETTLEMENT);
+    let attempts = Piece::Attempts(most_attempts());
+    assert_eq!(len(attempts), size::ATTEMPTS);
 }
 
 #[test]
@@ -332,6 +349,7 @@ fn exactly_the_records_a_bill_rests_on_are_kept() {
         revoked,
         Record::ClockSet { from: AT, to: AT },
         Record::Exported { through: 1, at: AT },
+        Record::Attempted(most_attempts()),
         Record::Snapshot(Piece::Settlement(most_settlement())),
     ];
     assert!(!folded.iter().any(Record::is_kept));

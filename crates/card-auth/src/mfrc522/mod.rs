@@ -14,9 +14,12 @@
 //! **Bounded.** A frame waits for the chip's own timer; if the chip never says that it ran out,
 //! counted looks end the wait. Nothing loops on a condition alone.
 //!
-//! **Layers.** [`Mfrc522::transceive`] sends any frame and takes any answer: the place where
-//! ISO/IEC 14443-4 will stand.
+//! **Layers.** [`Mfrc522::transceive`] sends any frame and takes any answer. On it stand the look
+//! and, for a card that takes commands, [`iso14443_4`](crate::iso14443_4): the first
+//! [`exchange`](crate::ApduChannel::exchange) after a look wakes and selects that card by its UID,
+//! the next look deselects it, or takes its power if it does not listen.
 
+mod channel;
 mod error;
 mod frame;
 mod registers;
@@ -24,9 +27,9 @@ mod registers;
 use embedded_hal::digital::{Error as _, OutputPin};
 use embedded_hal_async::delay::DelayNs;
 use embedded_hal_async::spi::{Operation, SpiDevice};
-use pile_units::Strength;
 use zeroize::Zeroizing;
 
+use channel::Standing;
 pub use error::{Error, Version};
 pub use frame::{Answer, FIFO_BYTES, Frame, ReplyWait};
 use registers::{
@@ -94,6 +97,8 @@ pub struct Mfrc522<SPI, RST, D> {
     wait: ReplyWait,
     /// A card may stand half way in its selection, where it ignores the first `WUPA`.
     restless: bool,
+    /// The card of the last look.
+    standing: Standing,
 }
 
 impl<SPI, RST, D> Mfrc522<SPI, RST, D> {
@@ -106,6 +111,7 @@ impl<SPI, RST, D> Mfrc522<SPI, RST, D> {
             version: None,
             wait: ReplyWait::SELECTION,
             restless: true,
+            standing: Standing::Nobody,
         }
     }
 
@@ -173,14 +179,14 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
         if self.version.is_none() {
             self.init().await?;
         }
-        let answer = self.exchange(frame, wait, reply).await;
+        let answer = self.carry(frame, wait, reply).await;
         if answer.is_err() {
             self.version = None;
         }
         answer
     }
 
-    async fn exchange(
+    async fn carry(
         &mut self,
         frame: Frame<'_>,
         wait: ReplyWait,
@@ -252,6 +258,7 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
             }
             Some(version) => self.check(version).await?,
         }
+        self.close().await?;
         // Set until the look ends well, so that a look that is dropped leaves it set.
         let was_restless = core::mem::replace(&mut self.restless, true);
         let mut atqa = [0; 2];
@@ -318,14 +325,13 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
             match Sak::parse(sak).and_then(|sak| uid.push(&part, sak)) {
                 Ok(Progress::Next(_)) => {}
                 Ok(Progress::Complete(uid)) => {
+                    let card = Card::announced(uid, Sak::parse(sak).is_ok_and(Sak::speaks_14443_4));
+                    self.standing = Standing::Found(card.clone());
                     // Silence is the card's yes, and there is nothing to do about a no. It also
                     // leaves no UID in the chip's FIFO.
                     self.transceive(Frame::fixed(&HLTA), ReplyWait::SELECTION, &mut [])
                         .await?;
-                    return Ok(Field::One(Card {
-                        uid,
-                        strength: Strength::UidOnly,
-                    }));
+                    return Ok(Field::One(card));
                 }
                 Err(_) => return Ok(Field::Empty),
             }
@@ -416,11 +422,11 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
 }
 
 impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST, D> {
-    type Error = Error<SPI::Error>;
+    type Failure = Error<SPI::Error>;
 
     /// Looks once. Bounded: 2 ms with an empty field, about 10 ms with a card, and never more
     /// than 0.3 s however the chip misbehaves.
-    async fn poll(&mut self) -> Result<Field, Self::Error> {
+    async fn poll(&mut self) -> Result<Field, Error<SPI::Error>> {
         let field = self.look().await;
         if field.is_err() {
             // Whatever state the chip is in, the next look starts from a reset by command.
@@ -430,7 +436,7 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST
     }
 
     /// Pulls `NRSTPD` low for a millisecond (8.8.2 asks for 100 ns) and sets the chip up again.
-    async fn reset(&mut self) -> Result<(), Self::Error> {
+    async fn reset(&mut self) -> Result<(), Error<SPI::Error>> {
         self.version = None;
         let pin = |error: RST::Error| Error::ResetPin(error.kind());
         self.reset_pin.set_low().map_err(pin)?;

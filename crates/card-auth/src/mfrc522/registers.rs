@@ -95,6 +95,8 @@ pub(super) const START_SEND: u8 = 0x80;
 pub(super) const MODE_TYPE_A: u8 = 0x3d;
 /// `TxControlReg`: both antenna pins carry the 13.56 MHz carrier (9.3.2.5).
 pub(super) const ANTENNA_ON: u8 = 0x83;
+/// `TxControlReg`: no carrier (9.3.2.5).
+pub(super) const ANTENNA_OFF: u8 = 0x80;
 /// `TxASKReg`: 100 % modulation, which type A wants (9.3.2.6).
 pub(super) const FORCE_100_ASK: u8 = 0x40;
 /// `TModeReg`: the timer starts when a transmission ends (9.3.3.10).

@@ -12,7 +12,6 @@ use embedded_hal_async::spi::{Operation, SpiDevice};
 use embedded_hal_mock::eh1::delay::NoopDelay;
 use embedded_hal_mock::eh1::digital::{Mock as Pin, State as Level, Transaction as PinTransaction};
 use embedded_hal_mock::eh1::spi::{Mock as Spi, Transaction};
-use pile_units::Strength;
 use proptest::prelude::*;
 
 use super::{Answer, Error, Frame, Mfrc522, NoResetPin, ReplyWait, Version};
@@ -154,10 +153,7 @@ fn first_look_sets_the_chip_up_and_reads_a_card_of_four_bytes() {
         select(&with_crc(0x08)),
         silence(&[0x50, 0x00, 0x57, 0xcd], 0),
     ]);
-    let card = Card {
-        uid: Uid::from_bytes(&[1, 2, 3, 4]).unwrap(),
-        strength: Strength::UidOnly,
-    };
+    let card = Card::announced(Uid::from_bytes(&[1, 2, 3, 4]).unwrap(), false);
     assert_eq!(field, Ok(Field::One(card)));
 }
 
@@ -188,6 +184,7 @@ fn seven_bytes_take_two_cascade_levels() {
     let Ok(Field::One(card)) = field else {
         panic!("{field:?}");
     };
+    assert!(card.iso14443_4, "SAK 20h");
     assert_eq!(
         card.uid.expose(),
         [0x04, 0x78, 0x2e, 0x21, 0x80, 0x1d, 0x80]
@@ -441,6 +438,8 @@ fn bus_errors_are_handed_up() {
     );
 }
 
+mod channel;
+
 proptest! {
     /// I8: no bytes on the bus panic the driver or keep it for ever.
     #[test]
@@ -470,7 +469,7 @@ proptest! {
         let mut reply = [0; 64];
         for frame in [&[0x52][..], &[0x93, 0x20], &[0x50, 0x00, 0x57, 0xcd]] {
             let frame = Frame::whole(frame).unwrap();
-            let answer = block_on(reader.exchange(frame, ReplyWait::SELECTION, &mut reply));
+            let answer = block_on(reader.carry(frame, ReplyWait::SELECTION, &mut reply));
             if let Ok(Answer::Frame { bytes, .. }) = answer {
                 prop_assert!(bytes <= 64);
             }

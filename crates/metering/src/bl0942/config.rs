@@ -1,8 +1,8 @@
 //! What the driver sets in a chip and assumes of the line.
 
-use super::frame::{CREEP_DEFAULT, MODE_60_HZ, MODE_DEFAULT};
+use super::frame::{CREEP_DEFAULT, FAST_THRESHOLD_OFF, MODE_60_HZ, MODE_DEFAULT};
 use crate::calibration::Calibration;
-use pile_units::Power;
+use pile_units::{Current, Power};
 
 /// Time beyond the bytes themselves, milliseconds: the chip's turn-around, the UART's latency.
 const TURN_AROUND_MS: u32 = 20;
@@ -57,7 +57,7 @@ pub enum Mains {
 ///
 /// ```
 /// use metering::bl0942::Config;
-/// use pile_units::Power;
+/// use pile_units::{Current, Power};
 /// // A 10 A socket.
 /// let config = Config { max_power: Power::from_watts(2_530), ..Config::default() };
 /// assert!(config.creep < config.max_power);
@@ -73,6 +73,10 @@ pub struct Config {
     /// Active power below this counts nothing and reads as zero, against noise without a load. Up
     /// to 5 W in the reference circuit; default 0.5 W. It lies below every threshold of a port.
     pub creep: Power,
+    /// Fast over-current: the current, measured over one cycle of the mains, from which a channel is
+    /// [over](crate::Sample::over_current). Default none. The chip then shows it on its pins CF1 and
+    /// CF2 as well, which a board can wire to an interrupt.
+    pub over_current: Option<Current>,
 }
 
 impl Config {
@@ -92,6 +96,18 @@ impl Config {
         }
     }
 
+    /// `I_FAST_RMS_TH` for a limit: the upper 16 bits of `I_FAST_RMS`, which is 0.363 of `I_RMS`
+    /// (maker's formula, approximate), rounded down: over from the limit on, never later. A limit
+    /// beyond the register is none.
+    pub(super) fn over_current_register(limit: Option<Current>, figures: &Calibration) -> u16 {
+        let Some(limit) = limit else {
+            return FAST_THRESHOLD_OFF;
+        };
+        let rms = figures.current.invert(limit.milliamperes());
+        let fast = u64::from(rms) * 363 / 1000;
+        u16::try_from(fast >> 8).map_or(FAST_THRESHOLD_OFF, |threshold| threshold.max(1))
+    }
+
     /// `MODE` for the mains.
     pub(super) const fn mode(&self) -> u32 {
         match self.mains {
@@ -108,6 +124,7 @@ impl Default for Config {
             mains: Mains::Hz50,
             max_power: Power::from_watts(4_000),
             creep: Power::from_milliwatts(500),
+            over_current: None,
         }
     }
 }

@@ -21,6 +21,13 @@ pub const UNLOCK: u32 = 0x55;
 pub const MODE_DEFAULT: u32 = 0x87;
 /// `MODE` bit 5, `AC_FREQ_SEL`: mains of 60 Hz.
 pub const MODE_60_HZ: u32 = 0x20;
+/// `OT_FUNX` with the over-current output on both CF1 and CF2, and the voltage's zero crossing on
+/// ZX as after a reset: the 10-pin package has CF1 only.
+pub(super) const OUTPUTS_OVER_CURRENT: u32 = 0b10_01_01;
+/// `I_FAST_RMS_CYC`: the fast current is taken anew every cycle of the mains, 20 ms at 50 Hz.
+pub(super) const FAST_EVERY_CYCLE: u32 = 1;
+/// `I_FAST_RMS_TH` after a reset: no over-current.
+pub const FAST_THRESHOLD_OFF: u16 = 0xFFFF;
 /// `WA_CREEP` after a reset.
 pub const CREEP_DEFAULT: u8 = 0x0B;
 
@@ -52,6 +59,8 @@ pub enum Register {
     FastCurrentThreshold,
     /// `I_FAST_RMS_CYC`, 3 bits: cycles that the fast current takes.
     FastCurrentCycles,
+    /// `OT_FUNX`, 6 bits: what the pins CF1, CF2 and ZX show, two bits each from the low end.
+    Outputs,
     /// `MODE`, 10 bits.
     Mode,
     /// `SOFT_RESET`: 5A5A5A resets the user registers.
@@ -74,6 +83,7 @@ impl Register {
             Self::Creep => 0x14,
             Self::FastCurrentThreshold => 0x15,
             Self::FastCurrentCycles => 0x16,
+            Self::Outputs => 0x18,
             Self::Mode => 0x19,
             Self::SoftReset => 0x1C,
             Self::UserWriteProtect => 0x1D,
@@ -176,6 +186,13 @@ pub struct Frame {
     pub frequency: u16,
     /// `STATUS`, its low 8 bits.
     pub status: u8,
+}
+
+/// Whether `I_FAST_RMS` is at or above a threshold, as the chip compares them: its upper 16 bits
+/// (datasheet, over-current detection). 0xFFFF is off.
+pub(super) const fn is_over(fast_current: u32, threshold: u16) -> bool {
+    // Widening; `u32::from` is not const.
+    threshold != FAST_THRESHOLD_OFF && (fast_current & 0xFF_FFFF) >> 8 >= threshold as u32
 }
 
 /// Error returned by [`Frame::parse`].

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 /// The reference circuit's step.
 const STEP_PWH: u64 = 186_893_813_502;
-const TOP: u32 = COUNTER_MASK;
+const TOP: u32 = MODULUS - 1;
 
 fn register() -> EnergyRegister {
     let step = EnergyPerCount::from_picowatt_hours(STEP_PWH).unwrap();
@@ -249,6 +249,45 @@ fn the_resolution_is_a_step_rounded_up_and_the_rounding_of_a_reading() {
     assert_eq!(
         register().resolution(),
         Energy::from_milliwatt_hours(187 + 1)
+    );
+}
+
+#[test]
+fn a_counter_of_another_size_wraps_after_its_own_top() {
+    let mut register = register().counting_to(10_000_000);
+    let _ = register.advance(9_999_998, second(0), Continuity::Unknown);
+    assert_eq!(
+        register.advance(1, second(1), Continuity::Unknown),
+        Step::Wrapped { counts: 3 }
+    );
+    assert_eq!(register.allowed(Duration::from_hours(100_000)), 9_999_999);
+}
+
+#[test]
+fn a_reading_that_may_come_late_is_allowed_what_flowed_until_then() {
+    // 4 kW for 168.2 ms are a step.
+    let mut register = register().read_within(Duration::from_millis(169));
+    let _ = register.advance(0, second(0), Continuity::Unknown);
+    assert_eq!(register.allowed(Duration::ZERO), SLACK + 1);
+    assert_eq!(
+        register.advance(3, second(0), Continuity::Unknown),
+        Step::Counted { counts: 3 }
+    );
+}
+
+#[test]
+fn a_whole_turn_of_a_large_counter_and_step_overflows_nothing() {
+    let step = EnergyPerCount::from_picowatt_hours(1_999_999_999_999).unwrap();
+    let mut register =
+        EnergyRegister::new(step, Power::from_milliwatts(u32::MAX)).counting_to(2_000_000_000);
+    let _ = register.advance(1, second(0), Continuity::Unknown);
+    let years = Instant::from_millis(u64::MAX / 2);
+    let _ = register.advance(0, years, Continuity::Unknown);
+    let exact = 1_999_999_999_u128 * 1_999_999_999_999 / 1_000_000_000;
+    assert_eq!(
+        u128::from(register.total().milliwatt_hours()),
+        exact,
+        "a carry included"
     );
 }
 

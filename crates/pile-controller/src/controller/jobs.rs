@@ -1,5 +1,6 @@
 //! Jobs: what takes a record or a few, one after the other, and is answered when it is done.
 
+use super::people::Newcomer;
 use super::{Controller, Outcome, Signal};
 use crate::Actions;
 use crate::event::Refusal;
@@ -27,8 +28,10 @@ pub(super) enum Task {
     Enrol {
         alias: CardAlias,
         strength: Strength,
-        account: Option<AccountId>,
+        newcomer: Newcomer,
     },
+    /// The card is enrolled; its account is to be listed.
+    List(AccountId),
     Revoke(CredentialId),
     ReportLost(AccountId),
     Replace(AccountId),
@@ -140,6 +143,15 @@ impl Controller {
             ) => {
                 self.job = Some(job);
             }
+            (task @ Task::Enrol { .. }, Record::Enrolled { credential, .. }) => {
+                match task.list(credential) {
+                    Some(next) => {
+                        *task = next;
+                        self.job = Some(job);
+                    }
+                    None => self.finish_job(now, job, None, out),
+                }
+            }
             (_, Record::Settled(settlement)) => {
                 job.outcome = Outcome::Settled(settlement.id);
                 self.finish_job(now, job, None, out);
@@ -177,9 +189,15 @@ impl Controller {
         }
         match job.task {
             Task::Commission => out.signal = Some(Signal::Commissioned),
-            Task::Enrol { .. } => out.signal = Some(Signal::Authorised),
+            Task::Enrol { .. } | Task::List(_) => out.signal = Some(Signal::Authorised),
             Task::ClearFault(port) => out.signal = Some(Signal::FaultCleared(port)),
-            Task::Replace(account) => self.open_window(now, Some(account), out),
+            Task::Replace(account) => {
+                let newcomer = Newcomer {
+                    account: Some(account),
+                    listed: false,
+                };
+                self.open_window(now, newcomer, out);
+            }
             _ => {}
         }
     }
@@ -192,8 +210,13 @@ impl Controller {
             Task::Enrol {
                 alias,
                 strength,
+                newcomer,
+            } => self.enrol_step(alias, strength, newcomer.account, at),
+            Task::List(account) => Step::Write(Record::AccountListed {
                 account,
-            } => self.enrol_step(alias, strength, account, at),
+                listed: true,
+                at,
+            }),
             Task::Revoke(card) => {
                 let mut known = self.book.credentials().iter();
                 match known.find(|it| it.id == card) {
@@ -330,11 +353,20 @@ fn revoke(credential: CredentialId, why: Revocation, at: WallTime) -> Step {
 }
 
 impl Task {
+    /// What an enrolment goes on with: the account of a card is listed where that was asked.
+    fn list(self, credential: &Credential) -> Option<Self> {
+        match self {
+            Self::Enrol { newcomer, .. } if newcomer.listed => credential.account().map(Self::List),
+            _ => None,
+        }
+    }
+
     /// True if this record is the one the task waits for.
     fn wrote(self, record: &Record) -> bool {
         match self {
             Self::Commission => matches!(record, Record::Commissioned { .. }),
             Self::Enrol { .. } => matches!(record, Record::Enrolled { .. }),
+            Self::List(_) => matches!(record, Record::AccountListed { .. }),
             Self::Revoke(_) | Self::ReportLost(_) | Self::Replace(_) => {
                 matches!(record, Record::Revoked { .. })
             }
@@ -355,6 +387,8 @@ impl Task {
                     | Record::LimitsSet { .. }
                     | Record::ClockSet { .. }
                     | Record::PortSwitched { .. }
+                    | Record::AccountListed { .. }
+                    | Record::Calibrated { .. }
             ),
         }
     }

@@ -10,8 +10,8 @@ use super::{Controller, Signal};
 use crate::Actions;
 use crate::event::Refusal;
 use crate::port::Phase;
-use billing_core::record::{Record, StopReason};
-use card_auth::{Identity, Policy, UidOnly, identify};
+use billing_core::record::{Attempt, Record, StopReason};
+use card_auth::{Identity, Policy, find, identify};
 use pile_units::{
     AccountId, CardAlias, Credential, CredentialId, Duration, Instant, PortId, Role, Strength,
 };
@@ -32,9 +32,17 @@ pub(super) struct Choice {
 /// The landlord's window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Window {
-    /// The account that the next card is for; a new one if there is none.
-    account: Option<AccountId>,
+    newcomer: Newcomer,
     pub until: Instant,
+}
+
+/// Whom a window is open for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Newcomer {
+    /// The account that the next card is for; a new one if there is none.
+    pub account: Option<AccountId>,
+    /// True if the account is to be listed: the card may have no key.
+    pub listed: bool,
 }
 
 impl Controller {
@@ -53,15 +61,10 @@ impl Controller {
         }
     }
 
-    pub(super) fn open_window(
-        &mut self,
-        now: Instant,
-        account: Option<AccountId>,
-        out: &mut Actions,
-    ) {
+    pub(super) fn open_window(&mut self, now: Instant, newcomer: Newcomer, out: &mut Actions) {
         self.choice = None;
         self.window = Some(Window {
-            account,
+            newcomer,
             until: now.after(WINDOW),
         });
         out.signal = Some(Signal::TapNewCard);
@@ -77,25 +80,15 @@ impl Controller {
         if self.book.pile().is_none() {
             return self.commission(now, alias, strength, out);
         }
-        let uid_only = if self.book.uid_only_allowed() {
-            UidOnly::All
-        } else {
-            UidOnly::Nobody
-        };
-        let who = identify(
-            self.book.credentials().iter(),
-            alias,
-            strength,
-            Policy { uid_only },
-        );
-        match who {
+        match self.who(alias, strength) {
             Identity::Privilege(_) if self.window.is_some() => {
                 self.window = None;
                 out.signal = Some(Signal::WindowClosed);
             }
             Identity::Privilege(_) => {
                 self.say_filling(now, out);
-                self.open_window(now, None, out);
+                self.say_attempts(now, out);
+                self.open_window(now, Newcomer::default(), out);
             }
             Identity::Charging { .. } if self.window.is_some() => {
                 out.refuse(Refusal::AlreadyAuthorised);
@@ -106,13 +99,62 @@ impl Controller {
             } => {
                 self.offer_choice(now, credential, account, out);
             }
-            Identity::Unknown | Identity::Revoked if self.window.is_some() => {
+            Identity::Unknown | Identity::Revoked(_) if self.window.is_some() => {
                 self.enrol(now, alias, strength, out);
             }
             Identity::Unknown => out.refuse(Refusal::UnknownCard),
-            Identity::Revoked => out.refuse(Refusal::RevokedCard),
-            Identity::TooWeak => out.refuse(Refusal::TooWeak),
+            Identity::Revoked(card) => {
+                self.tried(now, card, Attempt::Revoked);
+                out.refuse(Refusal::RevokedCard);
+            }
+            Identity::TooWeak(card) => {
+                self.tried(now, card, Attempt::TooWeak);
+                out.refuse(Refusal::TooWeak);
+            }
         }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            uid_only: self.book.uid_only(),
+        }
+    }
+
+    fn is_listed(&self, account: AccountId) -> bool {
+        self.book.account(account).is_some_and(|it| it.listed)
+    }
+
+    fn who(&self, alias: CardAlias, strength: Strength) -> Identity {
+        let cards = self.book.credentials();
+        let listed = |account| self.is_listed(account);
+        identify(cards, alias, strength, self.policy(), listed)
+    }
+
+    /// True if a card with this alias is to be asked for its key: it was enrolled with one, or its
+    /// number alone would not do, or it may be about to be enrolled. The key of a stranger's card
+    /// is nobody's business here, and each wrong key counts against that card.
+    pub fn asks_for_key(&self, alias: CardAlias) -> bool {
+        self.window.is_some()
+            || self.book.pile().is_none()
+            || matches!(self.who(alias, Strength::UidOnly), Identity::TooWeak(_))
+    }
+
+    /// A card was asked for its key, and has another.
+    pub(super) fn wrong_key(&mut self, now: Instant, alias: CardAlias, out: &mut Actions) {
+        if let Some(card) = find(self.book.credentials(), alias) {
+            self.tried(now, card.id, Attempt::WrongKey);
+        }
+        out.refuse(Refusal::WrongKey);
+    }
+
+    /// A card was tapped that nobody will know again.
+    pub(super) fn random_number(&self, out: &mut Actions) {
+        let enrolling = self.window.is_some() || self.book.pile().is_none();
+        out.refuse(if enrolling {
+            Refusal::RandomNumber
+        } else {
+            Refusal::UnknownCard
+        });
     }
 
     pub(super) fn button(&mut self, now: Instant, port: PortId, out: &mut Actions) {
@@ -187,20 +229,18 @@ impl Controller {
     }
 
     fn enrol(&mut self, now: Instant, alias: CardAlias, strength: Strength, out: &mut Actions) {
-        let account = self.window.as_ref().and_then(|window| window.account);
-        if strength == Strength::UidOnly && !self.book.uid_only_allowed() {
+        let newcomer = self.window.map_or(Newcomer::default(), |it| it.newcomer);
+        let known = newcomer.account.is_some_and(|it| self.is_listed(it));
+        let listed = newcomer.listed || known;
+        if !self.policy().admits(strength, listed) {
             return out.refuse(Refusal::TooWeak);
         }
-        match self.begin(
-            now,
-            None,
-            Task::Enrol {
-                alias,
-                strength,
-                account,
-            },
-            out,
-        ) {
+        let task = Task::Enrol {
+            alias,
+            strength,
+            newcomer,
+        };
+        match self.begin(now, None, task, out) {
             Ok(()) => self.window = None,
             Err(why) => out.refuse(why),
         }

@@ -153,7 +153,7 @@ impl Controller {
         match &mut place.phase {
             Phase::Delivering(_) => {
                 place.finish(now, at, reason);
-                out.signal = Some(Signal::Stopped(port));
+                out.stopped.insert(port);
             }
             Phase::Opening { abort, .. } => *abort = abort.or(stop),
             Phase::Free | Phase::Finishing { .. } | Phase::Closing { .. } => {}

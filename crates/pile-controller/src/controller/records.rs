@@ -1,7 +1,7 @@
 //! What goes to the ledger, and what follows once it is durable.
 
 use super::prices::{Price, Prices};
-use super::{Controller, Durable, Signal};
+use super::{Controller, Durable};
 use crate::Actions;
 use crate::port::{Phase, Stop};
 use billing_core::record::{Advance, Advances, ClosedSession, Record, Segment, StopReason};
@@ -218,7 +218,7 @@ impl Controller {
             (abort, _) => {
                 let Stop { reason, .. } = abort.unwrap_or(StopReason::Firmware.into());
                 place.abort(now, at, reason);
-                out.signal = Some(Signal::Stopped(port));
+                out.stopped.insert(port);
             }
         }
     }

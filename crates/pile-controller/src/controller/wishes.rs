@@ -1,12 +1,13 @@
 //! The landlord's wishes: what a command comes to.
 
 use super::jobs::{Job, Task};
+use super::people::Newcomer;
 use super::{Controller, Outcome};
 use crate::event::Refusal;
 use crate::port::Phase;
 use crate::{Actions, Command};
 use billing_core::record::{Record, StopReason};
-use pile_units::{Currency, Instant};
+use pile_units::{Currency, Instant, MeterTrim, PortId, UidOnly, WallTime};
 
 impl Controller {
     pub(super) fn command(&mut self, now: Instant, id: u16, command: Command, out: &mut Actions) {
@@ -15,6 +16,7 @@ impl Controller {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm a command, each short")]
     fn obey(
         &mut self,
         now: Instant,
@@ -29,7 +31,19 @@ impl Controller {
         let for_id = Some(id);
         match command {
             Command::Authorise => {
-                self.open_window(now, None, out);
+                self.open_window(now, Newcomer::default(), out);
+                out.answer = Some((id, Outcome::Done));
+                Ok(())
+            }
+            Command::AuthoriseListed => {
+                if self.book.uid_only() == UidOnly::Nobody {
+                    return Err(Refusal::TooWeak);
+                }
+                let newcomer = Newcomer {
+                    account: None,
+                    listed: true,
+                };
+                self.open_window(now, newcomer, out);
                 out.answer = Some((id, Outcome::Done));
                 Ok(())
             }
@@ -100,6 +114,22 @@ impl Controller {
             Command::AllowUidOnly(uid_only) => {
                 self.note(id, Record::PolicySet { uid_only, at }, out)
             }
+            Command::ListAccount(account, listed) => {
+                let known = self.book.account(account).ok_or(Refusal::NoSuchThing)?;
+                if !known.active {
+                    return Err(Refusal::AccountClosed);
+                }
+                let record = Record::AccountListed {
+                    account,
+                    listed,
+                    at,
+                };
+                self.note(id, record, out)
+            }
+            Command::Calibrate(port, trim) => {
+                let record = self.calibrated(port, trim, at)?;
+                self.note(id, record, out)
+            }
             Command::SetLimits(limits) => self.note(id, Record::LimitsSet { limits, at }, out),
             Command::SetClock(to) => self.note(id, Record::ClockSet { from: at, to }, out),
             Command::Switch(port, enabled) => {
@@ -109,6 +139,17 @@ impl Controller {
                 self.note(id, Record::PortSwitched { port, enabled, at }, out)
             }
         }
+    }
+
+    fn calibrated(&self, port: PortId, trim: MeterTrim, at: WallTime) -> Result<Record, Refusal> {
+        if !self.has(port) {
+            return Err(Refusal::NoSuchThing);
+        }
+        // What a session has drawn must stay what it was measured by.
+        if !matches!(self.at(port).phase, Phase::Free) {
+            return Err(Refusal::PortTaken);
+        }
+        Ok(Record::Calibrated { port, trim, at })
     }
 
     /// Writes the one record of a job.

@@ -230,6 +230,21 @@ impl Bench {
         });
     }
 
+    /// A card that has a key, and proves it.
+    pub fn tap_key(&mut self, card: u8) {
+        self.feed(Event::Card {
+            alias: CardAlias::new([card; 8]),
+            strength: Strength::MutualAes,
+        });
+    }
+
+    /// A card that says this one's number, and has another key.
+    pub fn wrong_key(&mut self, card: u8) {
+        self.feed(Event::WrongKey {
+            alias: CardAlias::new([card; 8]),
+        });
+    }
+
     pub fn press(&mut self, number: u8) {
         self.feed(Event::Button(port(number)));
     }
@@ -575,6 +590,7 @@ pub fn sample(energy: u64, milliwatts: u32) -> Sample {
         power: Power::from_milliwatts(milliwatts),
         voltage: Voltage::from_millivolts(230_000),
         current: Current::from_milliamperes(milliwatts / 230),
+        over_current: false,
         temperature: Some(Temperature::from_celsius(30)),
     }
 }

@@ -4,7 +4,7 @@ use super::bench::{Bench, LANDLORD, noon, tariff};
 use super::charging;
 use crate::{Command, Event, Outcome, PortState, Refusal, Signal};
 use billing_core::record::{Fault, StopReason};
-use pile_units::{CardAlias, Duration, Limits, Power, Strength, Temperature};
+use pile_units::{CardAlias, Duration, Limits, Power, Strength, Temperature, UidOnly};
 
 #[test]
 fn the_first_card_claims_a_blank_pile_and_the_second_does_not() {
@@ -163,7 +163,7 @@ fn without_a_tariff_nobody_charges() {
 #[test]
 fn a_card_that_only_announces_a_number_opens_what_the_policy_allows() {
     let mut bench = Bench::commissioned(2, 1);
-    bench.command(Command::AllowUidOnly(false));
+    bench.command(Command::AllowUidOnly(UidOnly::Nobody));
     bench.tap(1);
     assert_eq!(bench.last_refusal(), Some(Refusal::TooWeak));
     bench.command(Command::Authorise);

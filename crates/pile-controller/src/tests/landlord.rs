@@ -4,7 +4,7 @@ use super::bench::{Bench, LANDLORD, flat, noon, port, tariff};
 use super::{account, charging, faulted};
 use crate::{Command, Event, Outcome, PortState, Refusal, Signal};
 use billing_core::record::{Fault, Record, Reference, StopReason};
-use pile_units::{ClockQuality, CredentialId, Duration, PlanId, WallTime};
+use pile_units::{ClockQuality, CredentialId, Duration, PlanId, UidOnly, WallTime};
 
 #[test]
 fn a_full_ledger_refuses_sessions_and_still_ends_revokes_and_clears() {
@@ -62,7 +62,7 @@ fn a_failed_flash_opens_every_relay_and_starts_nothing() {
 fn a_command_whose_record_the_flash_loses_is_answered() {
     let mut bench = Bench::commissioned(2, 1);
     bench.delay = None;
-    let id = bench.send(Command::AllowUidOnly(false));
+    let id = bench.send(Command::AllowUidOnly(UidOnly::Nobody));
     bench.feed(Event::LedgerFailed);
     assert_eq!(
         bench.answer(id),
@@ -74,8 +74,8 @@ fn a_command_whose_record_the_flash_loses_is_answered() {
 fn commands_are_done_one_at_a_time_and_each_is_answered() {
     let mut bench = Bench::commissioned(2, 1);
     bench.delay = None;
-    let first = bench.send(Command::AllowUidOnly(true));
-    let second = bench.send(Command::AllowUidOnly(false));
+    let first = bench.send(Command::AllowUidOnly(UidOnly::All));
+    let second = bench.send(Command::AllowUidOnly(UidOnly::Nobody));
     assert_eq!(bench.answer(second), Some(Outcome::Refused(Refusal::Busy)));
     bench.write_all();
     assert_eq!(bench.answer(first), Some(Outcome::Done));
@@ -205,7 +205,7 @@ fn a_fault_is_cleared_by_the_landlords_card_and_the_ports_button() {
     bench.press(1);
     bench.wait(1);
     assert!(bench.signals.contains(&Signal::FaultCleared(port(1))));
-    bench.wait(30); // the window stays open for the next faulted port
+    // The window is closed with it: the next card is a tenant's.
     bench.start(1, 1);
     assert!(bench.is_closed(1));
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bytes;
+mod cards;
 mod flows;
 mod landlord;
 mod ops;

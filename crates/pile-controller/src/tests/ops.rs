@@ -4,7 +4,8 @@ use super::bench::{Bench, LANDLORD, STEP, Seen, TRIPS, flat, noon, port, tariff}
 use crate::{Command, Event};
 use billing_core::record::Reference;
 use pile_units::{
-    AccountId, ClockQuality, CredentialId, Duration, Limits, PlanId, Power, UnixSeconds, WallTime,
+    AccountId, ClockQuality, CredentialId, Duration, Limits, MeterTrim, PlanId, Power, UidOnly,
+    UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -28,6 +29,8 @@ pub enum Op {
     },
     /// The landlord's card, then this one.
     Enrol(u8),
+    /// Something that gives itself out for this card is asked for its key.
+    WrongKey(u8),
     Plug {
         port: u8,
         watts: u32,
@@ -106,7 +109,7 @@ fn soon(minutes: i32) -> UnixSeconds {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        9 => (1u32..=9, 0u32..=3).prop_map(|(energy, service)| {
+        11 => (1u32..=9, 0u32..=3).prop_map(|(energy, service)| {
             let tariff = tariff(energy * 100_007, service * 90_001);
             // Some have one band: a band's place in one tariff says nothing about another.
             let tariff = if energy % 3 == 0 { flat(&tariff) } else { tariff };
@@ -132,9 +135,15 @@ fn command() -> impl Strategy<Value = Command> {
         2 => number().prop_map(|it| Command::Stop(port(it))),
         2 => (number(), prop::bool::weighted(0.7))
             .prop_map(|(it, on)| Command::Switch(port(it), on)),
-        1 => prop::bool::weighted(0.9).prop_map(Command::AllowUidOnly),
+        1 => prop_oneof![22 => Just(UidOnly::All), 1 => Just(UidOnly::Nobody), 1 => Just(UidOnly::Listed)]
+            .prop_map(Command::AllowUidOnly),
+        1 => (account(), any::<bool>()).prop_map(|(it, on)| Command::ListAccount(it, on)),
+        1 => Just(Command::AuthoriseListed),
+        1 => (number(), -100_000..=100_000).prop_map(|(it, ppm)| {
+            Command::Calibrate(port(it), MeterTrim::from_ppm(ppm, 0, ppm).unwrap())
+        }),
         1 => Just(Command::Authorise),
-        4 => (0u32..400, 0u32..30, 0usize..4).prop_map(|(half_hour, before, quality)| {
+        5 => (0u32..400, 0u32..30, 0usize..4).prop_map(|(half_hour, before, quality)| {
             // Just before a band ends, or where there is none.
             let unix = UnixSeconds::new((944_444 + half_hour) * 1800 - before);
             let quality = match quality {
@@ -154,6 +163,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => (tenant(), number(), watts())
             .prop_map(|(tenant, port, watts)| Op::Start { tenant, port, watts }),
         1 => (1..=TENANTS + 2).prop_map(Op::Enrol),
+        1 => (1..=TENANTS + 2).prop_map(Op::WrongKey),
         4 => (number(), watts()).prop_map(|(port, watts)| Op::Plug { port, watts }),
         3 => (1u32..3_000).prop_map(|millis| Op::Wait { millis }),
         12 => (3_000u32..40_000).prop_map(|millis| Op::Wait { millis }),
@@ -162,7 +172,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (number(), watts(), 0u32..1000, 0u32..1200, 0..STEP).prop_map(
             |(port, watts, before, after, phase)| Op::JumpAndCut { port, watts, before, after, phase }
         ),
-        7 => command().prop_map(Op::Send),
+        8 => command().prop_map(Op::Send),
         2 => number().prop_map(Op::ClearByButton),
         1 => number().prop_map(Op::ClearAndTrip),
         1 => (number(), 0..TRIPS.len()).prop_map(|(port, fault)| Op::Trip { port, fault }),
@@ -218,6 +228,7 @@ pub fn run(bench: &mut Bench, op: &Op) {
             bench.press(*port);
             plug(bench, *port, *watts);
         }
+        Op::WrongKey(card) => bench.wrong_key(*card),
         Op::Enrol(card) => {
             bench.tap(LANDLORD);
             bench.tap(*card);

@@ -8,7 +8,7 @@ use billing_core::ledger::Headroom;
 use billing_core::record::Record;
 use billing_core::tariff::{Band, Tariff};
 use pile_units::{
-    ClockQuality, Currency, Duration, PlanId, Price, TariffVersion, UnixSeconds, WallTime,
+    ClockQuality, Currency, Duration, PlanId, Price, TariffVersion, UidOnly, UnixSeconds, WallTime,
 };
 use std::vec::Vec;
 
@@ -137,11 +137,14 @@ fn a_command_while_a_planned_tariff_is_written_is_not_taken_for_done() {
     bench.wait(45);
     bench.delay = None;
     bench.wait(10);
-    let id = bench.send(Command::AllowUidOnly(false));
+    let id = bench.send(Command::AllowUidOnly(UidOnly::Nobody));
     assert_eq!(bench.answer(id), Some(Outcome::Refused(Refusal::Busy)));
     bench.delay = Some(Duration::from_millis(5));
     bench.wait(1);
-    assert_eq!(bench.command(Command::AllowUidOnly(true)), Outcome::Done);
+    assert_eq!(
+        bench.command(Command::AllowUidOnly(UidOnly::All)),
+        Outcome::Done
+    );
     assert_eq!(versions(&bench), [3, 3]);
 }
 
@@ -189,7 +192,7 @@ fn a_tariff_of_many_bands_is_refused_where_the_running_sessions_could_not_be_bil
     let full = Outcome::Refused(Refusal::LedgerFull);
     // 25 more segments for each of two sessions; a session of the flat tariff takes three.
     bench.headroom.sessions = 16;
-    bench.command(Command::AllowUidOnly(true));
+    bench.command(Command::AllowUidOnly(UidOnly::All));
     let set = Command::SetTariff(PlanId::STANDARD, many.clone());
     assert_eq!(bench.command(set.clone()), full);
     assert_eq!(bench.command(Command::SetTariff(friends(), many)), full);
@@ -198,7 +201,7 @@ fn a_tariff_of_many_bands_is_refused_where_the_running_sessions_could_not_be_bil
         Outcome::Done
     );
     bench.headroom.sessions = 17;
-    bench.command(Command::AllowUidOnly(true));
+    bench.command(Command::AllowUidOnly(UidOnly::All));
     assert_eq!(bench.command(set), Outcome::Done);
 }
 
@@ -285,7 +288,7 @@ fn the_landlord_is_told_how_many_days_are_left_before_there_are_none() {
     assert_eq!(told(&mut bench), []);
     for (sessions, said) in [(29, &[29][..]), (28, &[]), (6, &[6]), (5, &[])] {
         bench.headroom.sessions = sessions;
-        bench.command(Command::AllowUidOnly(true));
+        bench.command(Command::AllowUidOnly(UidOnly::All));
         assert_eq!(told(&mut bench), said, "{sessions}");
     }
     bench.tap(LANDLORD);
@@ -293,7 +296,7 @@ fn the_landlord_is_told_how_many_days_are_left_before_there_are_none() {
     assert_eq!(told(&mut bench), [5]);
     bench.tap(LANDLORD);
     bench.headroom.sessions = 0;
-    bench.command(Command::AllowUidOnly(true));
+    bench.command(Command::AllowUidOnly(UidOnly::All));
     assert_eq!(bench.machine.days_left(bench.now), Some(0));
     bench.start(1, 1);
     assert_eq!(bench.last_refusal(), Some(Refusal::LedgerFull));

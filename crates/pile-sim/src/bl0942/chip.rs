@@ -8,6 +8,11 @@ const COUNTER_MASK: u32 = 0xFF_FFFF;
 /// `FREQ` at 50 Hz.
 const FREQ_50_HZ: u32 = 20_000;
 
+/// `I_FAST_RMS` of a steady current: 0.363 of `I_RMS` (maker's formula).
+fn fast(current: u32) -> u32 {
+    u32::try_from(u64::from(current) * 363 / 1000).unwrap_or(COUNTER_MASK)
+}
+
 /// What flows through a chip's shunt.
 ///
 /// ```
@@ -223,6 +228,13 @@ impl Chip {
         self.delivered
     }
 
+    /// What the pin CF1 shows where `OT_FUNX` gives it the over-current output.
+    pub fn over_current_pin(&self) -> bool {
+        self.powered
+            && self.user.outputs & 0b11 == 0b01
+            && fast(self.sensed.current) >> 8 >= self.user.fast_threshold
+    }
+
     pub const fn count(&self) -> u32 {
         self.count
     }
@@ -357,17 +369,18 @@ impl Chip {
         let [v0, v1, v2, _] = sensed.voltage.to_le_bytes();
         let [w0, w1, w2, _] = sensed.watt.to_le_bytes();
         let [c0, c1, c2, _] = count.to_le_bytes();
-        let [f0, f1, _, _] = FREQ_50_HZ.to_le_bytes();
+        let [f0, f1, f2, _] = fast(sensed.current).to_le_bytes();
+        let [hz0, hz1, _, _] = FREQ_50_HZ.to_le_bytes();
         let [status, ..] = sensed.status.to_le_bytes();
         #[rustfmt::skip]
         let body = [
             0x55,
             i0, i1, i2,
             v0, v1, v2,
-            i0, i1, i2, // the fast current of a steady load
+            f0, f1, f2,
             w0, w1, w2,
             c0, c1, c2,
-            f0, f1, 0,
+            hz0, hz1, 0,
             status, 0, 0,
         ];
         let sum = body
@@ -387,7 +400,8 @@ impl Chip {
     fn send_register(&mut self, address: u8, send: impl FnMut(&[u8])) {
         let fault = self.next_fault();
         let value = match address {
-            0x03 | 0x05 => self.sensed.current,
+            0x03 => self.sensed.current,
+            0x05 => fast(self.sensed.current),
             0x04 => self.sensed.voltage,
             0x06 => self.sensed.watt.cast_unsigned(),
             0x07 => self.count,

@@ -14,8 +14,8 @@
 //!
 //! # What is modelled
 //! Burst and register reads, register writes under their check sum and write protection, `MODE`
-//! (counting on, clear on read, absolute or algebraic accumulation), `WA_CREEP`, soft reset, loss
-//! of supply, the 18.5 ms after which a part of a command is forgotten. The faults of [`Fault`].
+//! (counting on, clear on read, absolute or algebraic accumulation), `WA_CREEP`, the fast current with
+//! its threshold and its pin, soft reset, loss of supply, the 18.5 ms after which a part of a command is forgotten. The faults of [`Fault`].
 //!
 //! # What is not
 //! Wave form registers, the pulse pin, baud rates (bytes arrive in no time), the refresh every
@@ -145,6 +145,11 @@ impl VirtualChip {
     /// saw of it.
     pub fn delivered_microjoules(&self) -> u64 {
         self.with(|chip| chip.delivered_microjoules())
+    }
+
+    /// Whether the chip's pin CF1 shows an over-current: false while it is not set up to.
+    pub fn over_current_pin(&self) -> bool {
+        self.with(|chip| chip.over_current_pin())
     }
 
     /// The counter, `CF_CNT`.

@@ -23,3 +23,13 @@ pub trait Application {
     /// away before its answer is read has carried the command out all the same.
     fn command(&mut self, apdu: &[u8]) -> Vec<u8>;
 }
+
+impl<A: Application> Application for &mut A {
+    fn power_up(&mut self) {
+        A::power_up(self);
+    }
+
+    fn command(&mut self, apdu: &[u8]) -> Vec<u8> {
+        A::command(self, apdu)
+    }
+}

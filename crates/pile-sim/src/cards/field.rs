@@ -1,6 +1,7 @@
 //! The space in front of a reader: who hears a frame, and what their answers look like together.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::{Bits, CardState, VirtualCard};
@@ -26,6 +27,34 @@ pub enum OnAir {
     },
 }
 
+/// What happens to a frame on its way.
+///
+/// ```
+/// use pile_sim::cards::{Bits, Disturbance, OnAir, RfField, VirtualCard};
+/// let field = RfField::default();
+/// field.power(true);
+/// field.put(VirtualCard::numbered(1));
+/// field.disturb([Disturbance::CommandLost]);
+/// let request = Bits::new(&[0x26], 7).unwrap();
+/// assert_eq!(field.exchange(&request), OnAir::Silence);
+/// assert_ne!(field.exchange(&request), OnAir::Silence);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    /// Nothing.
+    None,
+    /// No card hears the reader.
+    CommandLost,
+    /// The cards hear one bit wrong.
+    CommandGarbled,
+    /// The cards answer and the reader does not hear it, or too late.
+    AnswerLost,
+    /// The reader hears one bit wrong.
+    AnswerGarbled,
+    /// The reader hears the first half.
+    AnswerCut,
+}
+
 /// Names a card in an [`RfField`].
 ///
 /// ```
@@ -45,6 +74,11 @@ struct Inner {
     exchanges: u64,
     /// A card that goes when this many exchanges have been.
     leaving: Option<(CardHandle, u64)>,
+    /// Bytes on the air so far, both ways.
+    bytes: u64,
+    /// A card that goes when this many bytes have been.
+    leaving_at: Option<(CardHandle, u64)>,
+    disturbances: VecDeque<Disturbance>,
 }
 
 /// The space in front of a reader. A shared handle: the world puts cards in and takes them out,
@@ -84,6 +118,26 @@ impl RfField {
         let mut inner = self.0.borrow_mut();
         let at = inner.exchanges + exchanges;
         inner.leaving = Some((handle, at));
+    }
+
+    /// Takes a card out in the middle of a frame: `bytes` more are on the air, both ways counted,
+    /// and no further one reaches it or comes from it. A command of which the last byte is missing
+    /// was not heard; an answer of which bytes are missing was given, and its command carried out.
+    pub fn take_after_bytes(&self, handle: CardHandle, bytes: u64) {
+        let mut inner = self.0.borrow_mut();
+        let at = inner.bytes + bytes;
+        inner.leaving_at = Some((handle, at));
+    }
+
+    /// Bytes on the air so far, both ways: what [`take_after_bytes`](Self::take_after_bytes)
+    /// counts. A short frame is one.
+    pub fn bytes_on_air(&self) -> u64 {
+        self.0.borrow().bytes
+    }
+
+    /// Disturbs the next frames, one each, in this order.
+    pub fn disturb(&self, plan: impl IntoIterator<Item = Disturbance>) {
+        self.0.borrow_mut().disturbances.extend(plan);
     }
 
     /// Takes every card out.
@@ -135,14 +189,64 @@ impl RfField {
             inner.take(handle);
         }
         inner.exchanges += 1;
+        let disturbance = inner.disturbances.pop_front();
+        let heard = match disturbance {
+            Some(Disturbance::CommandGarbled) => frame.flipped(frame.len() / 2),
+            _ => frame.clone(),
+        };
+        inner.bytes += air_bytes(frame);
+        let left = |inner: &Inner| {
+            let (handle, at) = inner.leaving_at?;
+            Some((handle, at.checked_sub(inner.bytes)))
+        };
+        if let Some((handle, None)) = left(&inner) {
+            // Gone before the end of the command.
+            inner.leaving_at = None;
+            inner.take(handle);
+        }
+        if disturbance == Some(Disturbance::CommandLost) {
+            return OnAir::Silence;
+        }
+        let leaving = left(&inner).and_then(|(handle, bytes)| bytes.map(|bytes| (handle, bytes)));
+        let mut gone = None;
         let mut air = OnAir::Silence;
-        for (_, card) in &mut inner.cards {
-            if let Some(answer) = card.receive(frame) {
-                air = lay_over(air, answer);
+        for (name, card) in &mut inner.cards {
+            let Some(answer) = card.receive(&heard) else {
+                continue;
+            };
+            match leaving {
+                Some((handle, bytes)) if handle == *name && bytes < air_bytes(&answer) => {
+                    gone = Some(handle);
+                    let said = answer.front(usize::try_from(bytes * 8).unwrap_or(usize::MAX));
+                    if !said.is_empty() {
+                        air = lay_over(air, said);
+                    }
+                }
+                _ => air = lay_over(air, answer),
             }
         }
-        air
+        if let Some(handle) = gone {
+            inner.leaving_at = None;
+            inner.take(handle);
+        }
+        if let OnAir::Answer(bits) | OnAir::Collision { bits, .. } = &air {
+            inner.bytes += air_bytes(bits);
+        }
+        match (air, disturbance) {
+            (_, Some(Disturbance::AnswerLost)) => OnAir::Silence,
+            (OnAir::Answer(bits), Some(Disturbance::AnswerGarbled)) => {
+                OnAir::Answer(bits.flipped(bits.len() / 2))
+            }
+            (OnAir::Answer(bits), Some(Disturbance::AnswerCut)) => {
+                OnAir::Answer(bits.front((bits.len() / 2).max(1)))
+            }
+            (air, _) => air,
+        }
     }
+}
+
+fn air_bytes(bits: &Bits) -> u64 {
+    bits.len().div_ceil(8).try_into().unwrap_or(u64::MAX)
 }
 
 impl Inner {

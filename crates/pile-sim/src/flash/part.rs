@@ -60,6 +60,14 @@ impl Part {
         }
     }
 
+    /// Bytes that it erases at once.
+    pub const fn page(self) -> usize {
+        match self {
+            Self::W25q80 => 4096,
+            Self::Stm32g4 => 2048,
+        }
+    }
+
     /// Erases that each page stands, by the datasheet.
     pub const fn endurance(self) -> u32 {
         match self {

@@ -14,7 +14,7 @@ use pile_units::{
 };
 
 use super::Trouble;
-use super::moment::{Moment, Task};
+use super::moment::{Flows, Moment, Task};
 use super::store::Store;
 use super::surroundings::Surroundings;
 use super::wires::{MWH, Wire};
@@ -368,7 +368,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         };
         let flowed = self.flowed();
         if let Some(moment) = self.moments.last_mut() {
-            for (flow, now) in moment.flowed.iter_mut().zip(flowed) {
+            for (flow, now) in moment.flows.flowed.iter_mut().zip(flowed) {
                 flow.1 = u64::try_from(now.div_ceil(MWH)).unwrap_or(u64::MAX);
             }
         }
@@ -415,9 +415,17 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         flowed
     }
 
+    /// The same in mWh, and the registers it began with.
+    pub fn flows(&self) -> Flows {
+        let whole = |energy: u128| u64::try_from(energy / MWH).unwrap_or(u64::MAX);
+        Flows {
+            flowed: self.flowed().map(|it| (whole(it), whole(it) + 1)),
+            booted: self.booted.map(|(_, register)| register),
+        }
+    }
+
     fn remember(&mut self, task: Task, operations: Vec<Operation>, book: Option<Arc<Book>>) {
         let Some(book) = book else { return };
-        let whole = |energy: u128| u64::try_from(energy / MWH).unwrap_or(u64::MAX);
         let closed = self
             .wires
             .iter()
@@ -433,8 +441,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             book,
             acknowledged,
             closed,
-            flowed: self.flowed().map(|it| (whole(it), whole(it) + 1)),
-            booted: self.booted.map(|(_, register)| register),
+            flows: self.flows(),
             around: Arc::new(Surroundings {
                 acknowledged,
                 ..self.surroundings()

@@ -13,7 +13,7 @@ mod surroundings;
 pub(crate) mod wires;
 
 pub use desk::{Desk, LANDLORD, Setup};
-pub use moment::{Moment, Task};
+pub use moment::{Flows, Moment, Task};
 pub use script::{Life, Script};
 pub use surroundings::Surroundings;
 

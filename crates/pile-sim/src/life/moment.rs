@@ -38,6 +38,25 @@ impl Task {
     }
 }
 
+/// What went through the meters since the pile was booted, mWh.
+///
+/// ```
+/// use pile_sim::flash::Stm32g4;
+/// use pile_sim::life::{Desk, Setup};
+/// let setup = Setup { ports: 1, times: None, moments: false, seed: 1 };
+/// let desk = Desk::format(&Stm32g4::stm32g4(), setup)?;
+/// // Nothing yet: none, rounded down and up.
+/// assert_eq!(desk.flows().flowed[0], (0, 1));
+/// # Ok::<(), pile_sim::life::Trouble>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flows {
+    /// Through each port's meter, rounded down when a task began, and up when it ended.
+    pub flowed: [(u64, u64); MAX_PORTS],
+    /// Each port's register when the pile was booted.
+    pub booted: [u64; MAX_PORTS],
+}
+
 /// The operations of one task of the ledger, and what was true meanwhile.
 #[derive(Debug, Clone)]
 pub struct Moment {
@@ -51,11 +70,8 @@ pub struct Moment {
     pub acknowledged: usize,
     /// The ports whose relays were closed at any time of it, a bit each.
     pub closed: u16,
-    /// What went through each port's meter since it was booted when the task began, and when it
-    /// ended, mWh, rounded down and up.
-    pub flowed: [(u64, u64); MAX_PORTS],
-    /// Each port's register when the pile was booted, mWh.
-    pub booted: [u64; MAX_PORTS],
+    /// What the meters had seen.
+    pub flows: Flows,
     /// Wires and clock when the task began.
     pub around: Arc<Surroundings>,
 }
@@ -64,6 +80,11 @@ impl Moment {
     /// True if a record was written.
     pub const fn appends(&self) -> bool {
         matches!(self.task, Task::Append(_))
+    }
+
+    /// True if the record was one of progress.
+    pub fn records_progress(&self) -> bool {
+        matches!(&self.task, Task::Append(record) if matches!(**record, Record::Progress { .. }))
     }
 
     /// True if the port's relay was closed.

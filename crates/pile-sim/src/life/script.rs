@@ -7,7 +7,7 @@ use pile_controller::{Command, Outcome};
 use pile_units::{AccountId, CredentialId, Currency, Duration, PlanId, PortId, UtcOffset};
 
 use super::{Desk, LANDLORD, Moment, Setup, Trouble};
-use crate::flash::{Cells, Part, Speed, VirtualNor, Words};
+use crate::flash::{Cells, Operation, Part, Speed, VirtualNor, Words};
 
 const PORTS: usize = 4;
 const TENANTS: u8 = 5;
@@ -56,11 +56,14 @@ pub struct Life {
 }
 
 impl Script {
-    /// Ten rounds: forty sessions.
+    /// Ten rounds: forty sessions, as long as it takes to go round the sweep's flash three times.
     pub const fn whole(part: Part) -> Self {
         Self {
             rounds: 10,
-            minutes: 12,
+            minutes: match part {
+                Part::Stm32g4 => 17,
+                Part::W25q80 => 40,
+            },
             part,
         }
     }
@@ -109,6 +112,21 @@ impl Life {
     pub fn operations(&self) -> usize {
         let each = |moment: &Moment| moment.operations.len();
         self.moments.iter().map(each).sum()
+    }
+
+    /// Bytes that it programmed: so many times the flash, and it went round so often.
+    pub fn programmed(&self) -> usize {
+        let programs = self.all().filter(|it| !it.is_erase());
+        programs.map(Operation::length).sum()
+    }
+
+    /// Pages that it erased.
+    pub fn erases(&self) -> usize {
+        self.all().filter(|it| it.is_erase()).count()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Operation> {
+        self.moments.iter().flat_map(|moment| &moment.operations)
     }
 }
 
@@ -164,9 +182,12 @@ impl<const W: usize, const E: usize> House<W, E> {
         self.desk.wait(Duration::from_seconds(20))?;
         self.desk.settle()?;
         if round % 2 == 1 {
-            self.settle_and_pay()?;
+            // What was settled two rounds ago: a settlement waits, and is exported meanwhile.
+            self.pay()?;
+            self.settle_all()?;
         }
-        Ok(())
+        // Also of what is not settled yet.
+        self.export()
     }
 
     /// The tenant whose turn it is starts or stops.
@@ -196,26 +217,36 @@ impl<const W: usize, const E: usize> House<W, E> {
         Ok(())
     }
 
-    fn settle_and_pay(&mut self) -> Result<(), Trouble> {
+    fn settle_all(&mut self) -> Result<(), Trouble> {
         let owing: Vec<AccountId> = {
             let accounts = self.desk.book().accounts().iter();
             let owes = accounts.filter(|it| it.sessions > it.settled_sessions);
             owes.map(|it| it.id).collect()
         };
         for account in owing {
-            if let Outcome::Settled(number) = self.done(Command::Settle(account))? {
-                let reference: Reference = format!("bank {number}")
-                    .parse()
-                    .map_err(|_| Trouble::Other("no such reference".to_owned()))?;
-                self.done(Command::MarkPaid(number, reference))?;
-            }
+            self.done(Command::Settle(account))?;
         }
-        let through = self.desk.records().last().map_or(0, |(seq, _)| *seq);
-        self.done(Command::ConfirmExport(through))?;
         Ok(())
     }
 
+    fn pay(&mut self) -> Result<(), Trouble> {
+        let waiting = self.desk.book().settlements().iter().map(|it| it.id);
+        for number in waiting.collect::<Vec<u32>>() {
+            let reference: Reference = format!("bank {number}")
+                .parse()
+                .map_err(|_| Trouble::Other("no such reference".to_owned()))?;
+            self.done(Command::MarkPaid(number, reference))?;
+        }
+        Ok(())
+    }
+
+    fn export(&mut self) -> Result<(), Trouble> {
+        let through = self.desk.records().last().map_or(0, |(seq, _)| *seq);
+        self.done(Command::ConfirmExport(through)).map(drop)
+    }
+
     fn move_out(&mut self) -> Result<(), Trouble> {
+        self.pay()?;
         self.done(Command::Deregister(AccountId::new(2)))?;
         self.desk.settle()
     }

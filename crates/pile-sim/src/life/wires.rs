@@ -62,6 +62,7 @@ impl Wire {
             power: Power::from_milliwatts(power),
             voltage: Voltage::from_millivolts(VOLTS * 1000),
             current: Current::from_milliamperes(power / VOLTS),
+            over_current: false,
             temperature: Some(Temperature::from_celsius(30)),
         }
     }

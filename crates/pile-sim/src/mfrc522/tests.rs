@@ -5,7 +5,6 @@ use card_auth::{AliasKey, Card, CardEvent, CardReader, CardWatch, Field, Uid};
 use embassy_futures::block_on;
 use embedded_hal::digital::OutputPin;
 use embedded_hal::spi::SpiDevice;
-use pile_units::Strength;
 use proptest::prelude::*;
 
 use super::{Fault, NoWait, ResetPin, Version, VirtualMfrc522};
@@ -29,10 +28,7 @@ fn card(uid: &[u8]) -> VirtualCard {
 }
 
 fn read(uid: &[u8]) -> Field {
-    Field::One(Card {
-        uid: Uid::from_bytes(uid).unwrap(),
-        strength: Strength::UidOnly,
-    })
+    Field::One(Card::announced(Uid::from_bytes(uid).unwrap(), false))
 }
 
 fn register(chip: &mut VirtualMfrc522, address: u8) -> u8 {

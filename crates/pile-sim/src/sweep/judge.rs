@@ -8,8 +8,9 @@ use billing_core::record::{ClosedSession, Record, Segment};
 use billing_core::tariff::Tariff;
 use pile_units::{MAX_PORTS, PortId, TariffVersion};
 
+use super::kept::Kept;
 use crate::life::wires::STEP;
-use crate::life::{Life, Moment, Surroundings};
+use crate::life::{Flows, Life, Moment, Surroundings};
 
 /// A guarantee that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,8 @@ pub(super) struct Expected<'a> {
     /// What was acknowledged, in order, by the life and after it.
     pub old: &'a [(u64, Record)],
     pub new: &'a [(u64, Record)],
+    /// What those let go. The record in flight lets nothing go: it was not acknowledged.
+    pub kept: Kept,
     /// The wires.
     pub around: &'a Surroundings,
 }
@@ -94,6 +97,7 @@ impl<'a> Model<'a> {
             flying: rest.first().filter(|_| moment.appends()),
             old,
             new: &[],
+            kept: Kept::by(old),
             around: &moment.around,
         }
     }
@@ -206,7 +210,7 @@ fn durable(expected: &Expected<'_>, found: &Found) -> Result<bool, Broken> {
         if let Some((_, other)) = there.next_if(|(number, _)| number == seq) {
             ensure!("I4", other == record, "record {seq} is another");
         } else {
-            let kept = found.book.keeps(*seq, record) || flying.is_some_and(|it| it.0 == *seq);
+            let kept = expected.kept.holds(*seq, record) || flying.is_some_and(|it| it.0 == *seq);
             ensure!("I4", !kept, "record {seq} is missing");
         }
     }
@@ -219,17 +223,24 @@ fn durable(expected: &Expected<'_>, found: &Found) -> Result<bool, Broken> {
     Ok(arrived)
 }
 
-/// I1, I3 by the wires: a relay was closed for a session that is durable, what was recorded had
-/// flowed, and what had flowed is recorded but for a watt-hour.
-pub(super) fn wires(moment: &Moment, book: &Book) -> Result<(), Broken> {
-    let ports = PortId::first(MAX_PORTS);
-    for ((port, flowed), booted) in ports.zip(moment.flowed).zip(moment.booted) {
+/// I1: a relay was closed for a session that is durable.
+pub(super) fn relays(moment: &Moment, book: &Book) -> Result<(), Broken> {
+    for port in PortId::first(MAX_PORTS) {
         let session = book.session(port).filter(|it| !it.ended);
         ensure!(
             "I1",
             !moment.is_closed(port) || session.is_some(),
             "port {port} was closed without a durable session"
         );
+    }
+    Ok(())
+}
+
+/// I3 by the wires: what was recorded had flowed, and what had flowed is recorded but for a
+/// watt-hour.
+pub(super) fn energy(flows: &Flows, book: &Book) -> Result<(), Broken> {
+    let ports = PortId::first(MAX_PORTS);
+    for ((port, flowed), booted) in ports.zip(flows.flowed).zip(flows.booted) {
         let register = book.register(port).milliwatt_hours();
         ensure!(
             "I3",

@@ -11,11 +11,15 @@
 //! - I9, I10: every segment carries the prices that were in force, every bill is the sum of its
 //!   lines, every account the sum of its bills.
 //!
+//! # What is cut
 //! A **cut point** is an operation with what the cut left of it; points whose cells are the same in
-//! the same task count once. A **double** point is one with a second cut in an operation of the
-//! recovery from the first.
+//! the same task count once. Every operation is cut. What a cut may leave of it is tried whole, but
+//! for the records of progress after the log has gone round the flash once: of theirs, one in four.
+//! A **double** point is one with a second cut in an operation of the recovery from the first; of
+//! those a sample is tried, with the same checks.
 
 mod judge;
+mod kept;
 mod point;
 mod report;
 
@@ -83,12 +87,35 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     seed: u64,
+    tasks: Tasks,
     /// One in so many cuts is recovered from.
     recover: u64,
     /// One in so many outcomes is tried for each operation of a recovery.
     again: u64,
     /// One in so many recoveries goes on to live for a while.
     live_on: u64,
+}
+
+/// Which tasks are cut: one in so many. Most are records of progress, one like another.
+#[derive(Debug, Clone, Copy)]
+struct Tasks {
+    progress: u64,
+    other: u64,
+    /// Of the outcomes of a progress record, once the log has gone round the flash.
+    later: u64,
+}
+
+impl Tasks {
+    const ALL: Self = Self {
+        progress: 1,
+        other: 1,
+        later: 4,
+    };
+    const SOME: Self = Self {
+        progress: 97,
+        other: 13,
+        later: 4,
+    };
 }
 
 /// Sweeps both flashes.
@@ -104,19 +131,31 @@ struct Sample {
 /// # Errors
 /// [`Trouble`]: the life itself failed, without any cut.
 pub fn run(options: Options, tell: &(dyn Fn(Progress) + Sync)) -> Result<Report, Trouble> {
-    let internal = Script::whole(Part::Stm32g4).live::<8, 2048>(INTERNAL, Words::Once)?;
-    let serial = Script::whole(Part::W25q80).live::<1, 4096>(SERIAL, Words::ClearBits)?;
+    let [(internal, _, first), (serial, _, second)] = lives()?;
     Ok(Report {
         tallies: vec![
-            sweep::<8, 2048>(&internal, Part::Stm32g4, options, tell),
-            sweep::<1, 4096>(&serial, Part::W25q80, options, tell),
+            sweep::<8, 2048>(&first, internal, options, tell),
+            sweep::<1, 4096>(&second, serial, options, tell),
         ],
     })
 }
 
-/// Small flashes, so that the log goes round them often.
+/// The lives that are cut, each with its part and the bytes of its flash: small ones, so that the
+/// log goes round them often.
+///
+/// # Errors
+/// [`Trouble`]: a life failed, without any cut.
+pub fn lives() -> Result<[(Part, usize, Life); 2], Trouble> {
+    let internal = Script::whole(Part::Stm32g4).live::<8, 2048>(INTERNAL, Words::Once)?;
+    let serial = Script::whole(Part::W25q80).live::<1, 4096>(SERIAL, Words::ClearBits)?;
+    Ok([
+        (Part::Stm32g4, INTERNAL, internal),
+        (Part::W25q80, SERIAL, serial),
+    ])
+}
+
 const INTERNAL: usize = 32 << 10;
-const SERIAL: usize = 48 << 10;
+const SERIAL: usize = 52 << 10;
 
 fn sweep<const W: usize, const E: usize>(
     life: &Life,
@@ -124,22 +163,21 @@ fn sweep<const W: usize, const E: usize>(
     options: Options,
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Tally {
-    // How many tasks lie between two that are cut, and the rates of the sample.
-    let (stride, recover, again) = match (options.effort, part) {
-        (Effort::Bounded, _) => (61, 29, 61),
-        (Effort::Whole, Part::Stm32g4) => (1, 13, 97),
-        (Effort::Whole, Part::W25q80) => (1, 29, 151),
+    let (tasks, recover, again) = match (options.effort, part) {
+        (Effort::Bounded, _) => (Tasks::SOME, 29, 61),
+        (Effort::Whole, Part::Stm32g4) => (Tasks::ALL, 13, 97),
+        (Effort::Whole, Part::W25q80) => (Tasks::ALL, 29, 151),
     };
     let sample = Sample {
         seed: options.seed,
+        tasks,
         recover,
         again,
         live_on: 11,
     };
     let model = Model::new(life);
     let begun = std::time::Instant::now();
-    let first = usize::try_from(options.seed).unwrap_or(0) % stride;
-    let next = AtomicUsize::new(first);
+    let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::new(part, life));
     std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
@@ -147,13 +185,13 @@ fn sweep<const W: usize, const E: usize>(
                 // Each walks the whole life, and works on the tasks that nobody has taken.
                 let mut walker = Walker::<W, E>::new(&model, sample);
                 loop {
-                    let task = next.fetch_add(stride, Ordering::Relaxed);
+                    let task = next.fetch_add(1, Ordering::Relaxed);
                     let Some(found) = walker.cut_task(task) else {
                         break;
                     };
                     let Ok(mut tally) = tally.lock() else { break };
                     tally.add(found);
-                    if task % 16 < stride {
+                    if task.is_multiple_of(16) {
                         tell(Progress {
                             part,
                             tasks: (task, life.moments.len()),

@@ -7,7 +7,7 @@ use billing_core::record::Record;
 use pile_controller::{Command, Event};
 use pile_units::{Duration, PortId};
 
-use super::judge::{Broken, Expected, Found, Model, wires};
+use super::judge::{Broken, Expected, Found, Model, energy, relays};
 use super::report::{Cut, Found as Points, Violation};
 use super::{Flash, Sample};
 use crate::flash::{Cells, Operation, Outcome};
@@ -22,6 +22,7 @@ pub(super) struct Walker<'a, const W: usize, const E: usize> {
     cells: Cells,
     task: usize,
     operation: usize,
+    programmed: usize,
 }
 
 /// What a recovery did, and the records since the first cut.
@@ -29,6 +30,7 @@ type Restart = (Vec<Moment>, Vec<(u64, Record)>);
 
 /// What a recovery must see.
 struct Recovery<'a> {
+    moment: &'a Moment,
     expected: &'a Expected<'a>,
     arrived: bool,
     cells: &'a Cells,
@@ -44,6 +46,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
             cells: model.life.blank.clone(),
             task: 0,
             operation: 0,
+            programmed: 0,
         }
     }
 
@@ -53,11 +56,26 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
             let moment = self.model.life.moments.get(self.task)?;
             moment.operations.iter().for_each(|it| self.cells.apply(it));
             self.operation += moment.operations.len();
+            let programs = moment.operations.iter().filter(|it| !it.is_erase());
+            self.programmed += programs.map(Operation::length).sum::<usize>();
             self.task += 1;
         }
         let moment = self.model.life.moments.get(task)?;
         let mut points = Points::default();
-        let mut seen = HashSet::new();
+        let is_progress = moment.records_progress();
+        let Sample { tasks, seed, .. } = self.sample;
+        let one_in = if is_progress {
+            tasks.progress
+        } else {
+            tasks.other
+        };
+        if !(task as u64 ^ seed).is_multiple_of(one_in) {
+            return Some(points);
+        }
+        let is_later = is_progress && self.programmed > self.cells.bytes().len();
+        let later = if is_later { tasks.later } else { 1 };
+        let expected = self.model.expected(moment);
+        let mut tried = HashSet::new();
         let mut before = self.cells.clone();
         for (index, operation) in moment.operations.iter().enumerate() {
             for outcome in Outcome::all(operation, W) {
@@ -66,30 +84,41 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                 // What an operation does not begin, the one before it has done.
                 let print = touched(operation, &cells);
                 let nothing = print == touched(operation, &before);
-                if !seen.insert((index, print)) || (nothing && index > 0) {
+                if !tried.insert((index, print)) || (nothing && index > 0) {
+                    continue;
+                }
+                let operation = self.operation + index;
+                let first = Cut { operation, outcome };
+                let print = print ^ operation as u64;
+                if later > 1 && !self.chosen(print.rotate_left(32), later) {
                     continue;
                 }
                 points.single += 1;
-                let operation = self.operation + index;
-                let first = Cut { operation, outcome };
-                self.single(moment, &cells, print ^ operation as u64, first, &mut points);
+                self.single((moment, &expected), &cells, print, first, &mut points);
             }
             before.apply(operation);
         }
         Some(points)
     }
 
-    fn single(&self, moment: &Moment, cells: &Cells, print: u64, first: Cut, points: &mut Points) {
+    fn single(
+        &self,
+        (moment, expected): (&Moment, &Expected<'_>),
+        cells: &Cells,
+        print: u64,
+        first: Cut,
+        points: &mut Points,
+    ) {
         let task = moment.task.name();
-        let expected = self.model.expected(moment);
         let found = caught(|| {
             let found = match mount::<W, E>(cells) {
                 // Nothing was ever acknowledged: the shell formats it again.
                 Err(Trouble::Blank) if moment.task == Task::Format => return Ok(None),
                 mounted => mounted.map_err(|trouble| refused(&trouble))?,
             };
-            let arrived = self.model.judge(&expected, &found)?;
-            wires(moment, &found.book)?;
+            let arrived = self.model.judge(expected, &found)?;
+            relays(moment, &found.book)?;
+            energy(&moment.flows, &found.book)?;
             Ok(Some(arrived))
         });
         match found {
@@ -102,7 +131,8 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
             Ok(Some(arrived)) if self.chosen(print, self.sample.recover) => {
                 points.recoveries += 1;
                 let recovery = Recovery {
-                    expected: &expected,
+                    moment,
+                    expected,
                     arrived,
                     cells,
                     first,
@@ -141,7 +171,12 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                 before: &moment.book,
                 flying: records.get(new).filter(|_| moment.appends()),
                 new: records.get(..new).unwrap_or_default(),
-                ..*recovery.expected
+                old: recovery.expected.old,
+                kept: recovery
+                    .expected
+                    .kept
+                    .and(records.get(..new).unwrap_or_default()),
+                around: recovery.expected.around,
             };
             for operation in &moment.operations {
                 for outcome in Outcome::all(operation, W) {
@@ -156,7 +191,12 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                     points.double += 1;
                     let judged = caught(|| {
                         let found = mount::<W, E>(&cells).map_err(|trouble| refused(&trouble))?;
-                        self.model.judge(&expected, &found)
+                        self.model.judge(&expected, &found)?;
+                        // No relay closes in a recovery; what had flowed before the first cut is
+                        // recorded as well as one cut leaves it.
+                        relays(moment, &found.book)?;
+                        energy(&moment.flows, &found.book)?;
+                        energy(&recovery.moment.flows, &found.book)
                     });
                     if let Err(broken) = judged {
                         let operation = number;
@@ -210,13 +250,16 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
             let expected = Expected {
                 before: desk.book(),
                 flying: None,
+                old: expected.old,
                 new,
+                kept: expected.kept.and(new),
                 around,
-                ..*expected
             };
-            self.model.judge(&expected, &found)
+            self.model.judge(&expected, &found)?;
+            energy(&desk.flows(), &found.book)
         };
         judge(&desk, expected.around, &records)?;
+        energy(&recovery.moment.flows, desk.book())?;
         if self.chosen(records.len() as u64 ^ number, self.sample.live_on) {
             live_on(&mut desk).map_err(trouble)?;
             let all: Vec<_> = flying.into_iter().chain(desk.records()).cloned().collect();

@@ -97,15 +97,13 @@ impl Found {
 
 impl Tally {
     pub(super) fn new(part: Part, life: &Life) -> Self {
-        let operations = life.moments.iter().flat_map(|moment| &moment.operations);
-        let programs = operations.filter(|operation| !operation.is_erase());
         Self {
             part,
             bytes: life.blank.bytes().len(),
             sessions: life.sessions,
             records: life.records.len(),
             operations: life.operations(),
-            programmed: programs.map(crate::flash::Operation::length).sum(),
+            programmed: life.programmed(),
             single: 0,
             double: 0,
             recoveries: 0,

@@ -8,6 +8,7 @@ use billing_core::journal::{Chain, Identity};
 use billing_core::record::{Piece, Record};
 use pile_units::{PlanId, TariffVersion};
 
+use super::compare;
 use super::log::{Entry, Log, Trouble};
 use crate::answer::Refusal;
 use crate::figures::{Zone, hex};
@@ -27,6 +28,10 @@ pub struct Archive {
     pub book: Book,
     /// The time of the place.
     pub zone: Zone,
+    /// The number of the newest file's last record: the one to confirm an export of it by.
+    pub confirm: u64,
+    /// What is to be said of a file whose last record may have been altered.
+    pub warning: Option<String>,
 }
 
 impl Archive {
@@ -42,7 +47,7 @@ impl Archive {
                 Trouble::Found(finding) => {
                     let name = path.display();
                     let number = finding.number;
-                    Refusal::new(
+                    Refusal::found(
                         format!("{name}: record {number} is not as it was written"),
                         format!("nothing is made of it; `pilectl ledger verify {name}` says more"),
                     )
@@ -75,7 +80,9 @@ impl Archive {
                     "give files of one pile",
                 ));
             }
-            agree(log, newest)?;
+            if let Some(differ) = compare::first_difference(log, newest) {
+                return Err(contradiction(differ.number, &log.name, &newest.name));
+            }
         }
         for log in &logs {
             for entry in &log.entries {
@@ -92,6 +99,8 @@ impl Archive {
             end: newest.end,
             entries: entries.collect(),
             zone: newest.zone(),
+            confirm: newest.confirm(),
+            warning: logs.iter().find_map(Log::warning),
             book: newest.book.clone(),
         })
     }
@@ -110,35 +119,8 @@ impl Archive {
     }
 }
 
-/// Where both files hold a frame, it is the same, and so is the chain up to it.
-fn agree(older: &Log, newest: &Log) -> Result<(), Refusal> {
-    let heads = |log: &Log| {
-        let start = (log.origin.seq, log.origin.head);
-        let mut chain = log.origin;
-        let after = log.frames.iter().map(move |frame| {
-            chain = chain.after(frame.kind, &frame.payload);
-            (chain.seq, chain.head)
-        });
-        std::iter::once(start)
-            .chain(after)
-            .collect::<BTreeMap<_, _>>()
-    };
-    let (a, b) = (heads(older), heads(newest));
-    let differ = a
-        .iter()
-        .find(|(seq, head)| b.get(seq).is_some_and(|it| it != *head));
-    match differ {
-        // The head of a number is the one before that frame.
-        Some((seq, _)) => {
-            let number = seq.saturating_sub(1);
-            Err(contradiction(number, &older.name, &newest.name))
-        }
-        None => Ok(()),
-    }
-}
-
 fn contradiction(number: u64, one: &str, other: &str) -> Refusal {
-    Refusal::new(
+    Refusal::found(
         format!("record {number} is not the same in {one} and in {other}"),
         "one of them is not a copy of this pile's ledger: find out which",
     )

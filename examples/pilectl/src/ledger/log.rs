@@ -247,6 +247,23 @@ impl Log {
         })
     }
 
+    /// The number of the last record: `ConfirmExport` with it tells the pile that all of this is in
+    /// safe hands. 0 before any.
+    pub fn confirm(&self) -> u64 {
+        self.entries.last().map_or(0, |entry| entry.number)
+    }
+
+    /// What is to be said beside anything that is made of a log whose last record may have been
+    /// altered.
+    pub fn warning(&self) -> Option<String> {
+        let torn = self.torn.as_ref()?;
+        let (name, number) = (&self.name, torn.number);
+        Some(format!(
+            "{name}: record {number}, the last, is not as it was written and is left out: a power \
+             loss cut it, or someone altered it; `pilectl ledger verify {name}` says more"
+        ))
+    }
+
     /// The time of the place: that of the standard tariff.
     pub fn zone(&self) -> Zone {
         let tariff = self.book.tariff(PlanId::STANDARD);

@@ -8,6 +8,7 @@ use pile_units::{AccountId, Energy, Fee, SessionId, UnixSeconds};
 use sha2::{Digest, Sha256};
 
 use super::archive::Archive;
+use super::compare;
 use super::log::Entry;
 use super::words;
 use crate::answer::{Answer, Refusal};
@@ -74,13 +75,24 @@ pub fn summary(archive: &Archive) -> String {
         let energy = kwh(open.energy());
         text += &format!("\nOpen: session {id} on port {port}, account {account}, {energy} kWh\n");
     }
+    if !book.attempts().is_empty() {
+        text += "\nRefused cards\n";
+    }
+    for tried in book.attempts() {
+        let (told, last) = (words::attempts(tried), zone.minute(tried.last));
+        text += &format!("  {told}, {last}\n");
+    }
     let balance = book.balance();
     text += &format!(
         "\nMeters {} kWh; {} kWh of it belongs to nobody.\n",
         kwh(balance.metered),
         kwh(balance.unattributed)
     );
-    text
+    text += &compare::ends(archive.end, archive.confirm);
+    text + &format!(
+        "Of an export of this, {}\n",
+        compare::confirm(archive.confirm)
+    )
 }
 
 /// A line a record.
@@ -134,9 +146,9 @@ impl Owners {
     fn owner(&self, record: &Record) -> Option<AccountId> {
         match record {
             Record::Enrolled { credential, .. } => credential.account(),
-            Record::AccountClosed { account, .. } | Record::PlanAssigned { account, .. } => {
-                Some(*account)
-            }
+            Record::AccountClosed { account, .. }
+            | Record::PlanAssigned { account, .. }
+            | Record::AccountListed { account, .. } => Some(*account),
             Record::Settled(settlement) => Some(settlement.account),
             Record::Paid { settlement, .. } => self.settlements.get(settlement).copied(),
             other => self.sessions.get(&session_of(other)?).copied(),

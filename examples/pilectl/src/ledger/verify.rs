@@ -2,13 +2,15 @@
 
 use pile_units::{Currency, Energy};
 
+use super::compare;
 use super::log::{Entry, Finding, Log, Meaning};
 use super::words;
 use crate::answer::Answer;
 use crate::figures::{Zone, counted, grouped, hex, kwh};
 
-/// What is said of a ledger that verifies.
-pub fn read(log: &Log) -> Answer {
+/// What is said of a ledger that verifies. `known`: what a comparison with earlier knowledge of it
+/// showed.
+pub fn read(log: &Log, known: &str) -> Answer {
     let (book, balance) = (&log.book, log.book.balance());
     let (first, last) = (log.origin.seq, log.end.seq.saturating_sub(1));
     let mut text = format!("{}: {}\n\n", log.name, log.form);
@@ -34,9 +36,10 @@ pub fn read(log: &Log) -> Answer {
     line(
         "records",
         format!(
-            "{}, the oldest is {}",
+            "{}, the oldest is {}, the newest {}",
             grouped(log.entries.len() as u64),
-            grouped(oldest)
+            grouped(oldest),
+            grouped(log.confirm())
         ),
     );
     if book.exported() > 0 {
@@ -45,6 +48,10 @@ pub fn read(log: &Log) -> Answer {
             format!("up to record {}", grouped(book.exported())),
         );
     }
+    line(
+        "export",
+        format!("of this, {}", compare::confirm(log.confirm())),
+    );
     line("accounts", counted(book.accounts().len() as u64, "account"));
     line(
         "energy",
@@ -67,10 +74,15 @@ pub fn read(log: &Log) -> Answer {
         );
         return Answer::wrong(text);
     }
-    text.push_str(
-        "\nVerified. Someone who can rewrite the flash can rewrite the chain too: compare the head\n\
-         with one that was noted earlier, and the sessions with the tenants' signed receipts.\n",
-    );
+    if known.is_empty() {
+        text.push_str(
+            "\nVerified. Someone who can rewrite the flash can rewrite the chain too: compare it with\n\
+             what you noted or exported earlier (--head, --against), and the sessions with the\n\
+             tenants' signed receipts.\n",
+        );
+    } else {
+        text += &format!("\nVerified. {known}");
+    }
     Answer::well(text)
 }
 

@@ -1,7 +1,9 @@
 //! What a record says, in a line.
 
-use billing_core::record::{Advance, ClosedSession, Record, Revocation, Segment};
-use pile_units::{Currency, Energy, PlanId, Role, WallTime};
+use billing_core::record::{
+    Advance, Attempt, Attempts, ClosedSession, Record, Revocation, Segment,
+};
+use pile_units::{Currency, Energy, PlanId, Role, UidOnly, WallTime};
 
 use crate::figures::{Zone, amount, counted, kwh};
 
@@ -31,7 +33,6 @@ pub fn plan(plan: PlanId) -> String {
 
 /// What the record says.
 pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
-    let on_off = |on: &bool| if *on { "allowed" } else { "not allowed" };
     match record {
         Record::Commissioned { pile, .. } => format!("pile {pile} commissioned"),
         Record::Enrolled { credential, .. } => match credential.role {
@@ -45,8 +46,22 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
         } => format!("card {credential} revoked: {}", revocation(*why)),
         Record::AccountClosed { account, .. } => format!("account {account} closed"),
         Record::PolicySet { uid_only, .. } => {
-            format!("cards that only announce a number: {}", on_off(uid_only))
+            format!("cards that only announce a number: {}", allowed(*uid_only))
         }
+        Record::AccountListed {
+            account, listed, ..
+        } => {
+            let how = if *listed { "put on" } else { "taken off" };
+            format!("account {account} {how} the list of cards known by number")
+        }
+        Record::Attempted(tried) => attempts(tried),
+        Record::AttemptsSeen { .. } => "the landlord was told of refused cards".to_owned(),
+        Record::Calibrated { port, trim, .. } => format!(
+            "port {port}: meter corrected by {} ppm of power, {} of voltage, {} of current",
+            trim.power_ppm(),
+            trim.voltage_ppm(),
+            trim.current_ppm()
+        ),
         Record::TariffSet {
             plan: of, version, ..
         } => format!("tariff {version} set for {}", plan(*of)),
@@ -108,6 +123,26 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
         } => format!("settlement {settlement} paid: {:?}", reference.as_str()),
         Record::Snapshot(_) => "part of a snapshot".to_owned(),
     }
+}
+
+/// Whose cards may be known by their number.
+const fn allowed(uid_only: UidOnly) -> &'static str {
+    match uid_only {
+        UidOnly::Nobody => "not allowed",
+        UidOnly::Listed => "allowed for listed accounts",
+        UidOnly::All => "allowed",
+    }
+}
+
+/// What was refused of a card.
+pub fn attempts(tried: &Attempts) -> String {
+    let (card, times) = (tried.credential, counted(tried.count.into(), "time"));
+    let why = match tried.what {
+        Attempt::TooWeak => "it only announced its number",
+        Attempt::WrongKey => "it has another key",
+        Attempt::Revoked => "it was revoked",
+    };
+    format!("card {card} refused {times}, at last because {why}")
 }
 
 const fn revocation(why: Revocation) -> &'static str {

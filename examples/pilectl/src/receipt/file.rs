@@ -33,14 +33,23 @@ pub fn read(path: &Path) -> Result<Vec<Found>, Refusal> {
             "give a file of OCMF records, one a line, or the XML of the transparency software",
         )
     };
-    let text = String::from_utf8(bytes).map_err(|_| refuse(format!("{name}: not a text")))?;
+    let text = String::from_utf8(bytes).or_else(|error| {
+        // A damaged byte is for its receipt to be named by: what stands there now never verifies.
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let any = text.contains("OCMF|");
+        any.then_some(text)
+            .ok_or_else(|| refuse(format!("{name}: not a text")))
+    })?;
     let text = text.trim_start_matches('\u{feff}');
     let found = if text.trim_start().starts_with('<') {
         of_xml(text).map_err(|why| refuse(format!("{name}: {why}")))?
     } else {
         of_lines(text)
     };
-    if found.is_empty() {
+    let lines = found
+        .iter()
+        .all(|it| it.transaction.is_none() && it.key.is_none());
+    if lines && !found.iter().any(|it| it.record.starts_with("OCMF|")) {
         return Err(refuse(format!("{name}: holds no receipt")));
     }
     Ok(found)

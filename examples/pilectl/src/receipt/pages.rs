@@ -48,8 +48,8 @@ pub fn first(checked: &[Checked<'_>]) -> Option<String> {
     })
 }
 
-/// Checks the pages of our receipts against each other.
-pub fn pages(checked: &[Checked<'_>]) -> Vec<Problem> {
+/// Checks the pages of our receipts against each other. Of a part no page is missed.
+pub fn pages(checked: &[Checked<'_>], is_part: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut pages = Vec::new();
     let mut pile = None;
@@ -75,6 +75,9 @@ pub fn pages(checked: &[Checked<'_>]) -> Vec<Problem> {
         pages.push(page);
     }
     problems.extend(order(&pages));
+    if !is_part {
+        problems.extend(missing(&pages));
+    }
     problems.extend(chain(&pages));
     problems.extend(meters(&pages));
     problems
@@ -125,6 +128,13 @@ fn order(pages: &[Page<'_>]) -> Vec<Problem> {
         }
         before = Some(page);
     }
+    problems
+}
+
+/// Pages that should stand between those that are there.
+fn missing(pages: &[Page<'_>]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let seen: BTreeMap<_, _> = pages.iter().map(|page| (page.number, page)).collect();
     for (page, next) in seen.values().zip(seen.values().skip(1)) {
         let missing = match next.number - page.number {
             0 | 1 => continue,

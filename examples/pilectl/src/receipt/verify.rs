@@ -7,7 +7,9 @@ use super::key;
 use super::pages;
 use super::payload::{Payload, Reading, printable};
 use super::problem::{ASK_AGAIN, ASK_FOR_ALL, Problem};
+use super::summary;
 use crate::answer::{Answer, Refusal};
+use crate::figures::grouped;
 
 /// A record, and what its signature is worth.
 pub struct Checked<'a> {
@@ -27,8 +29,25 @@ impl Checked<'_> {
     }
 }
 
+/// How receipts are checked, and how much is said of them.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    part: bool,
+    verbose: bool,
+}
+
+impl How {
+    /// `part`: pages that are not in the file are not missed; `verbose`: every record is told.
+    pub const fn new(part: bool, verbose: bool) -> Self {
+        Self { part, verbose }
+    }
+}
+
+/// How many things that are wrong are told one by one, unless all are asked for.
+const TOLD: usize = 20;
+
 /// Checks all records of a file.
-pub fn run(found: &[Found], given: Option<PublicKey>) -> Result<Answer, Refusal> {
+pub fn run(found: &[Found], given: Option<PublicKey>, how: How) -> Result<Answer, Refusal> {
     let mut checked = Vec::new();
     for it in found {
         let key = given.or(it.key).ok_or_else(|| {
@@ -53,44 +72,32 @@ pub fn run(found: &[Found], given: Option<PublicKey>) -> Result<Answer, Refusal>
         }
     }
     problems.extend(pages::transactions(&checked));
-    problems.extend(pages::pages(&checked));
+    problems.extend(pages::pages(&checked, how.part));
 
-    let mut text = String::new();
-    for it in &checked {
-        text += &line(it);
+    let mut text = summary::verdict(&checked, problems.len());
+    if how.verbose || checked.len() == 1 {
+        for it in &checked {
+            text += &summary::line(it);
+        }
     }
-    let genuine = checked.iter().filter(|it| it.signature.is_ok()).count();
-    let records = checked.len();
-    for problem in &problems {
+    let told = if how.verbose { problems.len() } else { TOLD };
+    for problem in problems.iter().take(told) {
         text += &format!("WRONG: {}.\n", printable(&problem.to_string()));
     }
+    let rest = problems.len().saturating_sub(told);
+    if rest > 0 {
+        let rest = grouped(rest as u64);
+        text += &format!("WRONG: {rest} more; --verbose tells them all.\n");
+    }
+    text += &summary::sums(&checked);
     for note in notes(&checked, given) {
         text += &format!("Note: {note}.\n");
     }
-    text += &format!("{genuine} of {records} genuine, ");
-    Ok(match problems.len() {
-        0 => Answer::well(text + "nothing wrong.\n"),
-        1 => Answer::wrong(text + "1 thing wrong.\n"),
-        n => Answer::wrong(text + &format!("{n} things wrong.\n")),
-    })
-}
-
-fn line(it: &Checked<'_>) -> String {
-    let verdict = if it.signature.is_ok() {
-        "genuine"
+    Ok(if problems.is_empty() {
+        Answer::well(text)
     } else {
-        "NOT GENUINE"
-    };
-    let mut line = format!("{}: {verdict}", it.name());
-    if let Some(payload) = &it.payload {
-        if let Some(drawn) = payload.drawn() {
-            line += &format!(", {drawn}");
-        }
-        if let Some(total) = payload.text("Y").filter(|_| payload.is_ours()) {
-            line += &format!(", {total}");
-        }
-    }
-    printable(&line) + "\n"
+        Answer::wrong(text)
+    })
 }
 
 fn notes(checked: &[Checked<'_>], given: Option<PublicKey>) -> Vec<String> {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod receipts;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -16,8 +18,8 @@ use pilectl::ledger::flash::Image;
 use pilectl::ledger::log::Log;
 use tempfile::TempDir;
 
-/// 48 pages of 4 KiB: small enough to go round.
-pub const BYTES: usize = 48 * 4096;
+/// 64 pages of 4 KiB: small enough to go round.
+pub const BYTES: usize = 64 * 4096;
 pub type Flash = Image<1, 4096>;
 
 /// A pile that lives.

@@ -208,6 +208,7 @@ fn accounts(book: &Book, names: &BTreeMap<AccountId, &str>) -> Vec<AccountRow> {
         .iter()
         .filter_map(|account| {
             Some(AccountRow {
+                number: account.id,
                 account: (*names.get(&account.id)?).to_owned(),
                 sessions: account.sessions,
                 energy: account.energy,

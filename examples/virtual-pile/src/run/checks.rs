@@ -1,9 +1,10 @@
 //! What a script expects, and what must hold whatever it expects.
 
 use billing_core::book::{Book, OpenSession};
-use billing_core::record::{ClosedSession, Record};
+use billing_core::receipt::{BilledSession, Issuer, SoftwareKey, write_receipt};
+use billing_core::record::{Attempt, ClosedSession, Record};
 use pile_controller::{Indicator, Signal};
-use pile_units::{Energy, Money, PortId};
+use pile_units::{CardAlias, Energy, Money, PortId};
 
 use super::{Player, words};
 use crate::scenario::{Check, Whose};
@@ -118,6 +119,26 @@ impl Player<'_> {
                 let (what, expected, found) = of_sessions(check, &self.of(whose, ledger), book);
                 (format!("{what}, {}", name(whose)), expected, found)
             }
+            Check::Tried(card, count, last) => {
+                let credential = self.credential(book, card).map(|it| it.id);
+                let tried = credential.and_then(|id| book.attempts_of(id));
+                let shown = |count: u32, what: Option<&str>| match what {
+                    Some(what) => format!("{count}, at last {what}"),
+                    None => count.to_string(),
+                };
+                let found = tried.map_or(0, |it| it.count);
+                let what = tried.filter(|_| last.is_some()).map(|it| it.what.name());
+                (
+                    format!("the refused attempts with \"{card}\""),
+                    shown(*count, last.map(Attempt::name)),
+                    shown(found, what),
+                )
+            }
+            Check::Receipt(whose, level) => (
+                format!("the identification on the last receipt, {}", name(whose)),
+                level.clone(),
+                self.level(whose, ledger),
+            ),
             Check::Conserved => {
                 let balance = book.balance();
                 (
@@ -127,6 +148,41 @@ impl Player<'_> {
                 )
             }
         }
+    }
+
+    /// What the receipt of the last session says of how its card was identified.
+    fn level(&self, whose: &Whose, ledger: &Ledger) -> String {
+        let (book, records) = ledger;
+        let of = self.of(whose, ledger);
+        let (Some(closed), Some(pile)) = (of.closed.last(), book.pile()) else {
+            return "none".to_owned();
+        };
+        let mut cards = book.credentials().iter();
+        let card = cards.find(|it| it.id == closed.credential);
+        let segments = records.iter().filter_map(|(_, record)| match record {
+            Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
+                Some(*segment)
+            }
+            _ => None,
+        });
+        let session = BilledSession {
+            closed,
+            segments,
+            alias: card.map_or(CardAlias::new([0; 8]), |it| it.alias),
+            clock_set: false,
+        };
+        let issuer = Issuer {
+            pile,
+            firmware: "0.1.0",
+            utc_offset: self.scenario.pile.tariff.utc_offset(),
+        };
+        let mut record = String::new();
+        let written = SoftwareKey::from_bytes(&[1; 32]).is_ok_and(|key| {
+            write_receipt(&session.receipt(&issuer, None), &key, &mut record).is_ok()
+        });
+        let level = record.split("\"IL\":\"").nth(1).filter(|_| written);
+        let level = level.and_then(|rest| rest.split('"').next());
+        level.unwrap_or("no receipt").to_owned()
     }
 
     fn last_signal(&self, refused: bool) -> String {

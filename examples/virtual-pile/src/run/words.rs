@@ -1,6 +1,7 @@
 //! Steps and what the pile says, in words for a person and in names for a script.
 
 use pile_controller::{Indicator, Outcome, Signal};
+use pile_units::UidOnly;
 
 use crate::scenario::{Action, Command, Cut};
 
@@ -63,8 +64,24 @@ fn wish(command: &Command) -> String {
         Command::Deregister(card) => format!("closes the account of \"{card}\""),
         Command::Settle(card) => format!("settles the account of \"{card}\""),
         Command::MarkPaid(card) => format!("notes that \"{card}\" has paid"),
-        Command::AllowUidOnly(true) => "allows cards that only announce a number".to_owned(),
-        Command::AllowUidOnly(false) => "forbids cards that only announce a number".to_owned(),
+        Command::AllowUidOnly(UidOnly::All) => {
+            "allows all cards that only announce a number".to_owned()
+        }
+        Command::AllowUidOnly(UidOnly::Listed) => {
+            "allows cards that only announce a number to listed accounts".to_owned()
+        }
+        Command::AllowUidOnly(UidOnly::Nobody) => {
+            "forbids cards that only announce a number".to_owned()
+        }
+        Command::List(card, true) => format!("lists the account of \"{card}\""),
+        Command::List(card, false) => format!("takes the account of \"{card}\" off the list"),
+        Command::AuthoriseListed => "opens the window for a card to be listed".to_owned(),
+        Command::Calibrate(port, trim) => format!(
+            "corrects the meter of port {port} by {} ppm of power, {} of voltage, {} of current",
+            trim.power_ppm(),
+            trim.voltage_ppm(),
+            trim.current_ppm()
+        ),
         Command::SetLimits(_) => "sets the limits".to_owned(),
         Command::SetTariff(plan, _) => format!("sets the tariff of plan {plan}"),
         Command::PlanTariff(plan, from, _) => {
@@ -96,6 +113,7 @@ pub(super) fn signal(signal: Signal) -> &'static str {
         Signal::FaultCleared(_) => "fault_cleared",
         Signal::Hot => "hot",
         Signal::LedgerFilling(_) => "ledger_filling",
+        Signal::CardsTried(..) => "cards_tried",
         Signal::LedgerRefused => "ledger_refused",
         Signal::PressToBeginAnew => "press_to_begin_anew",
         Signal::TapToBeginAnew => "tap_to_begin_anew",
@@ -117,6 +135,9 @@ pub(super) fn signal_text(signal: Signal) -> String {
         Signal::Hot => "says: it is hot in here".to_owned(),
         Signal::LedgerFilling(days) => {
             format!("says: room for new sessions lasts {days} days: settle and export")
+        }
+        Signal::CardsTried(card, count) => {
+            format!("says: {count} times a card was refused, at last one that posed as card {card}")
         }
         Signal::LedgerRefused => "says: the ledger is damaged, call the landlord".to_owned(),
         Signal::PressToBeginAnew => "says: press a button to begin a new ledger".to_owned(),

@@ -32,7 +32,7 @@ pub(super) struct RawPile {
     pub(super) owner: Option<String>,
     #[serde(default)]
     pub(super) tenants: Vec<String>,
-    pub(super) uid_only: Option<bool>,
+    pub(super) uid_only: Option<String>,
     #[serde(default)]
     pub(super) limits: RawLimits,
 }
@@ -148,7 +148,11 @@ pub(super) enum RawCommand {
     Deregister(String),
     Settle(String),
     MarkPaid(String),
-    AllowUidOnly(bool),
+    AllowUidOnly(String),
+    List(String),
+    Unlist(String),
+    AuthoriseListed,
+    Calibrate(RawTrim),
     SetLimits(RawLimits),
     SetTariff(RawTariff),
     PlanTariff(RawPlanned),
@@ -157,6 +161,26 @@ pub(super) enum RawCommand {
     Stop(u8),
     Disable(u8),
     Enable(u8),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTrim {
+    pub(super) port: u8,
+    #[serde(default)]
+    pub(super) power_ppm: i32,
+    #[serde(default)]
+    pub(super) voltage_ppm: i32,
+    #[serde(default)]
+    pub(super) current_ppm: i32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTried {
+    pub(super) card: String,
+    pub(super) count: u32,
+    pub(super) last: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +227,8 @@ pub(super) struct RawExpect {
     pub(super) refused: Option<String>,
     pub(super) signal: Option<String>,
     pub(super) answer: Option<String>,
+    pub(super) tried: Option<RawTried>,
+    pub(super) receipt: Option<String>,
     pub(super) conserved: Option<Yes>,
 }
 

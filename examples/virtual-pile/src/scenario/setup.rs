@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use billing_core::tariff::Tariff;
-use pile_units::{Duration, Limits, MAX_PORTS, Power, Temperature, UnixSeconds};
+use pile_units::{Duration, Limits, MAX_PORTS, Power, Temperature, UidOnly, UnixSeconds};
 
 use super::raw::{RawCard, RawLimits, RawPile, RawScenario};
-use super::steps::{Context, Wrong, known, wrong};
+use super::steps::{Context, Wrong, known, uid_only, wrong};
 use super::words::hex;
 use super::{Card, Pile, Scenario, Step, What};
 use crate::refusal::{Refusal, line_of};
@@ -146,7 +146,10 @@ fn pile(raw: RawPile, cards: &BTreeMap<String, Card>, folder: &Path) -> Result<P
         limits: limits(&raw.limits)?,
         owner: raw.owner,
         tenants: raw.tenants,
-        uid_only: raw.uid_only.unwrap_or(true),
+        uid_only: match raw.uid_only {
+            Some(name) => uid_only(&name)?,
+            None => UidOnly::All,
+        },
     })
 }
 

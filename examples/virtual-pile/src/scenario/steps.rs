@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use billing_core::record::{Fault, StopReason};
+use billing_core::record::{Attempt, Fault, StopReason};
 use billing_core::tariff::Tariff;
-use pile_units::{Energy, MAX_PLANS, PlanId, PortId, Power, Temperature};
+use pile_units::{Energy, MAX_PLANS, MeterTrim, PlanId, PortId, Power, Temperature, UidOnly};
 
-use super::raw::{RawBike, RawCommand, RawCut, RawEvent, RawExpect, RawRelay, Yes};
+use super::raw::{RawBike, RawCommand, RawCut, RawEvent, RawExpect, RawRelay, RawTrim, Yes};
 use super::setup::{limits, local, tariff_file};
-use super::words::{FAULTS, INDICATORS, SIGNALS, STATES, STOP_REASONS, money, watt_hours};
+use super::words::{
+    ATTEMPTS, FAULTS, INDICATORS, LEVELS, SIGNALS, STATES, STOP_REASONS, UID_ONLY, money,
+    watt_hours,
+};
 use super::{Action, Bike, Card, Check, Command, Cut, Whose};
 
 /// What is wrong, and what to do.
@@ -63,6 +66,29 @@ fn fault(name: &str) -> Result<Fault, Wrong> {
             || wrong(format!("there is no fault \"{name}\""), "check its name"),
             Ok,
         )
+}
+
+/// Whose cards may be known by their number.
+pub(super) fn uid_only(name: &str) -> Result<UidOnly, Wrong> {
+    let names = UID_ONLY.map(|it| it.0);
+    named("policy", name, &names)?;
+    let found = UID_ONLY.into_iter().find(|it| it.0 == name);
+    Ok(found.map_or(UidOnly::Nobody, |it| it.1))
+}
+
+fn attempt(name: &str) -> Result<Attempt, Wrong> {
+    named("attempt", name, &ATTEMPTS.map(Attempt::name))?;
+    let found = ATTEMPTS.into_iter().find(|it| it.name() == name);
+    Ok(found.unwrap_or(Attempt::TooWeak))
+}
+
+fn trim(raw: &RawTrim) -> Result<MeterTrim, Wrong> {
+    MeterTrim::from_ppm(raw.power_ppm, raw.voltage_ppm, raw.current_ppm).or_else(|_| {
+        wrong(
+            "a correction is out of range",
+            "parts per million, -100000 to 100000",
+        )
+    })
 }
 
 fn plan(number: u8) -> Result<PlanId, Wrong> {
@@ -194,7 +220,11 @@ impl Context<'_> {
             RawCommand::Deregister(card) => Command::Deregister(self.card(card)?),
             RawCommand::Settle(card) => Command::Settle(self.card(card)?),
             RawCommand::MarkPaid(card) => Command::MarkPaid(self.card(card)?),
-            RawCommand::AllowUidOnly(allow) => Command::AllowUidOnly(allow),
+            RawCommand::AllowUidOnly(name) => Command::AllowUidOnly(uid_only(&name)?),
+            RawCommand::List(card) => Command::List(self.card(card)?, true),
+            RawCommand::Unlist(card) => Command::List(self.card(card)?, false),
+            RawCommand::AuthoriseListed => Command::AuthoriseListed,
+            RawCommand::Calibrate(raw) => Command::Calibrate(self.port(raw.port)?, trim(&raw)?),
             RawCommand::SetLimits(raw) => Command::SetLimits(limits(&raw)?),
             RawCommand::SetTariff(raw) => {
                 Command::SetTariff(plan(raw.plan)?, tariff_file(self.folder, &raw.tariff)?)
@@ -292,6 +322,14 @@ impl Context<'_> {
             checks.push(Check::Signal(named("signal", &name, &SIGNALS)?.to_owned()));
         }
         checks.extend(raw.answer.map(Check::Answer));
+        if let Some(tried) = raw.tried {
+            let last = tried.last.map(|name| attempt(&name)).transpose()?;
+            checks.push(Check::Tried(self.card(tried.card)?, tried.count, last));
+        }
+        if let Some(level) = raw.receipt {
+            let level = named("level", &level, &LEVELS)?.to_owned();
+            checks.push(Check::Receipt(whose, level));
+        }
         checks.extend(raw.conserved.map(|Yes| Check::Conserved));
         if checks.is_empty() {
             return wrong(

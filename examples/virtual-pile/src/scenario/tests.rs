@@ -55,7 +55,8 @@ fn the_pile_and_its_cards_are_read() {
         Duration::from_minutes(10)
     );
     assert_eq!(scenario.cards["anna"].uid.len(), 7);
-    assert!(scenario.cards["landlord"].privilege && scenario.pile.uid_only);
+    assert!(scenario.cards["landlord"].privilege);
+    assert_eq!(scenario.pile.uid_only, UidOnly::All);
     let blank = parse("s.toml", "title = \"x\"", Path::new(".")).unwrap();
     assert_eq!(
         (blank.pile.owner, blank.pile.clock, blank.pile.ports),
@@ -129,8 +130,8 @@ fn every_command_of_the_readme_is_read() {
         Command::MarkPaid(anna())
     );
     assert_eq!(
-        command("{ allow_uid_only = false }"),
-        Command::AllowUidOnly(false)
+        command("{ allow_uid_only = \"nobody\" }"),
+        Command::AllowUidOnly(UidOnly::Nobody)
     );
     assert_eq!(command("\"confirm_export\""), Command::ConfirmExport);
     assert_eq!(command("\"confirm_evidence\""), Command::ConfirmEvidence);

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use billing_core::record::{Fault, StopReason};
-use pile_units::{Currency, Duration, Energy, Money};
+use billing_core::record::{Attempt, Fault, StopReason};
+use pile_units::{Currency, Duration, Energy, Money, UidOnly};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
@@ -51,7 +51,7 @@ pub(super) const INDICATORS: [&str; 7] = [
 ];
 
 /// What the pile says, refusals aside.
-pub(super) const SIGNALS: [&str; 13] = [
+pub(super) const SIGNALS: [&str; 14] = [
     "commissioned",
     "choose_port",
     "started",
@@ -62,10 +62,24 @@ pub(super) const SIGNALS: [&str; 13] = [
     "fault_cleared",
     "hot",
     "ledger_filling",
+    "cards_tried",
     "ledger_refused",
     "press_to_begin_anew",
     "tap_to_begin_anew",
 ];
+
+/// Whose cards may be known by their number.
+pub(super) const UID_ONLY: [(&str, UidOnly); 3] = [
+    ("nobody", UidOnly::Nobody),
+    ("listed", UidOnly::Listed),
+    ("all", UidOnly::All),
+];
+
+/// Why a card is refused, all that is recorded.
+pub(super) const ATTEMPTS: [Attempt; 3] = [Attempt::TooWeak, Attempt::WrongKey, Attempt::Revoked];
+
+/// Levels of identification on a receipt.
+pub(super) const LEVELS: [&str; 2] = ["SECURE", "HEARSAY"];
 
 /// A time from the start: `"00:00:05"`, `"26:00:00"`, `"00:00:05.250"`, or whole seconds.
 #[derive(Debug, Clone, Copy)]

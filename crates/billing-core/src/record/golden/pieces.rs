@@ -18,7 +18,7 @@ fn golden_piece(piece: Piece, parts: &[&[u8]]) {
 fn the_bytes_of_the_pile_and_its_tariffs_in_a_snapshot_are_these() {
     let pile = |pile| Piece::Pile {
         pile,
-        uid_only: true,
+        uid_only: UidOnly::All,
         limits: Limits::default(),
         next_session: SessionId::new(8),
         next_page: 10,
@@ -36,8 +36,9 @@ fn the_bytes_of_the_pile_and_its_tariffs_in_a_snapshot_are_these() {
                 seconds: 2000,
             },
         ],
+        unseen: 300,
     };
-    let counted = bytes(&[&[0xac, 2], &[7], &AT[..2], &[0], &LATER[..2]]);
+    let counted = bytes(&[&[0xac, 2], &[7], &AT[..2], &[0], &LATER[..2], &[0xac, 2]]);
     golden_piece(
         pile(Some(PileId::new(PILE))),
         &[&[0, 1], &PILE, &[1], &LIMITS, &[8, 10, 4, 2], &AT, &counted],
@@ -73,8 +74,9 @@ fn the_bytes_of_ports_people_and_cards_in_a_snapshot_are_these() {
             unattributed: Energy::from_milliwatt_hours(5),
             fault: Some(Fault::OverTemperature),
             enabled: true,
+            trim: trim(),
         },
-        &[&[2, 1], &READING, &[5], &[1, 1], &[1]],
+        &[&[2, 1], &READING, &[5], &[1, 1], &[1], &TRIM],
     );
     golden_piece(
         Piece::Credential(tenant()),
@@ -85,6 +87,7 @@ fn the_bytes_of_ports_people_and_cards_in_a_snapshot_are_these() {
             id: AccountId::new(3),
             active: true,
             plan: own_plan(),
+            listed: true,
             sessions: 1,
             energy: half_kwh(),
             energy_fee: Money::from_micros(280_000),
@@ -94,8 +97,9 @@ fn the_bytes_of_ports_people_and_cards_in_a_snapshot_are_these() {
             settled_sessions: 0,
             settled_through: SessionId::new(6),
         }),
-        &[&[4], &[3, 1, 3, 1], &HALF_KWH, &BILL[..6], &[0, 0, 0, 6]],
+        &[&[4], &[3, 1, 3, 1, 1], &HALF_KWH, &BILL[..6], &[0, 0, 0, 6]],
     );
+    golden_piece(Piece::Attempts(attempts()), &[&[8], &ATTEMPTS]);
 }
 
 #[test]

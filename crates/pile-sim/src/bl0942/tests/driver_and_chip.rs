@@ -176,6 +176,52 @@ fn interference_before_a_frame_is_drained() {
     assert!(bench.sample(0).is_ok());
 }
 
+/// 1,000 W at 230 V are 4.35 A; 150 % of that are 6.52 A.
+#[test]
+fn i7_trips_an_overload_beyond_the_limit_is_seen_within_200_ms_on_four_channels() {
+    let mut bench = Bench::<4>::started();
+    let limit = Current::from_milliamperes(6_522);
+    for channel in 0..4 {
+        bench.meter.set_over_current(channel, Some(limit));
+        let _ = bench.sample(channel).unwrap();
+        bench.chip(channel).set_load(watts(1_490));
+        assert!(!bench.sample(channel).unwrap().over_current);
+        assert!(!bench.chip(channel).over_current_pin());
+    }
+    bench.chip(2).set_load(watts(1_520));
+    assert!(bench.chip(2).over_current_pin(), "the chip by itself");
+    let mut over = [false; 4];
+    for (channel, over) in over.iter_mut().enumerate() {
+        *over = block_on(bench.meter.over_current(channel)).unwrap();
+        // The line's time: two readings of six bytes at the most.
+        bench.pass(2 * 7);
+    }
+    assert_eq!(over, [false, false, true, false]);
+    assert!(bench.clock.get() < 200, "{} ms", bench.clock.get());
+    assert!(bench.sample(2).unwrap().over_current);
+}
+
+#[test]
+fn a_chip_that_restarts_gets_its_limit_back() {
+    let mut bench = Bench::<1>::started();
+    bench
+        .meter
+        .set_over_current(0, Some(Current::from_milliamperes(6_522)));
+    bench.chip(0).set_load(watts(1_600));
+    for _ in 0..3 {
+        bench.pass(10_000);
+        let _ = bench.sample(0).unwrap();
+    }
+    assert!(bench.chip(0).over_current_pin());
+    bench.chip(0).reset();
+    assert!(!bench.chip(0).over_current_pin());
+    for _ in 0..2 {
+        bench.pass(1_000);
+        assert!(bench.sample(0).unwrap().over_current);
+    }
+    assert!(bench.chip(0).over_current_pin());
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Happening {
     Load(u32),

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::vec::Vec;
 
 #[derive(Debug, Clone, PartialEq)]
+#[allow(dead_code, reason = "each driver's tests use their part")]
 pub enum Bus {
     /// The driver must send these bytes.
     Sends(Vec<u8>),
