@@ -1,12 +1,16 @@
 //! `kit new`, `kit show` and `kit sheet`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use card_auth::SiteKey;
+use card_auth::personalise::Plan;
 use clap::Args;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::site::{self, Site, Stage};
-use super::{sheet, uids};
+use super::site::{self, Site, Stage, make_folder};
+use super::{apdus, sheet, uids};
 use crate::answer::{Answer, Refusal};
 
 /// Cards that a pile's roster holds at most, the landlord's among them.
@@ -24,6 +28,10 @@ pub struct Options {
     /// The house's name or address, as printed on the cards.
     #[arg(long, default_value = "openpile")]
     house: String,
+    /// What a phone opens that taps a card, without `https://`: the card adds who it is, encrypted and
+    /// signed. The default is nobody's.
+    #[arg(long, default_value = "pile.example/c")]
+    address: String,
     /// A file with the chips' UIDs, one a line, the landlord's card first. Without it UIDs are drawn,
     /// and a real chip's is taken over when its card is personalised.
     #[arg(long, value_name = "FILE")]
@@ -38,12 +46,21 @@ pub(super) fn run(options: &Options) -> Result<Answer, Refusal> {
             "give a name of at most 40 characters",
         ));
     }
+    let probe = card_auth::Uid::from([4, 0, 0, 0, 0, 0, 0]);
+    if let Err(error) = Plan::ntag424(&SiteKey::new([0; 16]), &probe, &options.address) {
+        return Err(Refusal::new(
+            format!("--address: {error}"),
+            "write it as pile.example/c",
+        ));
+    }
+    refuse_what_is_there(&options.out)?;
     let known = match &options.uids {
         Some(list) => (Stage::Given, uids::read(list, wanted)?),
         None => (Stage::Drawn, uids::draw(wanted, random)?),
     };
     let key: Zeroizing<[u8; 16]> = Zeroizing::new(random()?);
-    let kit = Site::new(&options.house, *key, known, random)?;
+    let names = (options.house.as_str(), options.address.as_str());
+    let kit = Site::new(names, *key, known, random)?;
     make_folder(&options.out)?;
     kit.create(&options.out)?;
     write_papers(&kit, &options.out)?;
@@ -98,23 +115,26 @@ pub(super) fn print(folder: &Path) -> Result<Answer, Refusal> {
 
 /// Writes what is made of the site file and can be made again.
 pub(super) fn write_papers(kit: &Site, folder: &Path) -> Result<(), Refusal> {
-    sheet::write(kit, folder)
+    sheet::write(kit, folder)?;
+    apdus::write(kit, folder)
 }
 
-fn make_folder(folder: &Path) -> Result<(), Refusal> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
+/// A kit is made in a folder of its own, so that no file of anybody's is in its way.
+fn refuse_what_is_there(folder: &Path) -> Result<(), Refusal> {
+    if site::file(folder).exists() {
+        return Err(site::exists(folder));
     }
-    builder.create(folder).map_err(|error| {
-        Refusal::new(
-            format!("{}: cannot be made: {error}", folder.display()),
-            "name a folder that can be",
-        )
-    })
+    match std::fs::read_dir(folder).map(Iterator::count) {
+        Ok(1..) => Err(Refusal::new(
+            format!("{}: is not empty", folder.display()),
+            "name a new folder",
+        )),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Refusal::new(
+            format!("{}: cannot be a kit's folder: {error}", folder.display()),
+            "name a new folder",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Random bytes of the operating system.
@@ -127,4 +147,39 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Refusal> {
         )
     })?;
     Ok(bytes)
+}
+
+/// Fresh random numbers without end, of one seed of the operating system: SHA-256 over the seed and
+/// a count, so that a draw in the middle of a card's transaction cannot fail.
+pub(super) struct Draws {
+    seed: Zeroizing<[u8; 32]>,
+    count: u64,
+}
+
+impl Draws {
+    /// Seeds it.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the operating system gives no random numbers.
+    pub fn new() -> Result<Self, Refusal> {
+        Ok(Self {
+            seed: Zeroizing::new(random()?),
+            count: 0,
+        })
+    }
+
+    /// Sixteen bytes nobody has seen.
+    pub fn draw(&mut self) -> [u8; 16] {
+        self.count += 1;
+        let mut hash = Sha256::new();
+        hash.update(*self.seed);
+        hash.update(self.count.to_be_bytes());
+        let mut bytes = [0; 16];
+        let drawn = hash.finalize();
+        bytes
+            .iter_mut()
+            .zip(drawn)
+            .for_each(|(to, from)| *to = from);
+        bytes
+    }
 }

@@ -4,7 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, Uid};
+use card_auth::personalise::Plan;
+use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, SiteKey, Uid};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -58,7 +59,11 @@ impl<'a, const N: usize> Deserialize<'a> for Hex<N> {
 
 /// Upper-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .map(|digit| digit.to_ascii_uppercase())
+        .collect()
 }
 
 /// Where a card's UID comes from.
@@ -123,8 +128,11 @@ pub(super) struct Site {
     version: u32,
     /// As printed on the cards.
     pub house: String,
+    /// What a phone opens that taps a card, without `https://`.
+    pub address: String,
     /// What every card's keys are derived from (AN10922).
-    pub site_key: Hex<16>,
+    #[serde(rename = "site_key")]
+    pub secret: Hex<16>,
     #[serde(rename = "card")]
     pub cards: Vec<KitCard>,
 }
@@ -132,7 +140,7 @@ pub(super) struct Site {
 impl Site {
     /// A house with the landlord's card first and the charging cards behind it.
     pub fn new(
-        house: &str,
+        (house, address): (&str, &str),
         site_key: [u8; 16],
         (stage, uids): (Stage, Vec<ChipUid>),
         mut secret: impl FnMut() -> Result<[u8; 16], Refusal>,
@@ -148,7 +156,8 @@ impl Site {
         Ok(Self {
             version: VERSION,
             house: house.to_owned(),
-            site_key: Hex(site_key),
+            address: address.to_owned(),
+            secret: Hex(site_key),
             cards: cards.collect::<Result<_, _>>()?,
         })
     }
@@ -171,13 +180,13 @@ impl Site {
                 Refusal::new(format!("{name}: cannot be read: {error}"), remedy)
             })?;
         let site: Self = toml::from_str(&text).map_err(|error| {
-            // The library's own text quotes the line, which holds a secret.
+            // The library's own text quotes what stands there, which may be a secret.
             let at = error.span().map_or(0, |span| span.start);
             let line = text
                 .get(..at)
                 .map_or(1, |before| before.matches('\n').count() + 1);
             Refusal::new(
-                format!("{name}:{line}: {}", error.message()),
+                format!("{name}:{line}: is not as pilectl wrote it"),
                 "take the copy that you kept of it",
             )
         })?;
@@ -223,14 +232,17 @@ impl Site {
     /// # Errors
     /// [`Refusal`] if there is one already: it may be the only copy of a house's keys.
     pub fn create(&self, kit: &Path) -> Result<(), Refusal> {
-        let path = kit.join(FILE);
-        if path.exists() {
-            return Err(Refusal::new(
-                format!("{}: there is a kit already", kit.display()),
-                "name a new folder; a kit's keys are never overwritten",
-            ));
-        }
-        self.replace(kit)
+        let (path, new) = (kit.join(FILE), kit.join("site.toml.new"));
+        let written = write_whole(&new, &self.text()?, true).and_then(|()| {
+            // A link, other than a rename, never takes the place of a file.
+            let linked = fs::hard_link(&new, &path);
+            let _ = fs::remove_file(&new);
+            linked
+        });
+        written.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(kit),
+            _ => unwritable(&path, &error),
+        })
     }
 
     /// Writes the site file in place of the one before: whole, or not at all.
@@ -238,51 +250,121 @@ impl Site {
     /// # Errors
     /// [`Refusal`] if it cannot be written; the one before is then as it was.
     pub fn replace(&self, kit: &Path) -> Result<(), Refusal> {
-        let (path, new) = (kit.join(FILE), kit.join("site.toml.new"));
+        put(&kit.join(FILE), &self.text()?, true)
+    }
+
+    fn text(&self) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let body = toml::to_string(self).map(Zeroizing::new);
         let body =
             body.map_err(|error| Refusal::new(format!("the site file: {error}"), "report it"))?;
-        let _ = fs::remove_file(&new);
-        let written = private(&new).and_then(|mut file| {
-            file.write_all(HEAD.as_bytes())?;
-            file.write_all(body.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        });
-        written.map_err(|error| {
-            Refusal::new(
-                format!("{}: cannot be written: {error}", path.display()),
-                "check the folder and its permissions",
-            )
-        })
+        Ok(Zeroizing::new([HEAD.as_bytes(), body.as_bytes()].concat()))
+    }
+
+    /// The key of the site, for what derives keys from it.
+    pub fn key(&self) -> SiteKey {
+        SiteKey::new(self.secret.0)
+    }
+
+    /// What a card's chip shall be.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the site file's address is none.
+    pub fn plan(&self, card: &KitCard) -> Result<Plan, Refusal> {
+        Plan::ntag424(&self.key(), &card.uid(), &self.address)
+            .map_err(|error| Refusal::new(format!("the kit's address: {error}"), "name another"))
     }
 
     /// The card with this number.
     ///
     /// # Errors
     /// [`Refusal`] if the kit has none.
-    pub fn card_mut(&mut self, number: u16) -> Result<&mut KitCard, Refusal> {
+    pub fn card(&self, number: u16) -> Result<&KitCard, Refusal> {
         let last = self.cards.len().saturating_sub(1);
-        self.cards.get_mut(usize::from(number)).ok_or_else(|| {
+        self.cards.get(usize::from(number)).ok_or_else(|| {
             Refusal::new(
                 format!("the kit has no card {number}"),
                 format!("its cards are 0, the landlord's, to {last}"),
             )
         })
     }
+
+    /// Notes what became of a card, in the file too.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the file cannot be written; it and the kit are then as they were.
+    pub fn note(
+        &mut self,
+        kit: &Path,
+        number: u16,
+        (uid, stage): (ChipUid, Stage),
+    ) -> Result<(), Refusal> {
+        let mut next = self.clone();
+        if let Some(card) = next.cards.get_mut(usize::from(number)) {
+            (card.uid, card.stage) = (Hex(uid), stage);
+        }
+        next.replace(kit)?;
+        *self = next;
+        Ok(())
+    }
 }
 
-/// Writes a file that is made of the site file, in place of the one before; only its owner can read it.
+/// Writes a file that can be made again in place of the one before, whole or not at all; only its
+/// owner can read it.
 ///
 /// # Errors
 /// [`Refusal`] if it cannot be written.
 pub(super) fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
-    let _ = fs::remove_file(path);
-    let written = private(path).and_then(|mut file| file.write_all(bytes));
-    written.map_err(|error| {
+    put(path, bytes, false)
+}
+
+/// With `durable`, it is on the disk before it is in its place.
+fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<(), Refusal> {
+    let mut new = path.to_path_buf().into_os_string();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let written = write_whole(&new, bytes, durable).and_then(|()| fs::rename(&new, path));
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn write_whole(new: &Path, bytes: &[u8], durable: bool) -> std::io::Result<()> {
+    // What an interrupted run left.
+    let _ = fs::remove_file(new);
+    let mut file = private(new)?;
+    file.write_all(bytes)?;
+    if durable { file.sync_all() } else { Ok(()) }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Refusal {
+    Refusal::new(
+        format!("{}: cannot be written: {error}", path.display()),
+        "check the folder and its permissions",
+    )
+}
+
+/// Why no second kit is made in a folder.
+pub(super) fn exists(kit: &Path) -> Refusal {
+    Refusal::new(
+        format!("{}: there is a kit already", kit.display()),
+        "name a new folder; a kit's keys are never overwritten",
+    )
+}
+
+/// Makes a folder that only its owner can look into.
+///
+/// # Errors
+/// [`Refusal`] if it cannot be made.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Refusal> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder).map_err(|error| {
         Refusal::new(
-            format!("{}: cannot be written: {error}", path.display()),
-            "check the folder and its permissions",
+            format!("{}: cannot be made: {error}", folder.display()),
+            "name a folder that can be",
         )
     })
 }
