@@ -18,15 +18,21 @@ body { margin: 1em auto; max-width: 180mm; font: 9pt/1.3 system-ui, 'Noto Sans',
 header { margin-bottom: 6mm; }
 h1 { font-size: 14pt; margin: 0; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, 85.6mm); gap: 4mm; }
-article { box-sizing: border-box; width: 85.6mm; height: 54mm; padding: 4mm; border: .25mm dashed #888;
-  border-radius: 3mm; display: grid; grid-template-columns: 31mm 1fr; grid-template-rows: auto 1fr auto;
-  column-gap: 4mm; break-inside: avoid; overflow: hidden; }
-article svg { width: 31mm; height: 31mm; grid-row: 1 / 3; }
-.who { font-size: 13pt; font-weight: 700; line-height: 1.15; }
-.who small { display: block; font-size: 9pt; font-weight: 400; }
-.house { align-self: end; overflow-wrap: anywhere; }
+article { box-sizing: border-box; width: 85.6mm; height: 54mm; padding: 2.5mm 3mm 3mm; border: .25mm dashed #888;
+  border-radius: 3mm; display: grid; grid-template-columns: 36mm 1fr; grid-template-rows: 38.3mm 1fr;
+  column-gap: 2mm; break-inside: avoid; overflow: hidden; }
+article svg { width: 38.3mm; height: 38.3mm; margin-left: -2mm; }
+.face { display: flex; flex-direction: column; padding-top: 2mm; min-width: 0; }
+.who { font-size: 14pt; font-weight: 700; line-height: 1.15; }
+.who small { display: block; font-size: 10pt; font-weight: 400; }
+.landlord { border: 1mm solid #000; padding: 1.75mm 2.25mm 2.25mm; }
+.landlord .who { background: #000; color: #fff; padding: 1mm 1.5mm; border: .25mm solid #000;
+  -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+.keep { margin-top: 1mm; font-size: 8pt; }
+.house { margin-top: auto; overflow-wrap: anywhere; font-size: 8.5pt; line-height: 1.2; }
 .wait { font-weight: 700; }
-code { grid-column: 1 / 3; align-self: end; font: 8.2pt/1.35 'DejaVu Sans Mono', monospace; word-spacing: -.25em; }
+code { grid-column: 1 / 3; align-self: end; text-align: center; font: 8.2pt/1.35 'DejaVu Sans Mono', monospace;
+  word-spacing: -.25em; text-wrap: balance; }
 @media print { header { display: none; } body { margin: 0; } }";
 
 /// Writes `sheet.html`, readable by its owner only: the codes bind phones.
@@ -48,17 +54,30 @@ pub(super) fn write(kit: &Site, folder: &Path) -> Result<(), Refusal> {
 }
 
 fn face(kit: &Site, card: &KitCard) -> Result<String, Refusal> {
-    let who = match card.role() {
-        CardRole::Privilege => "Landlord<small lang=\"zh\">管理卡</small>".to_owned(),
-        CardRole::Charging => format!("Card {0}<small lang=\"zh\">充电卡 {0}</small>", card.number),
+    let (kind, who) = match card.role() {
+        CardRole::Privilege => (
+            " class=\"landlord\"",
+            "<div class=\"who\">Landlord<small lang=\"zh\">管理卡</small></div>\n\
+             <div class=\"keep\">Manages the pile: keep it safe. <span lang=\"zh\">请妥善保管</span></div>"
+                .to_owned(),
+        ),
+        CardRole::Charging => (
+            "",
+            format!(
+                "<div class=\"who\">Card {0}<small lang=\"zh\">充电卡 {0}</small></div>",
+                card.number
+            ),
+        ),
     };
     let wait = match card.stage {
-        Stage::Drawn => "<span class=\"wait\">Not yet for print: no chip</span><br>",
+        Stage::Drawn => {
+            "<span class=\"wait\">No chip yet <span lang=\"zh\">未写卡</span></span><br>"
+        }
         Stage::Given | Stage::Personalised => "",
     };
     let code = card.code();
     Ok(format!(
-        "<article>\n{}\n<div class=\"who\">{who}</div>\n<div class=\"house\">{wait}{}</div>\n\
+        "<article{kind}>\n{}\n<div class=\"face\">{who}\n<div class=\"house\">{wait}{}</div></div>\n\
          <code>{}</code>\n</article>\n",
         picture(&symbol(&code)?, &format!("Code of {}", card.name())),
         escaped(&kit.house),
