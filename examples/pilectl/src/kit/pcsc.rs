@@ -18,10 +18,11 @@ const GET_UID: [u8; 5] = [0xff, 0xca, 0x00, 0x00, 0x00];
 pub(super) struct RealCard(Card);
 
 impl RealCard {
-    /// Waits for a card on the reader whose name holds `wanted`, or on the only one there is.
+    /// Waits for a card on the readers whose names hold `wanted`: many a reader has slots for other
+    /// cards too, which count as readers of their own.
     ///
     /// # Errors
-    /// [`Refusal`]: no PC/SC service, no such reader, several, or no card in half a minute.
+    /// [`Refusal`]: no PC/SC service, no such reader, a card on several, or none in half a minute.
     pub fn wait(wanted: &str) -> Result<Self, Refusal> {
         let context = Context::establish(Scope::User).map_err(|error| {
             Refusal::new(
@@ -29,31 +30,39 @@ impl RealCard {
                 "start it; on Debian: apt-get install pcscd && systemctl start pcscd",
             )
         })?;
-        let reader = choose(&context, wanted)?;
-        let name = reader.to_string_lossy().into_owned();
-        eprintln!("{name}: waiting for a card ...");
-        let mut states = [ReaderState::new(reader.clone(), State::UNAWARE)];
+        let readers = fitting(&context, wanted)?;
+        let names = shown(&readers);
+        eprintln!("{names}: waiting for a card ...");
+        let state = |reader: CString| ReaderState::new(reader, State::UNAWARE);
+        let mut states: Vec<ReaderState> = readers.into_iter().map(state).collect();
         let until = Instant::now() + PATIENCE;
-        while !states
-            .iter()
-            .any(|state| state.event_state().contains(State::PRESENT))
-        {
-            states.iter_mut().for_each(ReaderState::sync_current_state);
+        loop {
             let left = until.saturating_duration_since(Instant::now());
             match context.get_status_change(left, &mut states) {
                 Ok(()) => {}
                 Err(Error::Timeout) => {
-                    let what = format!("{name}: no card in {} s", PATIENCE.as_secs());
+                    let what = format!("{names}: no card in {} s", PATIENCE.as_secs());
+                    let remedy = "lay the card on the reader and try again";
+                    return Err(Refusal::new(what, remedy));
+                }
+                Err(error) => return Err(lost(&names, error)),
+            }
+            let present = |state: &&ReaderState| state.event_state().contains(State::PRESENT);
+            let mut laid = states.iter().filter(present).map(ReaderState::name);
+            match (laid.next(), laid.next()) {
+                (Some(reader), None) => {
+                    let card = context.connect(reader, ShareMode::Exclusive, Protocols::ANY);
+                    return card.map(Self).map_err(|error| lost(&names, error));
+                }
+                (Some(_), Some(_)) => {
                     return Err(Refusal::new(
-                        what,
-                        "lay the card on the reader and try again",
+                        format!("{names}: cards on several"),
+                        "leave one, or say which reader with --reader and a part of its name",
                     ));
                 }
-                Err(error) => return Err(lost(&name, error)),
+                (None, _) => states.iter_mut().for_each(ReaderState::sync_current_state),
             }
         }
-        let card = context.connect(&reader, ShareMode::Exclusive, Protocols::ANY);
-        card.map(Self).map_err(|error| lost(&name, error))
     }
 
     /// The UID of the card, as the reader says it.
@@ -80,34 +89,45 @@ impl ApduChannel for RealCard {
     type Error = Error;
 
     async fn exchange(&mut self, command: &[u8], answer: &mut [u8]) -> Result<usize, Error> {
-        self.0.transmit(command, answer).map(<[u8]>::len)
+        match self.0.transmit(command, answer)?.len() {
+            // Some drivers have nothing to say of a card that was taken away.
+            0 | 1 => Err(Error::RemovedCard),
+            length => Ok(length),
+        }
     }
 }
 
-fn choose(context: &Context, wanted: &str) -> Result<CString, Refusal> {
+/// The readers whose names hold `wanted`, at least one.
+fn fitting(context: &Context, wanted: &str) -> Result<Vec<CString>, Refusal> {
     let readers = match context.list_readers_owned() {
         Ok(readers) => readers,
         Err(Error::NoReadersAvailable) => Vec::new(),
         Err(error) => return Err(lost("the card service", error)),
     };
-    let name = |reader: &CString| reader.to_string_lossy().into_owned();
-    let all = readers.iter().map(name).collect::<Vec<_>>().join("; ");
-    let mut fitting = readers
-        .iter()
-        .filter(|reader| name(reader).contains(wanted));
-    let which = "say which with --reader and a part of its name";
-    match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Ok(only.clone()),
-        (Some(_), Some(_)) => Err(Refusal::new(format!("several readers: {all}"), which)),
-        (None, _) if readers.is_empty() => Err(Refusal::new(
+    if readers.is_empty() {
+        return Err(Refusal::new(
             "no card reader",
             "plug one in that reads contactless cards",
-        )),
-        (None, _) => {
-            let what = format!("no reader of that name; there is {all}");
-            Err(Refusal::new(what, which))
-        }
+        ));
     }
+    let all = shown(&readers);
+    let fits = |reader: &CString| reader.to_string_lossy().contains(wanted);
+    let fitting: Vec<CString> = readers.into_iter().filter(fits).collect();
+    if fitting.is_empty() {
+        return Err(Refusal::new(
+            format!("no reader of that name; there is {all}"),
+            "say which with --reader and a part of its name",
+        ));
+    }
+    Ok(fitting)
+}
+
+fn shown(readers: &[CString]) -> String {
+    let names: Vec<_> = readers
+        .iter()
+        .map(|reader| reader.to_string_lossy())
+        .collect();
+    names.join("; ")
 }
 
 fn lost(who: &str, error: Error) -> Refusal {

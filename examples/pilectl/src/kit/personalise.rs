@@ -29,7 +29,7 @@ pub struct Options {
     /// is.
     #[arg(long = "virtual")]
     on_virtual: bool,
-    /// The reader, by a part of its name; there may be only one without it.
+    /// The reader, by a part of its name. Without it, whichever a card lies on.
     #[arg(
         long,
         value_name = "NAME",
@@ -129,7 +129,7 @@ fn take_over(
     let mut cards = kit.cards.iter();
     if let Some(other) = cards.find(|card| card.uid.0 == uid && card.number != number) {
         return Err(Refusal::new(
-            format!("this chip is the one of the {}", other.name()),
+            format!("this chip is the one of {}", other.said()),
             "lay another on the reader",
         ));
     }
@@ -138,7 +138,7 @@ fn take_over(
         Stage::Drawn => kit.note(folder, number, (uid, Stage::Given)),
         _ if card.uid.0 == uid => Ok(()),
         Stage::Given | Stage::Personalised => Err(Refusal::new(
-            format!("this is not the chip of the {}", card.name()),
+            format!("this is not the chip of {}", card.said()),
             "lay that one on the reader, or name the card that this chip is for",
         )),
     }
@@ -267,7 +267,7 @@ async fn shown<C: ApduChannel<Error: Reason>>(
         refusal: match why {
             Disproven::Pile(why) => unproven(&why),
             Disproven::Phone(why) => Refusal::found(
-                format!("the {} has its keys, but {why}", card.name()),
+                format!("{} has its keys, but {why}", card.said()),
                 "keep it from being used and take another chip",
             ),
         },
@@ -276,10 +276,10 @@ async fn shown<C: ApduChannel<Error: Reason>>(
 }
 
 fn report(kit: &Site, number: u16, done: Done) -> Result<String, Refusal> {
-    let name = kit.card(number)?.name();
+    let name = kit.card(number)?.said();
     Ok(match done.changed {
-        0 => format!("The {name} is personalised already; nothing was changed.\n"),
-        1 => format!("The {name} is personalised: 1 step was left to do.\n"),
-        steps => format!("The {name} is personalised: {steps} steps were to do.\n"),
+        0 => format!("Done: {name} is personalised already; nothing was changed.\n"),
+        1 => format!("Done: {name} is personalised: 1 step was left to do.\n"),
+        steps => format!("Done: {name} is personalised: {steps} steps were to do.\n"),
     })
 }

@@ -109,6 +109,14 @@ impl KitCard {
         Uid::from(self.uid.0)
     }
 
+    /// Its name in a sentence.
+    pub fn said(&self) -> String {
+        match self.role() {
+            CardRole::Privilege => format!("the {}", self.name()),
+            CardRole::Charging => self.name(),
+        }
+    }
+
     /// What is printed on it.
     pub fn code(&self) -> Zeroizing<String> {
         let code = CardCode {
