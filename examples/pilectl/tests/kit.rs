@@ -64,7 +64,8 @@ fn every_code_of_the_sheet_is_read_back_by_another_decoder() {
             .uid
             .expose()
             .iter()
-            .map(|byte| format!("{byte:02X}"))
+            .flat_map(|byte| format!("{byte:02X}").into_bytes())
+            .map(char::from)
             .collect();
         assert!(
             site.contains(&hex),
