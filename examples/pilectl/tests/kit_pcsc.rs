@@ -11,7 +11,7 @@
 
 mod common;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -90,10 +90,8 @@ impl Laid {
 fn serve(mut wire: TcpStream, tag: &Mutex<Ntag424>, mut commands: usize) {
     let mut length = [0; 2];
     loop {
-        match wire.read_exact(&mut length) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return,
-            Err(_) => return,
+        if wire.read_exact(&mut length).is_err() {
+            return;
         }
         let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
         if wire.read_exact(&mut message).is_err() {
@@ -101,7 +99,7 @@ fn serve(mut wire: TcpStream, tag: &Mutex<Ntag424>, mut commands: usize) {
         }
         let mut tag = tag.lock().unwrap();
         let answer = match message[..] {
-            [0 | 1 | 2] => {
+            [0..=2] => {
                 tag.power_up();
                 continue;
             }
