@@ -9,6 +9,7 @@ mod layout;
 mod machine;
 mod metadata;
 mod mutate;
+mod pcsc;
 mod peer;
 mod process;
 mod runner;

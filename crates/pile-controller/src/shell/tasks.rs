@@ -18,7 +18,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
 use metering::{EnergyMeter, Trimmed};
-use pile_units::{Credential, CredentialId, MAX_PORTS, MeterTrim, PortId, Role};
+use pile_units::{MAX_PORTS, MeterTrim, PortId};
 
 /// What the tasks share. No borrow lives across an await.
 struct Core<'a, H: Hardware> {
@@ -91,19 +91,8 @@ pub async fn run<H: Hardware>(
             };
             let anew = stand(front, &mut flash, identity).await;
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
-            // The new ledger's landlord is the old one's, from its first record on: no cut leaves
-            // a pile that somebody else could claim.
-            let commissioned = Record::Commissioned {
-                pile,
-                privilege: Credential {
-                    id: CredentialId::default(),
-                    role: Role::Privilege,
-                    strength: anew.strength,
-                    alias: anew.alias,
-                    revoked: false,
-                },
-                at: rtc.read().unwrap_or_default(),
-            };
+            let at = rtc.read().unwrap_or_default();
+            let commissioned = anew.commissioned(pile, at);
             let begun = Ledger::begin_anew(&mut flash, anew.identity, &commissioned).await?;
             panel.refused(None);
             panel.signal(Signal::Commissioned);
