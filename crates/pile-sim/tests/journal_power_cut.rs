@@ -114,7 +114,8 @@ fn the_script_gives_pages_back_and_carries_and_drops() {
     assert_eq!(cut_or_full, [vec![], vec![]]);
     let counts = life.counts;
     assert!(
-        counts.gone > 20 && counts.carried > 20 && counts.copies > 2,
+        // Copies on provisional pages are none after a boot, so few are seen.
+        counts.gone > 20 && counts.carried > 20 && counts.copies > 1,
         "{counts:?}"
     );
 }
