@@ -168,12 +168,12 @@ fn sweep_some<const W: usize, const E: usize>(pages: usize, words: Words, each: 
 
 #[test]
 fn nobody_else_claims_a_pile_whose_new_ledger_was_cut_on_an_stm32g4() {
-    sweep_some::<8, 2048>(32, Words::Once, 12);
+    sweep_some::<8, 2048>(32, Words::Once, 24);
 }
 
 #[test]
 fn nobody_else_claims_a_pile_whose_new_ledger_was_cut_on_a_small_w25q() {
-    sweep_some::<1, 4096>(8, Words::ClearBits, 6);
+    sweep_some::<1, 4096>(8, Words::ClearBits, 12);
 }
 
 #[test]

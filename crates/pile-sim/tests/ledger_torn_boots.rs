@@ -41,7 +41,7 @@ fn progress<const W: usize, const E: usize>(pile: &Pile<W, E>) -> Record {
 fn pile<const W: usize, const E: usize>(flash: VirtualNor<W, E>, full: bool) -> Pile<W, E> {
     let mut pile = Pile::on(flash, 1);
     pile.settle_in(5, tariff(16));
-    while full {
+    while full && pile.headroom().sessions >= 5 {
         for port in ports() {
             if pile.open(port) {
                 for _ in 0..5 {
@@ -49,9 +49,6 @@ fn pile<const W: usize, const E: usize>(flash: VirtualNor<W, E>, full: bool) -> 
                 }
                 pile.close(port, 500);
             }
-        }
-        if pile.headroom().sessions < 5 {
-            break;
         }
     }
     ports().for_each(|port| assert!(pile.open(port)));

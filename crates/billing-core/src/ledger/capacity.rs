@@ -7,15 +7,16 @@
 //!
 //! # Why giving pages back never fails
 //! While a record is appended *R* pages are free. Giving back starts with a snapshot (*S* pages of
-//! its own, and the page that makes it count) if none stands behind the oldest page. Then each page gives one and takes what is kept of it, which
-//! may be a little more than it took before: a record that is carried for the first time grows by
-//! its number, and frames do not cross pages. That is less than a tenth, and *K* is less than four
-//! fifths of the flash, so the other 2 + *P* / 12 pages outlast it.
+//! its own, and the page that makes it count) if none stands behind the oldest page. Then each page
+//! gives one and takes what is kept of it, which may be a little more than it took before: a record
+//! that is carried for the first time grows by its number, and frames do not cross pages. That is
+//! less than a tenth, and *K* is less than four fifths of the flash, so the other 2 + *P* / 12 pages
+//! outlast it.
 //!
 //! # Why it always helps
 //! When every page was given back once, the log is the kept records one behind another, a
-//! snapshot, the page it stopped at and the page being written: *K* + *S* + 2 pages. The **hard limit** on *K* leaves *R* + 1
-//! pages beside them, so the next record finds a page.
+//! snapshot, the page it stopped at and the page being written: *K* + *S* + 2 pages. The **hard
+//! limit** on *K* leaves *R* + 1 pages beside them, so the next record finds a page.
 //!
 //! # What sessions may fill
 //! Less than that limit: the **plan** leaves a further eighth of the flash (at least two pages), so
@@ -129,7 +130,10 @@ impl Capacity {
         // A card may lengthen the snapshot by a page, which takes that page twice.
         let plan =
             |facts: u32| self.plan(snapshot.saturating_add(facts.saturating_mul(self.growth())));
-        let fits = |facts: u32| promised.saturating_add(facts.saturating_mul(fact)) <= plan(facts);
+        let fits = |facts: u32| {
+            let bytes = promised.checked_add(facts.saturating_mul(fact));
+            bytes.is_some_and(|bytes| bytes <= plan(facts))
+        };
         let (mut facts, mut refused) = (0, plan(0) / fact + 1);
         while facts + 1 < refused {
             let middle = facts.midpoint(refused);
@@ -139,7 +143,8 @@ impl Capacity {
                 refused = middle;
             }
         }
-        let others = plan(1).saturating_sub(promised.saturating_add(fact));
+        // Sessions leave room for an account more.
+        let others = plan(1).saturating_sub(promised.saturating_add(settlement));
         Headroom {
             sessions: others / session.saturating_add(settlement),
             facts,

@@ -208,8 +208,9 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             });
             // Progress takes no room that is not planned for.
             (written, !matches!(record, Record::Progress { .. }))
-        } else if ledger.wants_work(core) && !core.with(Controller::is_failing) {
-            // A slice at a time: a record never waits longer than for an erase.
+        } else if ledger.wants_work(core) && core.with(|it| it.can_wait(core.clock.now())) {
+            // A slice at a time: a record never waits longer than for an erase, and none that
+            // could not wait so long. Where it could not, the record wakes this task.
             (ledger.work(core).await, true)
         } else {
             core.outbox.wait().await;

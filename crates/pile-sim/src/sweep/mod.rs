@@ -154,8 +154,8 @@ pub fn lives() -> Result<[(Part, usize, Life); 2], Trouble> {
     ])
 }
 
-const INTERNAL: usize = 32 << 10;
-const SERIAL: usize = 52 << 10;
+const INTERNAL: usize = 40 << 10;
+const SERIAL: usize = 64 << 10;
 
 fn sweep<const W: usize, const E: usize>(
     life: &Life,
