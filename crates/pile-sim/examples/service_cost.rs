@@ -324,7 +324,8 @@ fn count(work: &str) -> Result<Counted, Failure> {
 fn each_poll() -> Result<Vec<Counted>, Failure> {
     let folder = PathBuf::from(format!("{}-polls", std::env::current_exe()?.display()));
     std::fs::create_dir_all(&folder)?;
-    let dump = "--dump-after=*poll_shell*".to_owned();
+    // Callgrind takes no pattern here.
+    let dump = "--dump-after=pile_sim::world::poll_shell".to_owned();
     callgrind("polls", "poll_shell", &[dump], &folder.join("poll"))?;
     let mut polls = Vec::new();
     for file in std::fs::read_dir(&folder)? {
