@@ -55,7 +55,11 @@ fn has_openssl() -> bool {
 }
 
 fn may_install() -> bool {
+    is_root() && Path::new("/etc/debian_version").exists()
+}
+
+/// True for the user who may start services.
+pub fn is_root() -> bool {
     let user = Command::new("id").arg("-u").output();
-    let is_root = user.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    is_root && Path::new("/etc/debian_version").exists()
+    user.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bench;
 mod demo;
 mod fuzz;
 mod gate;
@@ -8,6 +9,7 @@ mod layout;
 mod machine;
 mod metadata;
 mod mutate;
+mod pcsc;
 mod peer;
 mod process;
 mod runner;
@@ -42,6 +44,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Breaks the code on purpose, a line at a time, and sees the sweep or the tests go red.
     Mutate(mutate::Options),
+    /// Counts what the machine's work costs, in instructions; installs valgrind.
+    Bench,
     /// Tests everything that can be tested here, and ends with a table of the steps.
     Test(Selection),
     /// Tests as `test` does, and takes a skipped step or a stale lock file for a failure.
@@ -86,6 +90,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Mutate(options) => {
             mutate::run(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
         }
+        Command::Bench => bench::run(&Workspace::find(false)?).map(|()| ExitCode::SUCCESS),
         Command::Test(selection) => Ok(test(&Workspace::find(environment_is_ci)?, &selection)),
         Command::Ci(selection) => Ok(test(&Workspace::find(true)?, &selection)),
     }

@@ -79,6 +79,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<(), String> {
         println!("    {}: {}", mutation.name, mutation.seen.name());
         let begun = Instant::now();
         let found = bench.mutated(mutation)?;
+        let (Ok(told) | Err(told)) = &found;
+        println!("        {told}");
         tried.push(Tried {
             name: mutation.name.clone(),
             by: mutation.seen.name(),

@@ -27,9 +27,9 @@ pub use error::{LedgerError, OpenError};
 pub use fold::Fold;
 pub use look::Look;
 
-use crate::book::Book;
+use crate::book::{Book, FoldError};
 use crate::journal::{
-    AppendError, Appended, Chain, Head, Identity, Journal, Kind, MAX_PAYLOAD, RawFrame,
+    AppendError, Appended, Chain, Head, Identity, Journal, Kind, MAX_PAYLOAD, MountError, RawFrame,
     ReclaimError, Room, ScanError,
 };
 use crate::record::{Piece, Record};
@@ -86,6 +86,8 @@ pub struct Ledger<F> {
     capacity: Capacity,
     /// Bytes of the kept records, framed; too many while they are to be counted.
     kept: u32,
+    /// The number of the last record.
+    last: u64,
     /// Where the count of them is.
     count: Option<Count>,
 }
@@ -112,18 +114,30 @@ impl<F: NorFlash> Ledger<F> {
     pub async fn mount(flash: F) -> Result<(Self, Book), OpenError<F::Error>> {
         let capacity = Capacity::of::<F>(0);
         let mut fold = Fold::new();
-        let mut kept = 0u32;
+        let (mut kept, mut oldest, mut last) = (0u32, u64::MAX, 0);
         let journal = Journal::mount(flash, &mut |entry| {
             let length = entry.payload.len();
+            if matches!(entry.kind, Kind::Record | Kind::Carried) {
+                last = entry.seq.max(last);
+            }
             if fold.take(entry) {
                 kept = kept.saturating_add(capacity.kept(length));
+                oldest = entry.seq.min(oldest);
             }
         })
         .await
         .map_err(OpenError::Mount)?;
         let book = fold.finish(journal.next_seq().saturating_sub(1))?;
         let mut ledger = Self::new(journal, kept);
-        ledger.count = Some(Count::default());
+        ledger.last = last.max(book.exported());
+        // Of what was not exported, all is kept.
+        if oldest <= book.exported() {
+            ledger.count = Some(Count::default());
+        }
+        while ledger.count.is_some() {
+            let counted = ledger.count_page(&book).await;
+            counted.map_err(|error| OpenError::Mount(unreadable(error)))?;
+        }
         Ok((ledger, book))
     }
 
@@ -141,32 +155,48 @@ impl<F: NorFlash> Ledger<F> {
         Ok((Self::new(journal, 0), Book::new()))
     }
 
+    /// Begins a ledger on a flash that is refused, for the landlord who is its first record. What
+    /// names the old one's landlord ([`Self::salvage_privilege`]) stays until that record is durable.
+    ///
+    /// # Errors
+    /// [`OpenError::Format`]; [`OpenError::Contradiction`] for another record than
+    /// [`Record::Commissioned`]; `MountError::Blank` where nothing names a landlord: nobody may
+    /// begin that flash anew but whoever has it on a bench.
+    ///
+    /// # Power loss
+    /// As for [`Journal::begin_anew`]: refused as before, or the new ledger with its landlord.
+    pub async fn begin_anew(
+        mut flash: F,
+        identity: Identity,
+        commissioned: &Record,
+    ) -> Result<(Self, Book), OpenError<F::Error>> {
+        let mut book = Book::new();
+        let contradiction = |why| OpenError::Contradiction { seq: 1, why };
+        if !matches!(commissioned, Record::Commissioned { .. }) {
+            return Err(contradiction(FoldError::Commissioning));
+        }
+        book.apply(commissioned).map_err(contradiction)?;
+        let named = named(&mut flash).await;
+        let named = named.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
+        let (page, _) = named.ok_or(OpenError::Mount(MountError::Blank))?;
+        let mut buffer = Record::buffer();
+        let record = commissioned.encode(&mut buffer);
+        let journal = Journal::begin_anew(flash, identity, page, record)
+            .await
+            .map_err(OpenError::Format)?;
+        let mut ledger = Self::new(journal, 0);
+        ledger.last = 1;
+        Ok((ledger, book))
+    }
+
     /// The privilege card that a refused flash last knew, by whatever verifies of it: who may have
-    /// it formatted. `None` where nothing is left that says so.
+    /// it begun anew. `None` where nothing is left that says so.
     ///
     /// # Errors
     /// The flash's own.
     pub async fn salvage_privilege(flash: &mut F) -> Result<Option<Credential>, F::Error> {
-        let mut newest: Option<(u64, Credential)> = None;
-        Journal::<F>::salvage(flash, &mut |_, entry| {
-            let card = match Record::decode(entry.payload) {
-                Some(
-                    Record::Commissioned {
-                        privilege: card, ..
-                    }
-                    | Record::Enrolled {
-                        credential: card, ..
-                    }
-                    | Record::Snapshot(Piece::Credential(card)),
-                ) if card.role == Role::Privilege => card,
-                _ => return,
-            };
-            if newest.is_none_or(|(seq, _)| seq <= entry.seq) {
-                newest = Some((entry.seq, card));
-            }
-        })
-        .await?;
-        Ok(newest.map(|(_, card)| card).filter(|card| !card.revoked))
+        let named = named(flash).await?;
+        Ok(named.map(|(_, card)| card).filter(|card| !card.revoked))
     }
 
     fn new(journal: Journal<F>, kept: u32) -> Self {
@@ -174,6 +204,7 @@ impl<F: NorFlash> Ledger<F> {
             capacity: Capacity::of::<F>(journal.room().pages),
             journal,
             kept,
+            last: 0,
             count: None,
         }
     }
@@ -216,6 +247,7 @@ impl<F: NorFlash> Ledger<F> {
         }
         let oldest = self.journal.oldest_page();
         let appended = self.journal.append(payload).await?;
+        self.last = appended.seq;
         if self.journal.oldest_page() != oldest {
             // The count knows the pages by their place behind the oldest.
             self.count = self.count.map(|_| Count::default());
@@ -285,7 +317,12 @@ impl<F: NorFlash> Ledger<F> {
 
     fn wants_erased_page(&self, book: &impl Look) -> bool {
         let room = self.journal.room();
-        let wanted = book.look(|book| self.capacity.snapshot_pages(book));
+        let wanted = book.look(|book| {
+            // A page for the next records, and a snapshot's shortly before it is due.
+            let snapshot = self.capacity.snapshot_pages(book).saturating_add(1);
+            let soon = self.capacity.reserve(book).saturating_add(AHEAD + 1);
+            if self.free() <= soon { snapshot } else { 1 }
+        });
         room.pages_erased < wanted.min(room.pages_free)
     }
 
@@ -379,6 +416,12 @@ impl<F: NorFlash> Ledger<F> {
         self.journal.export(&mut each).await
     }
 
+    /// The number of the last record; what the ledger writes for itself takes numbers, too, and is
+    /// not counted here. 0 before any.
+    pub const fn last_record(&self) -> u64 {
+        self.last
+    }
+
     /// The number of the next record.
     pub const fn next_seq(&self) -> u64 {
         self.journal.next_seq()
@@ -402,5 +445,39 @@ impl<F: NorFlash> Ledger<F> {
     /// Gives the flash back.
     pub fn release(self) -> F {
         self.journal.release()
+    }
+}
+
+/// The privilege card that the youngest readable page names, and that page's counter.
+async fn named<F: NorFlash>(flash: &mut F) -> Result<Option<(u32, Credential)>, F::Error> {
+    let mut newest: Option<((u32, u64), Credential)> = None;
+    Journal::<F>::salvage(flash, &mut |page, entry| {
+        let card = match Record::decode(entry.payload) {
+            Some(
+                Record::Commissioned {
+                    privilege: card, ..
+                }
+                | Record::Enrolled {
+                    credential: card, ..
+                }
+                | Record::Snapshot(Piece::Credential(card)),
+            ) if card.role == Role::Privilege => card,
+            _ => return,
+        };
+        // Page counters rise from one ledger of a flash to the next, numbers begin again.
+        if newest.is_none_or(|(at, _)| at <= (page, entry.seq)) {
+            newest = Some(((page, entry.seq), card));
+        }
+    })
+    .await?;
+    Ok(newest.map(|((page, _), card)| (page, card)))
+}
+
+fn unreadable<E>(error: LedgerError<E>) -> MountError<E> {
+    match error {
+        LedgerError::Append(AppendError::Flash(error)) => MountError::Flash(error),
+        LedgerError::Corrupt(what) => MountError::Corrupt(what),
+        // Counting appends nothing.
+        LedgerError::Append(_) => MountError::Blank,
     }
 }

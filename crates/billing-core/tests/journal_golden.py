@@ -8,7 +8,7 @@ import zlib
 
 IDENTITY, WRITE, PAGE, PAGES = b"0123456789abcdef", 8, 256, 4
 image = bytearray(b"\xff" * PAGE * PAGES)
-head, seq, place = hashlib.sha256(b"openpile journal\x02" + IDENTITY).digest(), 1, 0
+head, seq, place = hashlib.sha256(b"openpile journal\x03" + IDENTITY).digest(), 1, 0
 
 
 def crc24(data):
@@ -32,10 +32,10 @@ def put(data):
     place += len(data)
 
 
-def page(counter, base, copies=0):
+def page(counter, base, flags=0, copies=0):
     global place
     place = counter % PAGES * PAGE
-    fields = struct.pack("<4sBBBBHHIIIQ16s32s", b"OPLJ", 2, 0, WRITE, 0, PAGE // 64, PAGES,
+    fields = struct.pack("<4sBBBBHHIIIQ16s32s", b"OPLJ", 3, flags, WRITE, 0, PAGE // 64, PAGES,
                          counter, base, copies, seq, IDENTITY, head)
     put(fields + zlib.crc32(fields).to_bytes(4, "little"))
 
@@ -49,15 +49,17 @@ def frame(kind, payload):
 
 
 RECORD, PIECE, END, CARRIED = 0, 1, 2, 3
+RECOVERY, PROVISIONAL = 1, 2
 page(0, base=0)
 frame(RECORD, b"first")
 frame(RECORD, bytes(range(140)))
-page(1, base=0)
+page(1, base=0, flags=PROVISIONAL)
 frame(PIECE, b"sum")
+page(2, base=0)
 frame(END, (1).to_bytes(4, "little"))
 frame(CARRIED, b"\x01first")
 frame(RECORD, bytes(range(120, 200)))
-page(2, base=1)
+page(3, base=1)
 frame(RECORD, bytes(60))
 for line in range(0, len(image), 32):
     print(image[line:line + 32].hex())

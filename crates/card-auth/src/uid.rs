@@ -109,6 +109,21 @@ impl Uid {
     }
 }
 
+impl From<[u8; 7]> for Uid {
+    /// A UID of double size, that of NTAG 424 DNA and `DESFire` chips.
+    fn from(bytes: [u8; 7]) -> Self {
+        let mut uid = Self {
+            size: UidSize::Double,
+            bytes: [0; 10],
+        };
+        uid.bytes
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
+        uid
+    }
+}
+
 impl PartialEq for Uid {
     /// In constant time for UIDs of one size; the size itself is no secret.
     fn eq(&self, other: &Self) -> bool {

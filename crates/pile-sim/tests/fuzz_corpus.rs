@@ -2,12 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helper fails as a test does")]
 
+use std::path::{Path, PathBuf};
+
+use billing_core::book::testing::next_record;
+use billing_core::journal::Identity;
+use billing_core::ledger::Ledger;
+use embassy_futures::block_on;
+use pile_sim::flash::{VirtualNor, Words};
 use proptest::prelude::*;
-use std::path::Path;
+
+type Flash = VirtualNor<8, 2048>;
+
+const PAGES: usize = 24;
+
+fn seeds(target: &str) -> PathBuf {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    corpus.join(target)
+}
 
 fn play(target: &str, body: fn(&[u8])) -> usize {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let files = std::fs::read_dir(corpus.join(target)).unwrap();
+    let files = std::fs::read_dir(seeds(target)).unwrap();
     files
         .map(|file| body(&std::fs::read(file.unwrap().path()).unwrap()))
         .count()
@@ -26,6 +40,67 @@ fn i3_every_seed_of_meter_bytes_keeps_the_promises() {
 #[test]
 fn i8_every_seed_of_card_frames_keeps_the_promises() {
     assert!(play("card_frames", pile_sim::fuzzing::card_frames) >= 8);
+}
+
+/// True if the image of a seed, with its first byte, is mounted.
+fn is_mounted(seed: &[u8]) -> bool {
+    let mut image = vec![0xff; PAGES * 2048];
+    for (cell, byte) in image.iter_mut().zip(seed.iter().skip(1)) {
+        *cell = *byte;
+    }
+    block_on(Ledger::mount(Flash::from_image(&image, Words::Once))).is_ok()
+}
+
+#[test]
+fn seeds_of_images_are_of_this_version() {
+    let folder = seeds("ledger_image");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    for (name, mounts) in [
+        ("image-of-a-snapshot-and-records", true),
+        ("image-cut-in-a-record", true),
+        ("image-of-version-2", false),
+    ] {
+        let seed = read(name);
+        assert_eq!(seed.first(), Some(&0), "{name}");
+        assert_eq!(is_mounted(&seed), mounts, "{name}");
+    }
+}
+
+/// After a change of the format: `cargo test -p pile-sim --test fuzz_corpus -- --ignored`.
+#[test]
+#[ignore = "writes the seeds of images anew"]
+fn seeds_of_images_are_written() {
+    let flash = Flash::new(PAGES * 2048, Words::Once);
+    let identity = Identity::new(*b"a fuzzed ledger.");
+    let (mut ledger, mut book) = block_on(Ledger::format(flash.clone(), identity)).unwrap();
+    let mut state = 1_u32;
+    let mut dice = |sides: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % sides.max(1)
+    };
+    for _ in 0..110 {
+        let record = next_record(&book, 4, &mut dice);
+        block_on(ledger.append(&book, &record)).unwrap();
+        book.apply(&record).unwrap();
+        while ledger.wants_work(&book) {
+            block_on(ledger.work(&book)).unwrap();
+        }
+    }
+    let mut seed = vec![0];
+    seed.extend(flash.image());
+    let end = seed.iter().rposition(|byte| *byte != 0xff).unwrap();
+    seed.truncate(end + 1);
+    let folder = seeds("ledger_image");
+    let write = |name: &str, seed: &[u8]| std::fs::write(folder.join(name), seed).unwrap();
+    write("image-of-a-snapshot-and-records", &seed);
+    write("image-cut-in-a-record", seed.get(..seed.len() - 9).unwrap());
+    let changed = |at: usize, flip: u8| {
+        let mut seed = seed.clone();
+        *seed.get_mut(at).unwrap() ^= flip;
+        seed
+    };
+    write("image-with-a-wrong-header", &changed(5, 1));
+    write("image-with-one-bit-wrong", &changed(seed.len() / 2, 4));
 }
 
 proptest! {

@@ -130,7 +130,7 @@ fn the_wear_of_a_ring_is_even() {
     let mut journal =
         block_on(Journal::<_>::format(flash.clone(), Identity::new([1; 16]))).unwrap();
     for _ in 0..20_000 {
-        while journal.room().pages_free + journal.room().pages_reclaimed < 3 {
+        while journal.room().pages_free + journal.room().pages_reclaimed < 4 {
             match block_on(journal.reclaim(&mut |entry| entry.seq == 1)) {
                 Ok(_) => {}
                 Err(ReclaimError::NeedsSnapshot) => {
@@ -150,7 +150,7 @@ fn the_wear_of_a_ring_is_even() {
         found += 1;
     }))
     .unwrap();
-    assert!(first == 1 && found > 200, "{first} {found}");
+    assert!(first == 1 && found > 150, "{first} {found}");
     let erases = flash.statistics().page_erases;
     let (least, most) = (erases.iter().min(), erases.iter().max());
     assert!(most > Some(&40), "{erases:?}");

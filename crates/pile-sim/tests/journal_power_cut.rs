@@ -30,9 +30,10 @@ fn live<const W: usize>(cuts: &[CutPlan]) -> (Life<W, PAGE>, [Vec<Op>; 2]) {
             End::Cut => cut.push(op),
             End::Full => full.push(op),
         }
-        // As a ledger does it: room for a snapshot, a page that a cut costs, and one more.
+        // As a ledger does it: room for a snapshot and the page that makes it count, a page that a
+        // cut costs, and one more.
         let room = Op::Room {
-            free: 4,
+            free: 5,
             keep_each: 50,
         };
         match life.apply(&room) {
@@ -113,7 +114,8 @@ fn the_script_gives_pages_back_and_carries_and_drops() {
     assert_eq!(cut_or_full, [vec![], vec![]]);
     let counts = life.counts;
     assert!(
-        counts.gone > 20 && counts.carried > 20 && counts.copies > 2,
+        // Copies on provisional pages are none after a boot, so few are seen.
+        counts.gone > 20 && counts.carried > 20 && counts.copies > 1,
         "{counts:?}"
     );
 }
@@ -148,10 +150,9 @@ fn a_second_and_a_third_cut_during_recovery_lose_nothing() {
     assert!(struck_thrice > 5000, "{struck_thrice}");
 }
 
-/// It goes on behind the last whole copy. What a cut costs is the rest of the page that it fell
-/// into, so that what comes to an end needs as many free pages as there were cuts.
+/// What a boot copies stands on provisional pages: a cut costs none, and the next boot does it anew.
 #[test]
-fn giving_a_page_back_that_is_cut_at_every_boot_comes_to_its_end() {
+fn giving_a_page_back_that_is_cut_at_every_boot_costs_no_page() {
     for bytes in [0, 9, 30, 40] {
         let mut life = Life::<8, 1024>::new(12);
         for n in 0..40 {
@@ -159,23 +160,16 @@ fn giving_a_page_back_that_is_cut_at_every_boot_comes_to_its_end() {
         }
         life.apply(&Op::Snapshot { pieces: 2 });
         let kept = life.records.clone();
-        let mut used = life.journal().room().pages_live;
-        let mut cuts = 0;
-        loop {
+        life.boot();
+        let used = life.journal().room().pages_live;
+        for cut in 0..30 {
             // An erase, a header, four copies: in the next one.
-            life.flash.arm_cut(at(6, bytes, Tear::Prefix, cuts));
-            let end = life.apply(&Op::Reclaim { keep_each: 1 });
-            let now = life.journal().room().pages_live;
-            assert!(now <= used + 1, "{now} after {used}");
-            used = now;
-            if end == End::Done {
-                break;
-            }
-            assert_eq!(end, End::Cut);
-            cuts += 1;
+            life.flash.arm_cut(at(6, bytes, Tear::Prefix, cut));
+            assert_eq!(life.apply(&Op::Reclaim { keep_each: 1 }), End::Cut);
+            assert_eq!(life.journal().room().pages_live, used);
         }
         life.flash.disarm_cut();
-        assert!(cuts > 2, "{cuts}");
+        assert_eq!(life.apply(&Op::Reclaim { keep_each: 1 }), End::Done);
         assert_eq!(life.journal().room().pages_reclaimed, 1);
         for n in 0..5 {
             life.apply(&Op::Append(vec![n; 200]));

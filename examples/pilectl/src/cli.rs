@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::answer::{Answer, Refusal};
-use crate::{calibrate, ledger, receipt, statement};
+use crate::{calibrate, kit, ledger, receipt, statement};
 
 /// Checks what a shared power pile says of itself: receipts, the ledger, statements.
 #[derive(Debug, Parser)]
@@ -27,6 +27,9 @@ pub enum Command {
     Statement(statement::Options),
     /// The correction of a channel's meter, from a reference meter's readings of two loads.
     Calibrate(calibrate::Options),
+    /// Cards for a house: make them, print them, put their keys on them.
+    #[command(subcommand, arg_required_else_help = true)]
+    Kit(kit::Command),
 }
 
 /// Carries a command out.
@@ -39,6 +42,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Refusal> {
         Command::Ledger(command) => ledger::run(command),
         Command::Statement(options) => statement::run(options),
         Command::Calibrate(options) => calibrate::run(options),
+        Command::Kit(command) => kit::run(command),
     }
 }
 

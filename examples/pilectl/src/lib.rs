@@ -9,6 +9,8 @@ pub mod answer;
 pub mod calibrate;
 pub mod cli;
 pub mod figures;
+mod html;
+pub mod kit;
 pub mod ledger;
 pub mod receipt;
 pub mod statement;

@@ -18,6 +18,7 @@ fn assumed(days: u32) -> String {
     format!(
         "Each port charges once a day, at 200 W for 8 h, over a change of price. Every {days} days the\n\
          landlord settles every account, is paid and confirms an export: sessions are kept for so long.\n\
+         The supply fails once a week.\n\
          Measured after the first {days} days, until the log has gone round the flash three times.\n\n"
     )
 }
@@ -70,7 +71,13 @@ struct Measured {
     one: Worn,
     mounts: [Mount; 3],
     full: u64,
-    append: Append,
+    /// Records of 24 bytes, and the progress records of the ten ports.
+    appends: [Appends; 2],
+}
+
+/// The same records in our journal and in a peer's queue.
+struct Appends {
+    ours: Append,
     theirs: Append,
 }
 
@@ -134,7 +141,14 @@ fn measure<const W: usize, const E: usize>(
     let typical = mount(&flash, words)?;
     let full = house.fill()?;
     let brim = mount(&flash, words)?;
-    eprintln!("{}: records of 24 bytes", part.name());
+    eprintln!("{}: records alone", part.name());
+    let appends = |lengths: &[usize]| {
+        Ok::<_, Trouble>(Appends {
+            ours: append::ours(&blank(), lengths)?,
+            theirs: append::theirs(&blank(), lengths)?,
+        })
+    };
+    let appends = [appends(&[24])?, appends(&ten.days.lengths)?];
     Ok(Measured {
         part,
         pages,
@@ -143,8 +157,7 @@ fn measure<const W: usize, const E: usize>(
         one,
         mounts: [empty, typical, brim],
         full: full + 6 * PORTS as u64,
-        append: append::ours(&blank())?,
-        theirs: append::theirs(&blank())?,
+        appends,
     })
 }
 

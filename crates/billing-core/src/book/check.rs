@@ -38,7 +38,7 @@ pub enum FoldError {
     Settlement,
     /// It ends before it began.
     Time,
-    /// An export that hands over nothing more than the one before.
+    /// An export that hands over nothing more than the one before, or records that are not there.
     Export,
     /// More of them than a pile can hold.
     Capacity,
@@ -58,7 +58,9 @@ impl core::fmt::Display for FoldError {
             Self::Fault => "a fault is cleared or latched that is not, or is",
             Self::Settlement => "a settlement is unknown, out of order or not what is owed",
             Self::Time => "a segment or a session ends before it began",
-            Self::Export => "an export hands over nothing more than the one before",
+            Self::Export => {
+                "an export hands over nothing more than the one before, or more than there is"
+            }
             Self::Capacity => "there are more of them than a pile can hold",
             Self::Snapshot => "a piece of a snapshot stands where none belongs",
         })

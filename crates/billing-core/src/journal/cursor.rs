@@ -136,8 +136,6 @@ pub(super) struct Cursor {
     pub copies: Option<(u32, u64)>,
     /// Frames in which one bit was mended.
     pub mended: u32,
-    /// The last frame was one of them.
-    pub last_mended: bool,
 }
 
 impl Cursor {
@@ -186,7 +184,6 @@ impl Cursor {
             snapshot: None,
             copies: None,
             mended: 0,
-            last_mended: false,
         };
         cursor.look_ahead(flash).await?;
         Ok(cursor)
@@ -309,7 +306,6 @@ impl Cursor {
         self.offset = self.offset.saturating_add(self.layout.frame(frame.len));
         self.chain = frame.next;
         self.mended = self.mended.saturating_add(u32::from(mended));
-        self.last_mended = mended;
         Ok(step)
     }
 
@@ -320,7 +316,6 @@ impl Cursor {
         self.counter = self.counter.saturating_add(1);
         self.offset = self.layout.header;
         self.page_base = header.oldest.page;
-        self.last_mended = false;
         Ok(())
     }
 
@@ -365,7 +360,7 @@ impl Cursor {
                 let bytes = window.at(flash, at, limit, FRAME_MAX).await;
                 let bytes = bytes.map_err(Fault::Flash)?;
                 match frame::whole(bytes) {
-                    Some(length) if frames < 2 => {
+                    Some((_, length)) if frames < 2 => {
                         frames += 1;
                         at += self.layout.frame(length);
                     }
@@ -382,13 +377,19 @@ impl Cursor {
 
     /// Fails if the page after the cursor's, which has no readable header, was in the log: it starts
     /// with the frame that comes next, or what is left of its header still names this end of the
-    /// log and something stands behind it. A header that a power cut tore has nothing behind it.
+    /// log and something stands behind it. What a power cut may have left is no such page: a
+    /// provisional one, or one that lost bits of its header in an erase and never held a record.
     pub async fn refuse_headless<F: NorFlash>(
         &self,
         flash: &mut F,
         window: &mut Window,
     ) -> Result<(), Fault<F::Error>> {
         let next = self.counter.saturating_add(1);
+        let index = self.layout.index(next);
+        let found = read_header(flash, &self.layout, index).await;
+        if matches!(found.map_err(Fault::Flash)?, Found::Valid(header) if header.provisional) {
+            return Ok(());
+        }
         let start = self.layout.start(next);
         let (address, limit) = (start + self.layout.header, start + self.layout.page);
         let bytes = window
@@ -400,13 +401,39 @@ impl Cursor {
             .at(flash, start, address, HEADER)
             .await
             .map_err(Fault::Flash)?;
-        let named =
-            header::wrong_bits(bytes, &self.chain).is_some_and(|wrong| wrong < NAMED_WITHIN);
-        let blank = is_blank(flash, window, address, limit).await;
-        if continues || (named && !blank.map_err(Fault::Flash)?) {
+        let named = header::wrong_bits(bytes, &self.chain).filter(|it| it.bits < NAMED_WITHIN);
+        let refused = match named {
+            None if !continues => false,
+            Some(wrong) if !wrong.only_erased => !is_blank(flash, window, address, limit)
+                .await
+                .map_err(Fault::Flash)?,
+            _ => self.has_record(flash, window, next).await?,
+        };
+        if refused {
             return Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header));
         }
         Ok(())
+    }
+
+    /// True if a whole frame of a kind that counts by itself stands on the page.
+    async fn has_record<F: NorFlash>(
+        &self,
+        flash: &mut F,
+        window: &mut Window,
+        page: u32,
+    ) -> Result<bool, Fault<F::Error>> {
+        let start = self.layout.start(page);
+        let (mut address, limit) = (start + self.layout.header, start + self.layout.page);
+        while address < limit {
+            let bytes = window.at(flash, address, limit, FRAME_MAX).await;
+            let bytes = bytes.map_err(Fault::Flash)?;
+            match frame::whole(bytes) {
+                Some((Kind::Record | Kind::End, _)) => return Ok(true),
+                Some((_, length)) => address += self.layout.frame(length),
+                None => address += self.layout.align,
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -72,11 +72,14 @@ impl fmt::Display for Geometry {
     }
 }
 
-/// Error returned by [`Journal::format`](super::Journal::format).
+/// Error returned by [`Journal::format`](super::Journal::format) and
+/// [`Journal::begin_anew`](super::Journal::begin_anew).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormatError<E> {
     /// The flash cannot carry a journal.
     Geometry(Geometry),
+    /// The first record is empty, or longer than a page can hold.
+    Record,
     /// The flash failed.
     Flash(E),
 }
@@ -143,6 +146,7 @@ impl<E: fmt::Debug> fmt::Display for FormatError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Geometry(why) => why.fmt(f),
+            Self::Record => write!(f, "the first record does not fit a page"),
             Self::Flash(error) => write!(f, "flash failed: {error:?}"),
         }
     }

@@ -135,11 +135,12 @@ fn split(bytes: &[u8]) -> Option<(&[u8], u32)> {
     Some((covered, u32::from_le_bytes([low, middle, high, 0])))
 }
 
-/// The length of the payload, if a whole frame with a right check sum starts `bytes`, whatever
-/// chain it belongs to.
-pub(super) fn whole(bytes: &[u8]) -> Option<usize> {
+/// The kind and the length of the payload, if a whole frame with a right check sum starts `bytes`,
+/// whatever chain it belongs to.
+pub(super) fn whole(bytes: &[u8]) -> Option<(Kind, usize)> {
     let (covered, sum) = split(bytes)?;
-    (FRAMES.sum(covered) == sum).then(|| covered.len() - PAYLOAD_AT - TAG)
+    let kind = Kind::from_code(covered.get(1)? >> 6);
+    (FRAMES.sum(covered) == sum).then(|| (kind, covered.len() - PAYLOAD_AT - TAG))
 }
 
 /// Verifies everything but the check sum of the frame whose covered bytes are given.

@@ -10,12 +10,15 @@ pub(super) const HEADER: usize = 84;
 pub(super) const HEADER_MAX: usize = 128;
 const MAGIC: [u8; 4] = *b"OPLJ";
 const RECOVERY: u8 = 1;
+const PROVISIONAL: u8 = 2;
 
 /// What a page says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// The page before ends with bytes that are not part of the log.
     pub recovery: bool,
+    /// The page counts only once a page that is not provisional follows.
+    pub provisional: bool,
     /// Pages opened before this one since the journal was formatted.
     pub counter: u32,
     /// Where the log begins from this page on.
@@ -50,7 +53,8 @@ impl Header {
         put(&MAGIC);
         put(&[
             VERSION,
-            if self.recovery { RECOVERY } else { 0 },
+            if self.recovery { RECOVERY } else { 0 }
+                | if self.provisional { PROVISIONAL } else { 0 },
             self.write_size,
             0,
         ]);
@@ -114,12 +118,17 @@ impl Header {
         let (seq, rest) = rest.split_first_chunk::<8>()?;
         let (identity, rest) = rest.split_first_chunk::<16>()?;
         let (head, _) = rest.split_first_chunk::<32>()?;
-        if *magic != MAGIC || version != VERSION || flags & !RECOVERY != 0 || zero != 0 {
+        if *magic != MAGIC
+            || version != VERSION
+            || flags & !(RECOVERY | PROVISIONAL) != 0
+            || zero != 0
+        {
             return None;
         }
         let seq = u64::from_le_bytes(*seq);
         Some(Self {
             recovery: flags & RECOVERY != 0,
+            provisional: flags & PROVISIONAL != 0,
             counter: u32::from_le_bytes(*counter),
             oldest: Oldest {
                 page: u32::from_le_bytes(*base),
@@ -147,11 +156,30 @@ impl Header {
     }
 }
 
-/// In how many bits the bytes of a header differ from this chain where they should name it.
-pub(super) fn wrong_bits(bytes: &[u8], chain: &Chain) -> Option<u32> {
+/// How the bytes of a header differ from this chain where they should name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// So many bits.
+    pub bits: u32,
+    /// All of them read erased, as a write or an erase that was cut leaves them.
+    pub only_erased: bool,
+}
+
+/// Compares the bytes of a header with the chain that they should name.
+pub(super) fn wrong_bits(bytes: &[u8], chain: &Chain) -> Option<Wrong> {
     let seq = chain.seq.to_le_bytes();
-    let differ = |(a, b): (&u8, &u8)| (a ^ b).count_ones();
-    let numbers = bytes.get(24..32)?.iter().zip(&seq).map(differ);
-    let heads = bytes.get(48..80)?.iter().zip(&chain.head.0).map(differ);
-    Some(numbers.chain(heads).sum())
+    let numbers = bytes.get(24..32)?.iter().zip(&seq);
+    let heads = bytes.get(48..80)?.iter().zip(&chain.head.0);
+    let none = Wrong {
+        bits: 0,
+        only_erased: true,
+    };
+    Some(
+        numbers
+            .chain(heads)
+            .fold(none, |wrong, (is, should)| Wrong {
+                bits: wrong.bits + (is ^ should).count_ones(),
+                only_erased: wrong.only_erased && is | should == *is,
+            }),
+    )
 }

@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("FORMAT.md")]
 
+mod anew;
 mod cursor;
 mod entry;
 mod error;
@@ -32,7 +33,7 @@ use layout::Layout;
 /// The longest payload of a record, where the page is long enough to hold its frame.
 pub const MAX_PAYLOAD: usize = 240;
 /// The version of the flash format that this code writes and reads.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -57,6 +58,8 @@ struct Tail {
     counter: u32,
     /// Where its next frame goes; none if the rest of the page is given up.
     offset: Option<u32>,
+    /// It counts only once a page that is not provisional follows.
+    provisional: bool,
     chain: Chain,
 }
 
@@ -107,6 +110,11 @@ pub struct Journal<F, const PAGE_UNITS: usize = 1> {
     tail: Tail,
     /// Pages after the tail that were erased in this run and not touched since.
     erased: u32,
+    /// No page that counts was opened in this run: what is copied waits on provisional pages, so
+    /// that a boot that is cut costs no page.
+    careful: bool,
+    /// A page further on that a cut left with a header and no frame.
+    stale: Option<u32>,
     state: State,
     mended: Mended,
 }
@@ -132,35 +140,44 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
                 .await
                 .map_err(FormatError::Flash)?;
         }
+        let mut journal = Self::fresh(flash, layout, identity, 0);
+        journal.erased = layout.pages - 1;
+        journal
+            .write_header(0, journal.oldest, (false, false))
+            .await
+            .map_err(FormatError::Flash)?;
+        Ok(journal)
+    }
+
+    /// An empty journal whose first page has this counter, and no header yet.
+    fn fresh(flash: F, layout: Layout, identity: Identity, page: u32) -> Self {
         let chain = Chain::genesis(identity);
-        let mut journal = Self {
+        Self {
             flash,
             layout,
             identity,
             oldest: Oldest {
-                page: 0,
+                page,
                 copies: chain.seq,
             },
             copies_page: None,
-            next_base: 0,
+            next_base: page,
             partial: None,
             copied: None,
             resuming: false,
             pieces: None,
             tail: Tail {
-                counter: 0,
+                counter: page,
                 offset: Some(layout.header),
+                provisional: false,
                 chain,
             },
-            erased: layout.pages - 1,
+            erased: 0,
+            careful: false,
+            stale: None,
             state: State::Ready,
             mended: Mended::default(),
-        };
-        journal
-            .write_header(0, journal.oldest, false)
-            .await
-            .map_err(FormatError::Flash)?;
-        Ok(journal)
+        }
     }
 
     /// Appends a record; when this returns, the record is durable.
@@ -311,7 +328,10 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
                 self.next_base.saturating_sub(self.oldest.page)
             },
             pages_erased: self.erased,
-            bytes_left_in_page: page - self.tail.offset.unwrap_or(page),
+            bytes_left_in_page: match self.tail.offset {
+                Some(offset) if !self.tail.provisional => page - offset,
+                _ => 0,
+            },
         }
     }
 
@@ -371,11 +391,28 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         self.layout.pages.saturating_sub(live).min(left)
     }
 
-    fn fits(&self, payload: usize) -> bool {
+    /// True if a frame of this kind belongs on a provisional page, where one is to be opened for it.
+    fn is_provisional(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Piece => true,
+            // The page that makes it count must be left, and one more.
+            Kind::Carried => self.careful && self.pages_free() > 2,
+            Kind::Record | Kind::End => false,
+        }
+    }
+
+    fn fits(&self, kind: Kind, payload: usize) -> bool {
+        let provisional = self.is_provisional(kind);
+        let there = match kind {
+            Kind::Carried => self.tail.provisional || !provisional,
+            _ => self.tail.provisional == provisional,
+        };
         let frame = self.layout.frame(payload);
-        self.tail
-            .offset
-            .is_some_and(|offset| offset.saturating_add(frame) <= self.layout.page)
+        there
+            && self
+                .tail
+                .offset
+                .is_some_and(|offset| offset.saturating_add(frame) <= self.layout.page)
     }
 
     fn check(&self, wanted: State) -> Result<(), AppendError<F::Error>> {

@@ -3,6 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::cursor::{Cursor, Fault, Window, corrupt, is_blank, read_header};
+use super::frame::Chain;
 use super::header::{Found, Header};
 use super::layout::Layout;
 use super::{Corruption, Damage, Entry, Geometry, Journal, Mended, MountError, State, Tail};
@@ -44,11 +45,12 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     ) -> Result<Self, MountError<F::Error>> {
         let layout = Layout::of::<F, PAGE_UNITS>(&flash).map_err(MountError::Geometry)?;
         let mut window = Window::new();
-        let newest = newest(&mut flash, &layout, &mut window).await?;
-        let fault = |fault| match fault {
-            Fault::Flash(error) => MountError::Flash(error),
-            Fault::Corrupt(what) => MountError::Corrupt(what),
-        };
+        let End {
+            newest,
+            goal,
+            dropped,
+        } = end(&mut flash, &layout, &mut window).await?;
+        let fault = mount_error;
         let (identity, last) = (newest.identity, newest.counter);
         let oldest = newest.oldest;
         if oldest.page > last || last - oldest.page >= layout.pages {
@@ -62,7 +64,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             identity,
             oldest,
             (oldest.page, last),
-            None,
+            goal,
         )
         .await
         .map_err(fault)?;
@@ -75,13 +77,14 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let rest = (start + cursor.offset, start + layout.page);
         let clean = is_blank(&mut flash, &mut window, rest.0, rest.1).await;
         let clean = clean.map_err(MountError::Flash)?;
-        if !clean {
+        if !clean && goal.is_none() {
             let more = cursor.refuse_more(&mut flash, &mut window).await;
             more.map_err(fault)?;
         }
         let headless = cursor.refuse_headless(&mut flash, &mut window).await;
         headless.map_err(fault)?;
-        let whole = clean && !cursor.last_mended;
+        // Behind what was dropped nothing is written before it is erased.
+        let whole = clean && dropped.is_none();
         Ok(Self {
             flash,
             layout,
@@ -96,19 +99,109 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             tail: Tail {
                 counter: last,
                 offset: whole.then_some(cursor.offset),
+                provisional: false,
                 chain: cursor.chain,
             },
             erased: 0,
+            careful: true,
+            stale: dropped,
             state: State::Ready,
             mended: Mended {
                 bits: cursor.mended,
-                torn: !whole,
+                torn: !clean || dropped.is_some(),
             },
         })
     }
 }
 
-/// Finds the header with the highest page counter. Every readable header must be in its place.
+fn mount_error<E>(fault: Fault<E>) -> MountError<E> {
+    match fault {
+        Fault::Flash(error) => MountError::Flash(error),
+        Fault::Corrupt(what) => MountError::Corrupt(what),
+    }
+}
+
+/// Where the log ends.
+struct End {
+    /// The header of its newest page.
+    newest: Header,
+    /// The chain at its end, where that is known beforehand.
+    goal: Option<Chain>,
+    /// The oldest page that was opened behind it, and never came to hold a frame.
+    dropped: Option<u32>,
+}
+
+/// Finds the newest page that holds a frame, or the only one.
+///
+/// A page whose first frame was torn is dropped with its header, so that boots which get no further
+/// cost nothing. What its header gave back was not touched yet: that is done only once a frame
+/// stands behind it.
+async fn end<F: NorFlash>(
+    flash: &mut F,
+    layout: &Layout,
+    window: &mut Window,
+) -> Result<End, MountError<F::Error>> {
+    let mut end = End {
+        newest: newest(flash, layout, window).await?,
+        goal: None,
+        dropped: None,
+    };
+    loop {
+        let Header {
+            counter,
+            oldest,
+            identity,
+            first,
+            ..
+        } = end.newest;
+        let only = (counter, counter);
+        let opened = Cursor::open(flash, *layout, identity, oldest, only, None).await;
+        let mut cursor = opened.map_err(mount_error)?;
+        let frame = cursor.step(flash, window).await.map_err(mount_error)?;
+        if frame.is_some() {
+            return Ok(end);
+        }
+        let below = newest_below(flash, layout, Some(counter)).await;
+        let Some(older) = below.map_err(MountError::Flash)? else {
+            return Ok(end);
+        };
+        let start = layout.start(counter);
+        let rest = (start + layout.header, start + layout.page);
+        let blank = is_blank(flash, window, rest.0, rest.1).await;
+        if !blank.map_err(MountError::Flash)? {
+            let more = cursor.refuse_more(flash, window).await;
+            more.map_err(mount_error)?;
+        }
+        let next = older.counter.checked_add(1) == Some(counter) && older.identity == identity;
+        end = End {
+            newest: older,
+            goal: next.then_some(first),
+            dropped: Some(counter),
+        };
+    }
+}
+
+/// The header with the highest page counter below this one, of the pages that are not provisional.
+pub(super) async fn newest_below<F: NorFlash>(
+    flash: &mut F,
+    layout: &Layout,
+    below: Option<u32>,
+) -> Result<Option<Header>, F::Error> {
+    let mut newest: Option<Header> = None;
+    for index in 0..layout.pages {
+        if let Found::Valid(header) = read_header(flash, layout, index).await?
+            && !header.provisional
+            && below.is_none_or(|below| header.counter < below)
+            && newest.is_none_or(|newest| newest.counter < header.counter)
+        {
+            newest = Some(header);
+        }
+    }
+    Ok(newest)
+}
+
+/// Finds the header with the highest page counter, of the pages that are not provisional. Every
+/// readable header must be in its place.
 async fn newest<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,
@@ -134,7 +227,9 @@ async fn newest<F: NorFlash>(
                         kind,
                     }));
                 }
-                if newest.is_none_or(|newest| newest.counter < header.counter) {
+                if !header.provisional
+                    && newest.is_none_or(|newest| newest.counter < header.counter)
+                {
                     newest = Some(header);
                 }
             }

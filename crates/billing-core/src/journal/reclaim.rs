@@ -3,7 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::cursor::{Cursor, Fault, Window};
-use super::{AppendError, Appended, Entry, Journal, Kind, MAX_PAYLOAD, ReclaimError, State};
+use super::{AppendError, Appended, Entry, Journal, Kind, MAX_PAYLOAD, ReclaimError, State, Tail};
 
 impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     /// Writes a snapshot: the caller's whole state in pieces. `piece` puts the next one into the
@@ -12,7 +12,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     /// # Errors
     ///
     /// [`AppendError`]; after [`Full`](AppendError::Full) and [`Length`](AppendError::Length) the
-    /// pieces written so far are as good as not there, and the journal goes on.
+    /// pieces written so far are not part of the log, and the journal goes on before them.
     ///
     /// # Cancellation safety
     ///
@@ -20,8 +20,23 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     ///
     /// # Power loss
     ///
-    /// The snapshot counts once its last frame is whole.
+    /// The snapshot counts once its last frame is whole; what stands of it before is written over.
     pub async fn snapshot(
+        &mut self,
+        piece: &mut impl FnMut(&mut [u8; MAX_PAYLOAD]) -> Option<usize>,
+    ) -> Result<Appended, AppendError<F::Error>> {
+        let tail = self.tail;
+        let written = self.pieces(piece).await;
+        if written.is_err() && self.state == State::Ready && self.tail != tail {
+            // What was written on of a provisional page is given up, what was opened is erased again.
+            let offset = tail.offset.filter(|_| !tail.provisional);
+            self.tail = Tail { offset, ..tail };
+            self.erased = 0;
+        }
+        written
+    }
+
+    async fn pieces(
         &mut self,
         piece: &mut impl FnMut(&mut [u8; MAX_PAYLOAD]) -> Option<usize>,
     ) -> Result<Appended, AppendError<F::Error>> {
@@ -148,6 +163,10 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             .counter
             .saturating_add(self.erased)
             .saturating_add(1);
+        self.state = State::Unknown;
+        let next = self.tail.counter.saturating_add(1);
+        let stale = self.erase_stale(next).await;
+        self.settle(stale)?;
         self.state = State::Unknown;
         let erased = self.erase(page).await;
         self.settle(erased)?;

@@ -31,7 +31,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             let Found::Valid(header) = read_header(flash, &layout, index).await? else {
                 continue;
             };
-            if !header.fits(&layout) || layout.index(header.counter) != index {
+            if !header.is_ours(&layout, index) {
                 continue;
             }
             let (page, identity, oldest) = (header.counter, header.identity, header.oldest);

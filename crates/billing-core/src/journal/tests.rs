@@ -408,6 +408,7 @@ proptest! {
         let identity = Identity::new(identity);
         let header = Header {
             recovery, counter, oldest, first, identity, page_size, pages, write_size,
+            provisional: false,
         };
         let mut bytes = [0; HEADER_MAX];
         header.emit(&mut bytes);

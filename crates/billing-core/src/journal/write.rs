@@ -18,7 +18,9 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         if payload.is_empty() || payload.len() > max {
             return Err(AppendError::Length { max });
         }
-        if !self.fits(payload.len()) && self.pages_free() == 0 {
+        // Behind a provisional page there must be room for one that makes it count.
+        let pages = 1 + u32::from(self.is_provisional(kind));
+        if !self.fits(kind, payload.len()) && self.pages_free() < pages {
             return Err(AppendError::Full);
         }
         self.state = State::Unknown;
@@ -32,8 +34,9 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             bytes: 0,
             operations: 0,
         };
-        if !self.fits(payload.len()) {
-            done.add(self.open_page().await?);
+        if !self.fits(kind, payload.len()) {
+            let provisional = self.is_provisional(kind);
+            done.add(self.open_page(provisional).await?);
         }
         let mut bytes = [0xff; FRAME_MAX];
         let length = self.layout.frame(payload.len());
@@ -54,10 +57,10 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     }
 
     /// Makes the next page the page being written, and gives back what was reclaimed.
-    async fn open_page(&mut self) -> Result<Appended, F::Error> {
+    async fn open_page(&mut self, provisional: bool) -> Result<Appended, F::Error> {
         let counter = self.tail.counter.saturating_add(1);
         let recovery = self.tail.offset.is_none();
-        let mut operations = 1;
+        let mut operations = 1 + self.erase_stale(counter).await?;
         if self.erased == 0 {
             self.erase(counter).await?;
             operations += 1;
@@ -69,21 +72,26 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         let (oldest, copies_page) = if self.resuming {
             (self.oldest, self.copies_page)
         } else {
-            let (copies, page) = match self.partial {
-                Some((seq, page)) => (seq, Some(page)),
-                None => (self.tail.chain.seq, None),
+            let (page, copy) = if provisional {
+                let copies = self.oldest.copies;
+                (
+                    self.oldest.page,
+                    self.copies_page.map(|page| (copies, page)),
+                )
+            } else {
+                (self.next_base, self.partial)
             };
-            let oldest = Oldest {
-                page: self.next_base,
-                copies,
-            };
-            (oldest, page)
+            let copies = copy.map_or(self.tail.chain.seq, |(seq, _)| seq);
+            (Oldest { page, copies }, copy.map(|(_, page)| page))
         };
-        self.write_header(counter, oldest, recovery).await?;
+        self.write_header(counter, oldest, (recovery, provisional))
+            .await?;
+        self.careful &= provisional;
         self.oldest = oldest;
         self.copies_page = copies_page;
         self.tail.counter = counter;
         self.tail.offset = Some(self.layout.header);
+        self.tail.provisional = provisional;
         Ok(Appended {
             seq: self.tail.chain.seq,
             bytes: self.layout.header,
@@ -96,14 +104,26 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         self.flash.erase(start, start + self.layout.page).await
     }
 
+    /// Erases what would be taken for the log's newest page, before the one that comes next is
+    /// touched. Returns the operations that it took.
+    pub(super) async fn erase_stale(&mut self, next: u32) -> Result<u32, F::Error> {
+        let stale = self.stale.filter(|stale| *stale != next);
+        if let Some(stale) = stale {
+            self.erase(stale).await?;
+        }
+        self.stale = None;
+        Ok(u32::from(stale.is_some()))
+    }
+
     pub(super) async fn write_header(
         &mut self,
         counter: u32,
         oldest: Oldest,
-        recovery: bool,
+        (recovery, provisional): (bool, bool),
     ) -> Result<(), F::Error> {
         let header = Header {
             recovery,
+            provisional,
             counter,
             oldest,
             first: self.tail.chain,

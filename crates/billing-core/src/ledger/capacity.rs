@@ -3,19 +3,20 @@
 //! # Terms
 //! - *P*: pages of the flash. *S*: pages that a snapshot of the book takes at most, after one record
 //!   more. *K*: pages that the **kept** records take when they stand one behind another.
-//! - The **reserve** *R* = *S* + 2 + *P* / 12: free pages that no record may use.
+//! - The **reserve** *R* = *S* + 3 + *P* / 12: free pages that no record may use.
 //!
 //! # Why giving pages back never fails
-//! While a record is appended *R* pages are free. Giving back starts with a snapshot (*S* pages) if
-//! none stands behind the oldest page. Then each page gives one and takes what is kept of it, which
-//! may be a little more than it took before: a record that is carried for the first time grows by
-//! its number, and frames do not cross pages. That is less than a tenth, and *K* is less than four
-//! fifths of the flash, so the other 2 + *P* / 12 pages outlast it.
+//! While a record is appended *R* pages are free. Giving back starts with a snapshot (*S* pages of
+//! its own, and the page that makes it count) if none stands behind the oldest page. Then each page
+//! gives one and takes what is kept of it, which may be a little more than it took before: a record
+//! that is carried for the first time grows by its number, and frames do not cross pages. That is
+//! less than a tenth, and *K* is less than four fifths of the flash, so the other 2 + *P* / 12 pages
+//! outlast it.
 //!
 //! # Why it always helps
 //! When every page was given back once, the log is the kept records one behind another, a
-//! snapshot and the page being written: *K* + *S* + 1 pages. The **hard limit** on *K* leaves *R* + 1
-//! pages beside them, so the next record finds a page.
+//! snapshot, the page it stopped at and the page being written: *K* + *S* + 2 pages. The **hard
+//! limit** on *K* leaves *R* + 1 pages beside them, so the next record finds a page.
 //!
 //! # What sessions may fill
 //! Less than that limit: the **plan** leaves a further eighth of the flash (at least two pages), so
@@ -84,7 +85,7 @@ impl Capacity {
     /// Free pages that must remain after the next record, whatever it is.
     pub fn reserve(&self, book: &Book) -> u32 {
         let bytes = self.snapshot(book).saturating_add(self.growth());
-        self.pages_of(bytes).saturating_add(2 + self.pages / 12)
+        self.pages_of(bytes).saturating_add(3 + self.pages / 12)
     }
 
     /// Pages that a snapshot of the book takes at most: as many are kept erased.
@@ -97,7 +98,7 @@ impl Capacity {
     pub fn dense(&self, book: &Book, kept: u32) -> u32 {
         kept.div_ceil(self.filled())
             .saturating_add(self.snapshot_pages(book))
-            .saturating_add(1)
+            .saturating_add(2)
     }
 
     /// What can still be written beside so many bytes of kept records.
@@ -117,19 +118,36 @@ impl Capacity {
             left.saturating_mul(segment).saturating_add(closed)
         };
         let open = book.open_sessions().map(rest).fold(0, u32::saturating_add);
-        let free = self.plan(book).saturating_sub(kept).saturating_sub(open);
         // Every account can be settled and paid when all else is refused, and again for the sessions
         // that still run: that is asked of nobody.
         let settlement = self.kept(size::SETTLED) + self.kept(size::PAID);
         let settlements = people(book).saturating_add(running(book));
         let landlord = settlements.saturating_mul(settlement);
-        let others = free.saturating_sub(landlord);
-        // A new tariff or time closes a segment of every open session; a card is in the snapshot
-        // that stands and in the one that is to come.
-        let fact = (2 * self.growth()).max(running(book).saturating_mul(segment));
+        let promised = kept.saturating_add(open).saturating_add(landlord);
+        // A new tariff or time closes a segment of every open session; a new account will be settled.
+        let fact = settlement.max(running(book).saturating_mul(segment));
+        let snapshot = self.fullest(book);
+        // A card may lengthen the snapshot by a page, which takes that page twice.
+        let plan =
+            |facts: u32| self.plan(snapshot.saturating_add(facts.saturating_mul(self.growth())));
+        let fits = |facts: u32| {
+            let bytes = promised.checked_add(facts.saturating_mul(fact));
+            bytes.is_some_and(|bytes| bytes <= plan(facts))
+        };
+        let (mut facts, mut refused) = (0, plan(0) / fact + 1);
+        while facts + 1 < refused {
+            let middle = facts.midpoint(refused);
+            if fits(middle) {
+                facts = middle;
+            } else {
+                refused = middle;
+            }
+        }
+        // Sessions leave room for an account more.
+        let others = plan(1).saturating_sub(promised.saturating_add(settlement));
         Headroom {
-            sessions: others.saturating_sub(2 * self.growth()) / session.saturating_add(settlement),
-            facts: others / fact,
+            sessions: others / session.saturating_add(settlement),
+            facts,
         }
     }
 
@@ -162,29 +180,32 @@ impl Capacity {
         bytes.saturating_add(self.extra()).div_ceil(self.filled())
     }
 
-    /// Bytes that kept records may fill.
-    fn plan(&self, book: &Book) -> u32 {
-        // With every account's settlement waiting and every port in use, so that neither takes of
-        // the plan when it comes.
+    /// Bytes of a snapshot with every account's settlement waiting and every port in use, so that
+    /// neither takes of the plan when it comes.
+    fn fullest(&self, book: &Book) -> u32 {
         let more = |there: usize, most: usize, payload| {
             let more = u32::try_from(most.saturating_sub(there)).unwrap_or(u32::MAX);
             more.saturating_mul(self.frame(payload))
         };
         let (waiting, accounts) = (book.settlements().len(), book.accounts().len());
         let running = book.open_sessions().count();
-        let bytes = [
+        [
             more(waiting, accounts, size::SETTLEMENT),
             more(running, pile_units::MAX_PORTS, size::SESSION),
             self.growth(),
         ]
         .into_iter()
-        .fold(self.snapshot(book), u32::saturating_add);
-        let snapshot = self.pages_of(bytes);
-        let reserve = snapshot.saturating_add(2 + self.pages / 12);
+        .fold(self.snapshot(book), u32::saturating_add)
+    }
+
+    /// Bytes that kept records may fill beside snapshots of so many bytes.
+    fn plan(&self, snapshot: u32) -> u32 {
+        let snapshot = self.pages_of(snapshot);
+        let reserve = snapshot.saturating_add(3 + self.pages / 12);
         let spare = (self.pages / 8).max(2);
         self.pages
             .saturating_sub(reserve)
-            .saturating_sub(snapshot + 2 + spare)
+            .saturating_sub(snapshot.saturating_add(3 + spare))
             .saturating_mul(self.filled())
     }
 }

@@ -98,6 +98,9 @@ impl Fold {
             return Ok(false);
         }
         let record = Record::decode(entry.payload).ok_or(None)?;
+        if matches!(record, Record::Exported { through, .. } if through >= entry.seq) {
+            return Err(Some(FoldError::Export));
+        }
         match (entry.kind, &record) {
             (Kind::Piece, Record::Snapshot(piece)) => self.piece(piece).map_err(Some)?,
             (Kind::Piece, _) | (_, Record::Snapshot(_)) => return Err(Some(FoldError::Snapshot)),

@@ -23,4 +23,4 @@ mod plan;
 mod run;
 
 pub use plan::{AddressTooLong, Instruction, Plan, Step};
-pub use run::{Done, Unfinished, run};
+pub use run::{Done, Unfinished, run, run_told};

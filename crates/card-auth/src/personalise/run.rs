@@ -73,7 +73,25 @@ impl<E> From<NotProven<E>> for Unfinished<E> {
 pub async fn run<C: ApduChannel>(
     channel: &mut C,
     plan: &Plan,
+    draw: impl FnMut() -> [u8; 16],
+) -> Result<Done, Unfinished<C::Error>> {
+    run_told(channel, plan, draw, |_, _| {}).await
+}
+
+/// [`run`], for somebody who watches: `told` hears of each step once it is done, with true if this
+/// run changed the card and false if it was so before.
+///
+/// # Errors
+/// [`Unfinished`]. Where `told` heard of no step and the card neither went silent nor garbled its
+/// answer, nothing on it was changed.
+///
+/// # Cancellation safety
+/// As for [`run`].
+pub async fn run_told<C: ApduChannel>(
+    channel: &mut C,
+    plan: &Plan,
     mut draw: impl FnMut() -> [u8; 16],
+    mut told: impl FnMut(Step, bool),
 ) -> Result<Done, Unfinished<C::Error>> {
     let mut card = Card {
         channel,
@@ -96,6 +114,7 @@ pub async fn run<C: ApduChannel>(
             card.carry_out(&mut session, plan, step).await?;
             done.changed += 1;
         }
+        told(step, !finished);
     }
     // As a pile will.
     card.open_application(plan.family()).await?;

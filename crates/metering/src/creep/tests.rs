@@ -69,8 +69,8 @@ fn five_watts_lose_less_than_a_step() {
     assert!(lost <= 2 * 3_600_000, "{lost} uJ");
 }
 
-/// Of a step of 100 J, at five watts and half a watt's threshold: the leak of the 40 s in which the
-/// bucket fills, and not the rest of a step.
+/// Of a step of 100 J, at five watts and half a watt's threshold: the leak of the 41 s from the first
+/// step on in which the bucket fills, and not the rest of a step. A dry bucket leaks nothing.
 #[test]
 fn a_load_loses_the_leak_and_no_more() {
     let step = EnergyPerCount::from_picowatt_hours(27_777_777_778).unwrap();
@@ -80,7 +80,7 @@ fn a_load_loses_the_leak_and_no_more() {
         guard.add(u32::from(second % 20 == 0), at(second * 1_000));
     }
     let billed = guard.total().milliwatt_hours();
-    // From the first count to the third, 40 s at half a watt: 5.6 mWh of the 40 Wh.
+    // 41 s at half a watt are 5.7 mWh of the 40 Wh.
     assert_eq!(billed, 39_994);
 }
 

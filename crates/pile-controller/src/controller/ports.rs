@@ -56,8 +56,16 @@ impl Controller {
         self.progress(now, out);
     }
 
+    /// True if the ledger may begin a slice of its own work, which lasts up to an erase: not while
+    /// the supply fails, nor when a record that falls due meanwhile would come too late (I3). After
+    /// the next record it may.
+    pub fn can_wait(&self, now: Instant) -> bool {
+        let round = self.round(now);
+        !self.is_failing() && self.in_use().all(|(_, port)| port.can_wait(&round))
+    }
+
     /// True while the supply was said to fail: nothing long may be begun.
-    pub const fn is_failing(&self) -> bool {
+    const fn is_failing(&self) -> bool {
         self.failing.is_some()
     }
 

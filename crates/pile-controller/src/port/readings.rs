@@ -16,6 +16,9 @@ use pile_units::{Duration, Energy, Instant, Limits, Power};
 pub(crate) const MOST_AT_RISK: Energy = Energy::from_watt_hours(1);
 /// A record is durable this long after the reading was due.
 const DURABLE_IN: Duration = Duration::from_millis(100);
+/// A slice of the ledger's own work takes no longer: the erase of a W25Q80's sector at its worst
+/// (tSE, 400 ms), or copying what a page keeps.
+const SLICE: Duration = Duration::from_millis(450);
 /// The pace of a port's readings while power can flow.
 pub(crate) const FAST: Duration = Duration::from_seconds(1);
 /// Twice that, and the most often that a port is read.
@@ -92,6 +95,14 @@ impl Port {
     pub fn must_record(&self, round: &Round) -> bool {
         let measured = self.unrecorded.saturating_add(self.stray);
         !measured.is_zero() && self.safe_pace(round).is_none()
+    }
+
+    /// True if a record of this port may come as late as a slice of the ledger's work makes it: no
+    /// more is at risk then than may be, or as little as will ever be.
+    pub fn can_wait(&self, round: &Round) -> bool {
+        let pace = round.fastest.saturating_add(SLICE);
+        let measured = self.unrecorded.saturating_add(self.stray);
+        measured.is_zero() || self.at_risk(round, pace) <= MOST_AT_RISK
     }
 
     /// The slowest pace at which no more is at risk than may be.

@@ -6,11 +6,12 @@ use crate::refused::{Refused, Reply};
 use crate::{Fingerprint, Indicator, Refusal, Signal};
 use billing_core::journal::Identity;
 use billing_core::ledger::Ledger;
+use billing_core::record::Record;
 use card_auth::{CardEvent, CardWatch};
 use core::cell::RefCell;
 use embassy_futures::select::{Either4, select4};
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash};
-use pile_units::{CardAlias, PortId, Strength};
+use pile_units::{CardAlias, Credential, CredentialId, PileId, PortId, Role, Strength, WallTime};
 use sha2::{Digest, Sha256};
 
 type Error<H> = <<H as Hardware>::Flash as ErrorType>::Error;
@@ -36,6 +37,25 @@ pub(super) struct Anew {
     pub strength: Strength,
     /// The new journal's name.
     pub identity: Identity,
+}
+
+impl Anew {
+    /// The new ledger's first record: its landlord is the old one's from then on, so no cut leaves a
+    /// pile that somebody else could claim.
+    pub const fn commissioned(&self, pile: PileId, at: WallTime) -> Record {
+        let privilege = Credential {
+            id: CredentialId::new(0),
+            role: Role::Privilege,
+            strength: self.strength,
+            alias: self.alias,
+            revoked: false,
+        };
+        Record::Commissioned {
+            pile,
+            privilege,
+            at,
+        }
+    }
 }
 
 /// Stands with every relay open until the landlord has a new ledger begun.

@@ -6,7 +6,7 @@ use super::refused::{Front, stand};
 use super::{
     Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
 };
-use crate::{Action, Actions, Config, Controller, Durable, Event};
+use crate::{Action, Actions, Config, Controller, Durable, Event, Signal};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
@@ -73,11 +73,9 @@ pub async fn run<H: Hardware>(
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
     let mut prover = Prover::new(&alias_key, site_key.as_ref(), random);
-    // The journal's name, should one be begun, and the first thing that happens.
-    let (mut name, mut first) = (identity, Event::Tick);
-    let opened = match Ledger::mount(&mut flash).await {
-        Ok(opened) => Some(opened),
-        Err(OpenError::Mount(MountError::Blank)) => None,
+    let (ledger, book) = match Ledger::mount(&mut flash).await {
+        Ok(opened) => opened,
+        Err(OpenError::Mount(MountError::Blank)) => Ledger::format(&mut flash, identity).await?,
         Err(why) => {
             panel.refused(Some(&why));
             let front: Front<'_, '_, H> = Front {
@@ -93,23 +91,17 @@ pub async fn run<H: Hardware>(
             };
             let anew = stand(front, &mut flash, identity).await;
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
+            let at = rtc.read().unwrap_or_default();
+            let commissioned = anew.commissioned(pile, at);
+            let begun = Ledger::begin_anew(&mut flash, anew.identity, &commissioned).await?;
             panel.refused(None);
-            name = anew.identity;
-            // The new ledger's landlord is the old one's.
-            first = Event::Card {
-                alias: anew.alias,
-                strength: anew.strength,
-            };
-            None
+            panel.signal(Signal::Commissioned);
+            begun
         }
-    };
-    let (ledger, book) = match opened {
-        Some(opened) => opened,
-        None => Ledger::format(&mut flash, name).await?,
     };
     let now = clock.now();
     let durable = Durable {
-        seq: ledger.next_seq().saturating_sub(1),
+        seq: ledger.last_record(),
         headroom: ledger.headroom(&book),
     };
     let wall = rtc.read().unwrap_or_default();
@@ -132,7 +124,7 @@ pub async fn run<H: Hardware>(
         deadline: Wake::new(),
         pace: Wake::new(),
     };
-    core.feed(first);
+    core.feed(Event::Tick);
     let people = select(
         cards_task(&core, cards, card_pace, prover),
         buttons_task(&core, buttons),
@@ -227,8 +219,9 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             });
             // Progress takes no room that is not planned for.
             (written, !matches!(record, Record::Progress { .. }))
-        } else if ledger.wants_work(core) && !core.with(Controller::is_failing) {
-            // A slice at a time: a record never waits longer than for an erase.
+        } else if ledger.wants_work(core) && core.with(|it| it.can_wait(core.clock.now())) {
+            // A slice at a time: a record never waits longer than for an erase, and none that
+            // could not wait so long. Where it could not, the record wakes this task.
             (ledger.work(core).await, true)
         } else {
             core.outbox.wait().await;

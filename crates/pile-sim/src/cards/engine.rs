@@ -131,7 +131,7 @@ pub(super) struct Engine {
     pub uid: Vec<u8>,
     pub keys: Vec<Key>,
     state: State,
-    drawn: u32,
+    pub drawn: u32,
 }
 
 impl Engine {

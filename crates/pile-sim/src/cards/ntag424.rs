@@ -1,5 +1,7 @@
 //! A virtual NXP NTAG 424 DNA: its application, files and secure dynamic messaging (NT4H2421Gx).
 
+mod memory;
+
 use super::Application;
 use super::engine::{Block, Engine, Key, Mode, encrypt, mac, short_mac, sw, to_block};
 

@@ -346,7 +346,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             let seq = self.store.append(book, &record)?;
             self.records.push((seq, Record::clone(&record)));
             Task::Append(record)
-        } else if self.store.wants_work(book) {
+        } else if self.store.wants_work(book) && self.machine.can_wait(self.now) {
             self.store.work(book)?;
             Task::Work
         } else {

@@ -32,7 +32,7 @@ pub struct Script {
 /// use pile_sim::life::{Life, Script, Task};
 /// let part = Part::Stm32g4;
 /// let script = Script { minutes: 1, ..Script::whole(part) };
-/// let life: Life = script.live::<8, 2048>(32 << 10, Words::Once)?;
+/// let life: Life = script.live::<8, 2048>(40 << 10, Words::Once)?;
 /// assert_eq!(life.sessions, 40);
 /// assert!(matches!(life.moments[0].task, Task::Format));
 /// // The flash as it was before any operation, by doing all that came before.
@@ -61,8 +61,8 @@ impl Script {
         Self {
             rounds: 10,
             minutes: match part {
-                Part::Stm32g4 => 17,
-                Part::W25q80 => 40,
+                Part::Stm32g4 => 25,
+                Part::W25q80 => 56,
             },
             part,
         }

@@ -51,7 +51,7 @@ impl<const W: usize, const E: usize> Store<W, E> {
     /// What the machine is told when a record is durable.
     pub fn durable(&self, book: &Book) -> Durable {
         Durable {
-            seq: self.ledger.next_seq().saturating_sub(1),
+            seq: self.ledger.last_record(),
             headroom: self.ledger.headroom(book),
         }
     }

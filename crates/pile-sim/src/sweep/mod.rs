@@ -112,8 +112,8 @@ impl Tasks {
         later: 4,
     };
     const SOME: Self = Self {
-        progress: 97,
-        other: 13,
+        progress: 193,
+        other: 17,
         later: 4,
     };
 }
@@ -154,8 +154,8 @@ pub fn lives() -> Result<[(Part, usize, Life); 2], Trouble> {
     ])
 }
 
-const INTERNAL: usize = 32 << 10;
-const SERIAL: usize = 52 << 10;
+const INTERNAL: usize = 40 << 10;
+const SERIAL: usize = 64 << 10;
 
 fn sweep<const W: usize, const E: usize>(
     life: &Life,
@@ -164,7 +164,7 @@ fn sweep<const W: usize, const E: usize>(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Tally {
     let (tasks, recover, again) = match (options.effort, part) {
-        (Effort::Bounded, _) => (Tasks::SOME, 29, 61),
+        (Effort::Bounded, _) => (Tasks::SOME, 43, 61),
         (Effort::Whole, Part::Stm32g4) => (Tasks::ALL, 13, 97),
         (Effort::Whole, Part::W25q80) => (Tasks::ALL, 29, 151),
     };

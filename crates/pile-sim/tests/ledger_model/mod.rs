@@ -63,6 +63,25 @@ impl<const W: usize, const E: usize> Pile<W, E> {
         }
     }
 
+    /// A pile whose ledger was found on a flash with one record.
+    pub fn found(
+        flash: VirtualNor<W, E>,
+        ledger: Ledger<VirtualNor<W, E>>,
+        book: Book,
+        seed: u64,
+    ) -> Self {
+        Self {
+            flash,
+            last: ledger.last_record(),
+            ledger: Some(ledger),
+            book,
+            kept: BTreeMap::new(),
+            slices: 0,
+            cuts: 0,
+            random: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
     pub fn ledger(&mut self) -> &mut Ledger<VirtualNor<W, E>> {
         self.ledger.as_mut().unwrap()
     }

@@ -2,6 +2,7 @@
 
 use super::gather::{Bundle, Charged, Sheet};
 use crate::figures::{amount, counted, kwh, micros};
+use crate::html::escaped;
 use crate::ledger::words;
 use billing_core::statement::Period;
 
@@ -68,13 +69,6 @@ pub(super) fn write(bundle: &Bundle<'_>) -> String {
         page += &one(bundle, sheet);
     }
     page + &pile(bundle) + "</body>\n</html>\n"
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 fn one(bundle: &Bundle<'_>, sheet: &Sheet) -> String {

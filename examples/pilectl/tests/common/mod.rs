@@ -79,7 +79,7 @@ impl Pile {
                 at,
             });
         }
-        let through = self.ledger.next_seq() - 1;
+        let through = self.ledger.last_record();
         self.put(&Record::Exported { through, at });
     }
 

@@ -43,6 +43,10 @@ pub struct Days {
     pub progress: (u64, u64),
     /// Bytes that their frames take.
     pub frames: u64,
+    /// Boots.
+    pub boots: u64,
+    /// Payload bytes of the first of these progress records.
+    pub lengths: Vec<usize>,
 }
 
 /// A pile with its tenants, and what it has written so far.
@@ -55,7 +59,16 @@ pub struct House<const W: usize, const E: usize> {
     progress: (u64, u64),
     frames: u64,
     through: u64,
+    setup: Setup,
+    days: u64,
+    boots: u64,
+    lengths: Vec<usize>,
 }
+
+/// The supply fails once in so many days, in the afternoon.
+const BOOTS: u64 = 7;
+/// Progress records whose lengths are remembered.
+const LENGTHS: usize = 10_000;
 
 /// A frame beside its payload (the journal's format).
 const FRAME: u64 = 7;
@@ -81,6 +94,10 @@ impl<const W: usize, const E: usize> House<W, E> {
             progress: (0, 0),
             frames: 0,
             through: 0,
+            setup,
+            days: 0,
+            boots: 0,
+            lengths: Vec::new(),
         };
         house.desk.tap(LANDLORD)?;
         house.done(Command::SetTariff(PlanId::STANDARD, tariff()?))?;
@@ -111,6 +128,8 @@ impl<const W: usize, const E: usize> House<W, E> {
         self.stretch()?;
         let begun = (self.flash.statistics(), self.desk.delivered());
         let counted = (self.records, self.payload, self.progress, self.frames);
+        let boots = self.boots;
+        self.lengths.clear();
         let size = u64::try_from(begun.0.page_erases.len() * E).unwrap_or(u64::MAX);
         let (mut days, mut stretches) = (0, 0);
         let mut now: Statistics;
@@ -139,6 +158,8 @@ impl<const W: usize, const E: usize> House<W, E> {
                 .unwrap_or(0),
             progress: (self.progress.0 - progress.0, self.progress.1 - progress.1),
             frames: self.frames - frames,
+            boots: self.boots - boots,
+            lengths: self.lengths.clone(),
         })
     }
 
@@ -166,6 +187,20 @@ impl<const W: usize, const E: usize> House<W, E> {
         let left = left.saturating_sub(self.desk.now().since(dusk).millis());
         self.desk.wait(Duration::from_millis(left))?;
         self.count();
+        self.days += 1;
+        if self.days.is_multiple_of(BOOTS) {
+            self.boot()?;
+        }
+        Ok(())
+    }
+
+    /// The supply fails and comes back.
+    fn boot(&mut self) -> Result<(), Trouble> {
+        let around = self.desk.surroundings();
+        self.desk = Desk::boot(&self.flash, self.setup, around)?;
+        self.desk.settle()?;
+        self.count();
+        self.boots += 1;
         Ok(())
     }
 
@@ -235,6 +270,9 @@ impl<const W: usize, const E: usize> House<W, E> {
                 self.progress.0 += 1;
                 self.progress.1 += length;
                 self.frames += (length + FRAME).next_multiple_of(W as u64);
+                if self.lengths.len() < LENGTHS {
+                    self.lengths.push(usize::try_from(length).unwrap_or(0));
+                }
             }
         }
         self.desk.forget_records();

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use super::{Measured, Worn};
+use super::{Appends, Measured, Worn};
 
 /// Tenths as a decimal.
 struct Tenths(u64);
@@ -19,6 +19,15 @@ struct Hundredths(u64);
 impl Display for Hundredths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
+    }
+}
+
+/// Thousandths as a decimal.
+struct Thousandths(u64);
+
+impl Display for Thousandths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}.{:03}", self.0 / 1000, self.0 % 1000))
     }
 }
 
@@ -52,6 +61,7 @@ fn days(parts: &[Measured]) -> String {
     row("pages", &|_, it| format!("{} x {}", it.pages, it.page));
     row("cycles a page stands", &|it, _| it.endurance.to_string());
     row("days measured", &|it, _| it.days.days.to_string());
+    row("boots in them", &|it, _| it.days.boots.to_string());
     row("kWh delivered a day", &|it, _| {
         Tenths(it.days.watt_hours / it.days.days / 100).to_string()
     });
@@ -123,26 +133,34 @@ fn mounts(parts: &[Measured]) -> String {
 
 /// What a record costs.
 fn appends(parts: &[Measured]) -> String {
-    let mut out = "A record of 24 bytes appended, with headers and erases\n".to_owned();
-    let mut row = |name: &str, value: &dyn Fn(&Measured) -> String| {
-        out += &format!("  {name:<42}");
-        for part in parts {
-            out += &format!("{:>26}", value(part));
-        }
-        out.push('\n');
-    };
-    row("ours: bytes for a byte", &|it| {
-        Hundredths(it.append.ratio).to_string()
-    });
-    row("ours: programs and erases", &|it| {
-        Hundredths(it.append.operations).to_string()
-    });
-    row("sequential-storage 8.0: bytes for a byte", &|it| {
-        Hundredths(it.theirs.ratio).to_string()
-    });
-    row("sequential-storage 8.0: programs and erases", &|it| {
-        Hundredths(it.theirs.operations).to_string()
-    });
+    let kinds = [
+        "A record of 24 bytes alone, with page headers and erases",
+        "A progress record of the ten ports above alone, with page headers and erases",
+    ];
+    let mut out = String::new();
+    for (kind, index) in kinds.iter().zip(0..) {
+        out += &format!("{kind}\n");
+        let mut row = |name: &str, value: &dyn Fn(&Appends) -> String| {
+            out += &format!("  {name:<42}");
+            for part in parts {
+                let text = part.appends.get(index).map(value);
+                out += &format!("{:>26}", text.unwrap_or_default());
+            }
+            out.push('\n');
+        };
+        row("ours: bytes for a byte", &|it| {
+            Thousandths(it.ours.ratio).to_string()
+        });
+        row("ours: programs and erases", &|it| {
+            Hundredths(it.ours.operations).to_string()
+        });
+        row("sequential-storage 8.0: bytes for a byte", &|it| {
+            Thousandths(it.theirs.ratio).to_string()
+        });
+        row("sequential-storage 8.0: programs and erases", &|it| {
+            Hundredths(it.theirs.operations).to_string()
+        });
+    }
     out += "Ours has a hash chain beside the check sum; sequential-storage has a check sum.\n";
     out
 }

@@ -1,0 +1,395 @@
+//! The site file: every secret of a house, in one file that only its owner can read.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use card_auth::personalise::Plan;
+use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, SiteKey, Uid};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::uids::ChipUid;
+use crate::answer::Refusal;
+
+const FILE: &str = "site.toml";
+const VERSION: u32 = 1;
+const HEAD: &str = "\
+# The secrets of a house with an openpile. Whoever has this file can make cards for it and read the
+# codes on them: keep it, keep a copy of it, and give it to nobody. Written by `pilectl kit`.
+
+";
+
+/// Bytes that stand in the file as hexadecimal digits, and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Hex<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> Drop for Hex<N> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl<const N: usize> Serialize for Hex<N> {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&Zeroizing::new(hex(&self.0)))
+    }
+}
+
+impl<'a, const N: usize> Deserialize<'a> for Hex<N> {
+    fn deserialize<D: serde::Deserializer<'a>>(from: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(from)?);
+        let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+        let bytes: Option<Vec<u8>> = digits.map(|digits| {
+            let pairs = digits.chunks(2);
+            pairs
+                .filter_map(|pair| {
+                    u8::try_from(pair.iter().fold(0, |byte, digit| byte << 4 | digit)).ok()
+                })
+                .collect()
+        });
+        let right = bytes
+            .filter(|_| text.len() == 2 * N)
+            .and_then(|bytes| bytes.try_into().ok());
+        right.map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("{} hexadecimal digits are wanted", 2 * N))
+        })
+    }
+}
+
+/// Upper-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .map(|digit| digit.to_ascii_uppercase())
+        .collect()
+}
+
+/// Where a card's UID comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Stage {
+    /// It was drawn: only a virtual tag has it.
+    Drawn,
+    /// It was on the list.
+    Given,
+    /// The chip with it has its keys.
+    Personalised,
+}
+
+/// A card of the kit.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KitCard {
+    /// 0 for the landlord's, then 1, 2, 3, ... as printed.
+    pub number: u16,
+    pub uid: Hex<7>,
+    pub stage: Stage,
+    pub binding_secret: Hex<16>,
+}
+
+impl KitCard {
+    pub const fn role(&self) -> CardRole {
+        if self.number == 0 {
+            CardRole::Privilege
+        } else {
+            CardRole::Charging
+        }
+    }
+
+    pub fn name(&self) -> String {
+        match self.role() {
+            CardRole::Privilege => "landlord's card".to_owned(),
+            CardRole::Charging => format!("card {}", self.number),
+        }
+    }
+
+    pub fn uid(&self) -> Uid {
+        Uid::from(self.uid.0)
+    }
+
+    /// Its name in a sentence.
+    pub fn said(&self) -> String {
+        match self.role() {
+            CardRole::Privilege => format!("the {}", self.name()),
+            CardRole::Charging => self.name(),
+        }
+    }
+
+    /// What is printed on it.
+    pub fn code(&self) -> Zeroizing<String> {
+        let code = CardCode {
+            role: self.role(),
+            uid: self.uid(),
+            secret: BindingSecret::new(self.binding_secret.0),
+        };
+        let mut buffer = Zeroizing::new([0; MAX_CARD_CODE]);
+        Zeroizing::new(code.write(&mut buffer).to_owned())
+    }
+}
+
+/// A house's secrets.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Site {
+    version: u32,
+    /// As printed on the cards.
+    pub house: String,
+    /// What a phone opens that taps a card, without `https://`.
+    pub address: String,
+    /// What every card's keys are derived from (AN10922).
+    #[serde(rename = "site_key")]
+    pub secret: Hex<16>,
+    #[serde(rename = "card")]
+    pub cards: Vec<KitCard>,
+}
+
+impl Site {
+    /// A house with the landlord's card first and the charging cards behind it.
+    pub fn new(
+        (house, address): (&str, &str),
+        site_key: [u8; 16],
+        (stage, uids): (Stage, Vec<ChipUid>),
+        mut secret: impl FnMut() -> Result<[u8; 16], Refusal>,
+    ) -> Result<Self, Refusal> {
+        let cards = uids.into_iter().zip(0..).map(|(uid, number)| {
+            Ok(KitCard {
+                number,
+                uid: Hex(uid),
+                stage,
+                binding_secret: Hex(secret()?),
+            })
+        });
+        Ok(Self {
+            version: VERSION,
+            house: house.to_owned(),
+            address: address.to_owned(),
+            secret: Hex(site_key),
+            cards: cards.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Reads the site file of a kit.
+    ///
+    /// # Errors
+    /// [`Refusal`] if there is none, or one that this version did not write.
+    pub fn read(kit: &Path) -> Result<Self, Refusal> {
+        let path = kit.join(FILE);
+        let name = path.display();
+        let text = fs::read_to_string(&path)
+            .map(Zeroizing::new)
+            .map_err(|error| {
+                let remedy = if error.kind() == ErrorKind::NotFound {
+                    "name the folder that `pilectl kit new` made"
+                } else {
+                    "check the file and its permissions"
+                };
+                Refusal::new(format!("{name}: cannot be read: {error}"), remedy)
+            })?;
+        let site: Self = toml::from_str(&text).map_err(|error| {
+            // The library's own text quotes what stands there, which may be a secret.
+            let at = error.span().map_or(0, |span| span.start);
+            let line = text
+                .get(..at)
+                .map_or(1, |before| before.matches('\n').count() + 1);
+            Refusal::new(
+                format!("{name}:{line}: is not as pilectl wrote it"),
+                "take the copy that you kept of it",
+            )
+        })?;
+        site.check().map_err(|why| {
+            Refusal::new(
+                format!("{name}: {why}"),
+                "take the copy that you kept of it",
+            )
+        })?;
+        Ok(site)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.version != VERSION {
+            return Err(format!(
+                "is of version {}, and this pilectl knows {VERSION}",
+                self.version
+            ));
+        }
+        for (card, number) in self.cards.iter().zip(0..) {
+            if card.number != number {
+                return Err(format!(
+                    "card {} stands where card {number} belongs",
+                    card.number
+                ));
+            }
+            if self
+                .cards
+                .iter()
+                .any(|other| other.number < number && other.uid == card.uid)
+            {
+                return Err(format!("card {number} has the UID of another card"));
+            }
+        }
+        if self.cards.is_empty() {
+            return Err("has no card".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Writes the site file of a new kit.
+    ///
+    /// # Errors
+    /// [`Refusal`] if there is one already: it may be the only copy of a house's keys.
+    pub fn create(&self, kit: &Path) -> Result<(), Refusal> {
+        let (path, new) = (kit.join(FILE), kit.join("site.toml.new"));
+        let written = write_whole(&new, &self.text()?, true).and_then(|()| {
+            // A link, other than a rename, never takes the place of a file.
+            let linked = fs::hard_link(&new, &path);
+            let _ = fs::remove_file(&new);
+            linked
+        });
+        written.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(kit),
+            _ => unwritable(&path, &error),
+        })
+    }
+
+    /// Writes the site file in place of the one before: whole, or not at all.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it cannot be written; the one before is then as it was.
+    pub fn replace(&self, kit: &Path) -> Result<(), Refusal> {
+        put(&kit.join(FILE), &self.text()?, true)
+    }
+
+    fn text(&self) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        let body = toml::to_string(self).map(Zeroizing::new);
+        let body =
+            body.map_err(|error| Refusal::new(format!("the site file: {error}"), "report it"))?;
+        Ok(Zeroizing::new([HEAD.as_bytes(), body.as_bytes()].concat()))
+    }
+
+    /// The key of the site, for what derives keys from it.
+    pub fn key(&self) -> SiteKey {
+        SiteKey::new(self.secret.0)
+    }
+
+    /// What a card's chip shall be.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the site file's address is none.
+    pub fn plan(&self, card: &KitCard) -> Result<Plan, Refusal> {
+        Plan::ntag424(&self.key(), &card.uid(), &self.address)
+            .map_err(|error| Refusal::new(format!("the kit's address: {error}"), "name another"))
+    }
+
+    /// The card with this number.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the kit has none.
+    pub fn card(&self, number: u16) -> Result<&KitCard, Refusal> {
+        let last = self.cards.len().saturating_sub(1);
+        self.cards.get(usize::from(number)).ok_or_else(|| {
+            Refusal::new(
+                format!("the kit has no card {number}"),
+                format!("its cards are 0, the landlord's, to {last}"),
+            )
+        })
+    }
+
+    /// Notes what became of a card, in the file too.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the file cannot be written; it and the kit are then as they were.
+    pub fn note(
+        &mut self,
+        kit: &Path,
+        number: u16,
+        (uid, stage): (ChipUid, Stage),
+    ) -> Result<(), Refusal> {
+        let mut next = self.clone();
+        if let Some(card) = next.cards.get_mut(usize::from(number)) {
+            (card.uid, card.stage) = (Hex(uid), stage);
+        }
+        next.replace(kit)?;
+        *self = next;
+        Ok(())
+    }
+}
+
+/// Writes a file that can be made again in place of the one before, whole or not at all; only its
+/// owner can read it.
+///
+/// # Errors
+/// [`Refusal`] if it cannot be written.
+pub(super) fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+    put(path, bytes, false)
+}
+
+/// With `durable`, it is on the disk before it is in its place.
+fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<(), Refusal> {
+    let mut new = path.to_path_buf().into_os_string();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let written = write_whole(&new, bytes, durable).and_then(|()| fs::rename(&new, path));
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn write_whole(new: &Path, bytes: &[u8], durable: bool) -> std::io::Result<()> {
+    // What an interrupted run left.
+    let _ = fs::remove_file(new);
+    let mut file = private(new)?;
+    file.write_all(bytes)?;
+    if durable { file.sync_all() } else { Ok(()) }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Refusal {
+    Refusal::new(
+        format!("{}: cannot be written: {error}", path.display()),
+        "check the folder and its permissions",
+    )
+}
+
+/// Why no second kit is made in a folder.
+pub(super) fn exists(kit: &Path) -> Refusal {
+    Refusal::new(
+        format!("{}: there is a kit already", kit.display()),
+        "name a new folder; a kit's keys are never overwritten",
+    )
+}
+
+/// Makes a folder that only its owner can look into.
+///
+/// # Errors
+/// [`Refusal`] if it cannot be made.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Refusal> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder).map_err(|error| {
+        Refusal::new(
+            format!("{}: cannot be made: {error}", folder.display()),
+            "name a folder that can be",
+        )
+    })
+}
+
+/// A new file that only its owner can read.
+fn private(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+/// The file, for what is said of it.
+pub(super) fn file(kit: &Path) -> PathBuf {
+    kit.join(FILE)
+}

@@ -1,0 +1,239 @@
+//! Kits, from the command line to what a camera reads on the sheet.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails as a test does"
+)]
+
+mod common;
+
+use card_auth::{CardCode, CardRole};
+use common::Desk;
+use rxing::BarcodeFormat;
+use rxing::helpers::detect_in_luma;
+
+/// The pictures of a sheet, each as rows of pixels, four a module.
+fn pictures(sheet: &str) -> Vec<(Vec<u8>, u32)> {
+    const SCALE: usize = 4;
+    let pictures = sheet.split("<svg viewBox=\"0 0 ").skip(1);
+    let paint = |picture: &str| {
+        let side: usize = picture.split(' ').next().unwrap().parse().unwrap();
+        let wide = side * SCALE;
+        let mut pixels = vec![0xff; wide * wide];
+        let path = picture.split("<path d=\"").nth(1).unwrap();
+        for module in path.split('"').next().unwrap().split('M').skip(1) {
+            let (x, y) = module
+                .strip_suffix("h1v1h-1z")
+                .unwrap()
+                .split_once(' ')
+                .unwrap();
+            let (x, y): (usize, usize) = (x.parse().unwrap(), y.parse().unwrap());
+            for row in y * SCALE..(y + 1) * SCALE {
+                pixels[row * wide + x * SCALE..][..SCALE].fill(0);
+            }
+        }
+        (pixels, u32::try_from(wide).unwrap())
+    };
+    pictures.map(paint).collect()
+}
+
+#[test]
+fn every_code_of_the_sheet_is_read_back_by_another_decoder() {
+    let desk = Desk::with(&[]);
+    desk.well("kit new --cards 20 --out kit --house Garden<b>Road");
+    let sheet = desk.read("kit/sheet.html");
+    let codes: Vec<CardCode> = pictures(&sheet)
+        .into_iter()
+        .map(|(pixels, side)| {
+            let read = detect_in_luma(pixels, side, side, Some(BarcodeFormat::QR_CODE)).unwrap();
+            CardCode::parse(read.getText()).unwrap()
+        })
+        .collect();
+    assert_eq!(codes.len(), 21);
+    assert_eq!(codes[0].role, CardRole::Privilege);
+    assert!(
+        codes[1..]
+            .iter()
+            .all(|code| code.role == CardRole::Charging)
+    );
+    let site = desk.read("kit/site.toml");
+    for code in &codes {
+        let hex: String = code
+            .uid
+            .expose()
+            .iter()
+            .flat_map(|byte| format!("{byte:02X}").into_bytes())
+            .map(char::from)
+            .collect();
+        assert!(
+            site.contains(&hex),
+            "the code's UID stands in the site file"
+        );
+    }
+    assert!(sheet.contains("Garden&lt;b&gt;Road") && !sheet.contains("Garden<b>"));
+}
+
+#[cfg(unix)]
+#[test]
+fn every_file_of_a_kit_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    desk.well("kit new --cards 2 --out kit");
+    desk.well("kit personalise kit --card 1 --virtual");
+    desk.well("kit sheet kit");
+    let mut folders = vec![desk.path("kit")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files += 1;
+                let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+                assert_ne!(path.extension().unwrap(), "new", "nothing is left over");
+            }
+        }
+    }
+    assert_eq!(files, 1 + 1 + 3 + 1, "site file, sheet, lists, virtual tag");
+}
+
+#[test]
+fn a_kit_is_never_made_over_anything() {
+    let desk = Desk::new();
+    desk.well("kit new --cards 1 --out kit");
+    let site = desk.read("kit/site.toml");
+    desk.fails(
+        "kit new --cards 1 --out kit",
+        2,
+        &["there is a kit already"],
+    );
+    assert_eq!(desk.read("kit/site.toml"), site);
+    std::fs::create_dir(desk.path("other")).unwrap();
+    desk.put("other/sheet.html", b"mine");
+    desk.fails("kit new --cards 1 --out other", 2, &["other: is not empty"]);
+    assert_eq!(desk.read("other/sheet.html"), "mine");
+    desk.put("file", b"mine");
+    desk.fails(
+        "kit new --cards 1 --out file",
+        2,
+        &["file: cannot be a kit's folder"],
+    );
+    assert_eq!(desk.read("file"), "mine");
+}
+
+#[test]
+fn two_kits_have_nothing_in_common() {
+    let desk = Desk::new();
+    desk.well("kit new --cards 1 --out a");
+    desk.well("kit new --cards 1 --out b");
+    let secrets = |site: String| -> Vec<String> {
+        let lines = site.lines().filter(|line| line.ends_with('"'));
+        lines
+            .filter(|line| !line.contains("house") && !line.contains("address"))
+            .filter(|line| !line.contains("stage"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let (a, b) = (
+        secrets(desk.read("a/site.toml")),
+        secrets(desk.read("b/site.toml")),
+    );
+    assert_eq!((a.len(), b.len()), (5, 5));
+    assert!(a.iter().all(|secret| !b.contains(secret)));
+}
+
+#[test]
+fn a_list_of_uids_is_taken_or_refused_by_its_line() {
+    let good = "# landlord first\n04 78 2E 21 80 1D 80\n\n04:78:2E:21:80:1D:81 # one\n";
+    let desk = Desk::with(&[
+        ("good.txt", good.as_bytes()),
+        ("bad.txt", b"04782E21801D80\n04782E21801D8\n"),
+        ("twice.txt", b"04782E21801D80\n04 78 2e 21 80 1d 80\n"),
+        ("short.txt", b"04782E21801D80\n"),
+        ("bytes.txt", b"\xff\xfe\n"),
+    ]);
+    desk.well("kit new --cards 1 --out kit --uids good.txt");
+    let shown = desk.well("kit show kit");
+    assert!(shown.contains("its chip is known"), "{shown}");
+    assert!(!desk.read("kit/sheet.html").contains("No chip yet"));
+    for (list, said) in [
+        ("bad.txt", "bad.txt:2: not the UID"),
+        (
+            "twice.txt",
+            "twice.txt:2: the same UID as the list's number 1",
+        ),
+        ("short.txt", "has 1 UIDs, and the kit 2 cards"),
+        ("bytes.txt", "is not text"),
+        ("none.txt", "none.txt: cannot be read"),
+    ] {
+        let command = format!("kit new --cards 1 --out new --uids {list}");
+        desk.fails(&command, 2, &[said]);
+        assert!(!desk.path("new").exists(), "nothing is made: {list}");
+    }
+    for bad in [
+        "--cards 0",
+        "--cards 256",
+        "--cards 1 --address a?b",
+        "--cards 1 --address ü",
+    ] {
+        desk.fails(&format!("kit new --out new {bad}"), 2, &[]);
+        assert!(!desk.path("new").exists(), "nothing is made: {bad}");
+    }
+    let long = "x".repeat(41);
+    desk.fails(
+        &format!("kit new --cards 1 --out new --house {long}"),
+        2,
+        &["at most 40"],
+    );
+}
+
+#[test]
+fn a_site_file_that_was_altered_is_named_by_its_line_and_not_quoted() {
+    let desk = Desk::new();
+    desk.well("kit new --cards 2 --out kit");
+    let site = desk.read("kit/site.toml");
+    let lines: Vec<&str> = site.lines().collect();
+    let mut refused = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let Some((key, value)) = line.split_once(" = ") else {
+            continue;
+        };
+        let bare = value.trim_matches('"');
+        let others = [
+            format!("{key} = {bare}"),
+            format!("{key} = \"{bare}0\""),
+            format!("{bare} = {value}"),
+            format!("{key} = [\"{bare}\"]"),
+        ];
+        for other in others {
+            if other == *line || line.starts_with("house") || line.starts_with("address") {
+                continue;
+            }
+            let mut altered = lines.clone();
+            altered[at] = &other;
+            desk.put("kit/site.toml", altered.join("\n").as_bytes());
+            let (text, code) = desk.run("kit show kit");
+            assert_eq!(code, 2, "{other}: {text}");
+            assert!(text.contains("site.toml"), "{text}");
+            // A missing key is told of the table it is missing in, a wrong value of its own line.
+            assert!(bare.len() < 14 || !text.contains(bare), "quotes: {text}");
+            if other.starts_with(key) {
+                let name = format!("site.toml:{}:", at + 1);
+                assert!(
+                    text.contains(&name) || text.contains("version"),
+                    "{other}: {text}"
+                );
+            }
+            refused += 1;
+        }
+    }
+    assert!(refused > 40, "{refused}");
+    desk.put("kit/site.toml", site.as_bytes());
+    desk.well("kit show kit");
+}
