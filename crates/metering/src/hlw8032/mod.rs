@@ -23,7 +23,7 @@
 //! | still a count behind the last | past the top, if that is what the measured power gives in this time; else the chip started again, and what it counted since is taken |
 //! | still a count too far ahead | refused until a later one confirms it |
 //! | power out of range (state F2) | 0 W: the time between two pulses is beyond the register |
-//! | state AA, or F with the lowest bit | [`Error::Uncalibrated`] |
+//! | state AA, or F with the lowest bit | looked for once more: a frame heard from its middle may look so, with a sum that is right by chance; then [`Error::Uncalibrated`] |
 //!
 //! # Past the top, or started again
 //! Nothing in the chip tells the two apart: it takes no writes, so it holds no mark that a restart would
@@ -327,6 +327,7 @@ impl<U: Read, D: DelayNs> Hlw8032<U, D> {
         let uart = &mut self.uart;
         let hear = async {
             let mut errors = 0;
+            let mut uncalibrated = false;
             while received < LISTEN_BYTES {
                 // One byte at a time: what lies behind a frame is the next one's.
                 let mut byte = [0];
@@ -343,7 +344,10 @@ impl<U: Read, D: DelayNs> Hlw8032<U, D> {
                 let [byte] = byte;
                 match finder.push(byte) {
                     Some(Ok(frame)) => return Ok(frame),
-                    Some(Err(FrameError::Uncalibrated)) => return Err(Error::Uncalibrated),
+                    Some(Err(FrameError::Uncalibrated)) if uncalibrated => {
+                        return Err(Error::Uncalibrated);
+                    }
+                    Some(Err(FrameError::Uncalibrated)) => uncalibrated = true,
                     Some(Err(_)) | None => {}
                 }
             }

@@ -156,7 +156,7 @@ enum Turn {
 /// let mut sample = |ms| embassy_futures::block_on(meter.sample(0, Instant::from_millis(ms)));
 /// let (first, second) = (sample(0)?, sample(1_000)?);
 /// assert_eq!(first.energy, Energy::ZERO);
-/// assert_eq!(second.energy.milliwatt_hours(), 55); // 100 pulses, less the creep of a second
+/// assert_eq!(second.energy.milliwatt_hours(), 56); // 100 pulses of 0.563, less the creep of a second
 /// assert_eq!(second.power.milliwatts(), 202_613); // 100 Hz
 /// # let (_, _, mut sel) = meter.release();
 /// # sel.done();

@@ -51,7 +51,7 @@ use std::rc::Rc;
 /// sample(0); // the baseline
 /// chip.set_load(7, Load::resistive(Power::from_watts(800), Voltage::from_millivolts(230_000)));
 /// let an_hour_later = sample(3_600_000);
-/// assert_eq!(an_hour_later.energy.to_string(), "799.475 Wh"); // less half a watt of creep
+/// assert_eq!(an_hour_later.energy.to_string(), "799.477 Wh"); // less half a watt of creep
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
 #[derive(Debug, Clone)]

@@ -75,7 +75,7 @@ impl Tolerance {
 /// let mut cf = chip.cf::<32>();
 /// chip.set_load(Load::resistive(Power::from_watts(1_000), Voltage::from_millivolts(230_000)));
 /// clock.set(60_000);
-/// assert_eq!(cf.total(), 29_614); // 60 kJ of 2.026 J each
+/// assert_eq!(cf.total(), 29_615); // 60 kJ of 2.026 J each
 /// assert_eq!(chip.delivered_microjoules(), 60_000_000_000);
 /// ```
 #[derive(Debug, Clone)]

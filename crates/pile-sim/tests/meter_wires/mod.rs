@@ -1,15 +1,15 @@
 //! Each meter on its virtual wire: one shape for all.
 
-mod serial;
-
 use embassy_futures::block_on;
 use metering::pulses::Chip;
 use metering::{EnergyMeter, Sample};
 use pile_sim::bl0910::{VirtualBl0910, VirtualSpi};
 use pile_sim::bl0942::{Load, VirtualBus, VirtualChip, VirtualUart};
+use pile_sim::hlw8032::{VirtualDelay, VirtualHlw8032, VirtualReceiver};
 use pile_sim::pulses::{
     Tolerance, VirtualCounter, VirtualPulseChip, VirtualSel, bench_calibration,
 };
+use pile_sim::pzem004t::{VirtualPzemBus, VirtualPzemUart};
 use pile_units::{Energy, Instant, Power};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -224,30 +224,57 @@ pub fn bl0910() -> On<metering::bl0910::Bl0910<VirtualSpi, 10>, VirtualBl0910> {
     }
 }
 
-/// An HLW8032 in its datasheet's circuit.
-pub fn hlw8032() -> On<metering::hlw8032::Hlw8032<serial::Hlw8032, Clock>, serial::Wire> {
+impl Hand for VirtualHlw8032 {
+    fn set_load(&self, load: Load) {
+        self.set_load(load);
+    }
+    fn set_noise(&self, amplitude: Power, seed: u64) {
+        self.set_noise(amplitude, seed);
+    }
+    fn delivered_microjoules(&self) -> u64 {
+        self.delivered_microjoules()
+    }
+}
+
+/// An HLW8032 in its datasheet's circuit, with the coefficients of a published frame.
+pub fn hlw8032() -> On<metering::hlw8032::Hlw8032<VirtualReceiver, VirtualDelay>, VirtualHlw8032> {
     use metering::hlw8032::{Circuit, Config, Hlw8032};
     let clock = Clock::default();
-    let (uart, chip) = serial::Hlw8032::new(&clock);
+    let circuit = Circuit::REFERENCE;
+    let chip = VirtualHlw8032::new(Rc::clone(&clock.0), circuit);
+    let step = circuit
+        .energy_per_pulse(&VirtualHlw8032::PUBLISHED)
+        .unwrap();
     On {
-        meter: Hlw8032::new(uart, clock.clone(), Circuit::REFERENCE, Config::default()),
+        meter: Hlw8032::new(chip.receiver(), chip.delay(), circuit, Config::default()),
         chip,
-        // A hundredth of a microjoule is 25 / 9 pWh.
-        step_picos: serial::Hlw8032::PULSE * 25 / 9,
+        step_picos: step.picowatt_hours(),
         last: None,
         clock,
     }
 }
 
+impl Hand for VirtualPzemBus {
+    fn set_load(&self, load: Load) {
+        self.set_load(0, load);
+    }
+    fn set_noise(&self, amplitude: Power, seed: u64) {
+        self.set_noise(0, amplitude, seed);
+    }
+    fn delivered_microjoules(&self) -> u64 {
+        self.delivered_microjoules(0)
+    }
+}
+
 /// A PZEM-004T, alone on its line.
-pub fn pzem004t() -> On<metering::pzem004t::Pzem004t<serial::Pzem004t, Clock, 1>, serial::Wire> {
+pub fn pzem004t() -> On<metering::pzem004t::Pzem004t<VirtualPzemUart, Clock, 1>, VirtualPzemBus> {
     use metering::pzem004t::{Address, Config, Pzem004t};
     let clock = Clock::default();
-    let (uart, chip) = serial::Pzem004t::new(&clock);
+    let bus = VirtualPzemBus::new(Rc::clone(&clock.0), &[1]);
     let address = Address::new(1).unwrap();
     On {
-        meter: Pzem004t::new(uart, clock.clone(), [address], Config::default()),
-        chip,
+        meter: Pzem004t::new(bus.uart(), clock.clone(), [address], Config::default()),
+        chip: bus,
         step_picos: 1_000_000_000_000,
         last: None,
         clock,
