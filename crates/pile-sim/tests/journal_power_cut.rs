@@ -182,6 +182,24 @@ fn giving_a_page_back_that_is_cut_at_every_boot_costs_no_page() {
     }
 }
 
+/// The pages of a snapshot that is given up say nothing of what is a copy: what is copied next stands
+/// where they would have begun, and is delivered once.
+#[test]
+fn what_is_copied_behind_a_snapshot_that_was_given_up_is_delivered_once() {
+    for pieces in 0..20 {
+        let mut life = Life::<8, PAGE>::new(12);
+        for n in 0..6 {
+            life.apply(&Op::Append(vec![n; 30]));
+        }
+        life.apply(&Op::Snapshot { pieces: 2 });
+        life.apply(&Op::Abandon { pieces });
+        assert_eq!(life.apply(&Op::Reclaim { keep_each: 2 }), End::Done);
+        life.check();
+        assert!(life.counts.copies > 0);
+        life.boot();
+    }
+}
+
 #[test]
 fn a_journal_whose_appends_are_cut_again_and_again_never_fills() {
     let mut life = Life::<8, PAGE>::new(10);

@@ -68,21 +68,14 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             self.erased -= 1;
         }
         // What was copied of a page that is given back is the record itself from now on; what was
-        // copied of the page after it stays a copy.
-        let (oldest, copies_page) = if self.resuming {
+        // copied of the page after it stays a copy. A provisional page changes nothing of that: it
+        // may be given up, and the log then goes on before it.
+        let (oldest, copies_page) = if self.resuming || provisional {
             (self.oldest, self.copies_page)
         } else {
-            let (page, copy) = if provisional {
-                let copies = self.oldest.copies;
-                (
-                    self.oldest.page,
-                    self.copies_page.map(|page| (copies, page)),
-                )
-            } else {
-                (self.next_base, self.partial)
-            };
-            let copies = copy.map_or(self.tail.chain.seq, |(seq, _)| seq);
-            (Oldest { page, copies }, copy.map(|(_, page)| page))
+            let page = self.next_base;
+            let copies = self.partial.map_or(self.tail.chain.seq, |(seq, _)| seq);
+            (Oldest { page, copies }, self.partial.map(|(_, page)| page))
         };
         self.write_header(counter, oldest, (recovery, provisional))
             .await?;
