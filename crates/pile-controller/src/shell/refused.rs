@@ -22,7 +22,7 @@ pub(super) struct Front<'a, 'k, H: Hardware> {
     pub clock: &'a H::Clock,
     pub relays: &'a mut H::Relays,
     pub panel: &'a mut H::Panel,
-    pub cards: &'a mut H::Cards,
+    pub watch: &'a mut CardWatch<H::Cards>,
     pub card_pace: &'a mut H::CardPace,
     pub buttons: &'a mut H::Buttons,
     pub link: &'a H::Link,
@@ -103,10 +103,9 @@ pub(super) async fn stand<H: Hardware>(
             front.link.answer(id, outcome);
         }
     };
-    let mut watch = CardWatch::new(front.cards);
     let cards = async {
         loop {
-            if let Some(CardEvent::Presented(card)) = watch.poll().await {
+            if let Some(CardEvent::Presented(card)) = front.watch.poll().await {
                 let ask = |alias| {
                     if machine.borrow().asks_for_key(alias) {
                         Ask::Yes
@@ -115,7 +114,7 @@ pub(super) async fn stand<H: Hardware>(
                     }
                 };
                 let refuse = |why| Reply::Say(Signal::Refused(why));
-                let tap = front.prover.tap(&mut watch, &card, front.clock, ask).await;
+                let tap = front.prover.tap(front.watch, &card, front.clock, ask).await;
                 let reply = match tap {
                     Tap::Card(alias, strength) => {
                         let reply = machine.borrow_mut().card(now(), alias, strength);

@@ -64,7 +64,7 @@ pub async fn run<H: Hardware>(
         mut panel,
         meters,
         watches_current,
-        mut cards,
+        cards,
         mut card_pace,
         mut buttons,
         lines,
@@ -73,6 +73,8 @@ pub async fn run<H: Hardware>(
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
     let mut prover = Prover::new(&alias_key, site_key.as_ref(), random);
+    // One for the whole run: the card that begins a ledger anew still lies there afterwards.
+    let mut watch = CardWatch::new(cards);
     let (ledger, book) = match Ledger::mount(&mut flash).await {
         Ok(opened) => opened,
         Err(OpenError::Mount(MountError::Blank)) => Ledger::format(&mut flash, identity).await?,
@@ -83,7 +85,7 @@ pub async fn run<H: Hardware>(
                 clock: &clock,
                 relays: &mut relays,
                 panel: &mut panel,
-                cards: &mut cards,
+                watch: &mut watch,
                 card_pace: &mut card_pace,
                 buttons: &mut buttons,
                 link: &link,
@@ -126,7 +128,7 @@ pub async fn run<H: Hardware>(
     };
     core.feed(Event::Tick);
     let people = select(
-        cards_task(&core, cards, card_pace, prover),
+        cards_task(&core, watch, card_pace, prover),
         buttons_task(&core, buttons),
     );
     let lines = select(lines_task(&core, lines), link_task(&core));
@@ -304,11 +306,10 @@ async fn meters_task<H: Hardware>(core: &Core<'_, H>, meters: H::Meters, mut fas
 
 async fn cards_task<H: Hardware, R: Random>(
     core: &Core<'_, H>,
-    cards: H::Cards,
+    mut watch: CardWatch<H::Cards>,
     mut pace: H::CardPace,
     mut prover: Prover<'_, R>,
 ) -> Never {
-    let mut watch = CardWatch::new(cards);
     loop {
         match watch.poll().await {
             Some(CardEvent::Presented(card)) => {

@@ -164,7 +164,7 @@ fn sweep<const W: usize, const E: usize>(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Tally {
     let (tasks, recover, again) = match (options.effort, part) {
-        (Effort::Bounded, _) => (Tasks::SOME, 43, 61),
+        (Effort::Bounded, _) => (Tasks::SOME, 43, 47),
         (Effort::Whole, Part::Stm32g4) => (Tasks::ALL, 13, 97),
         (Effort::Whole, Part::W25q80) => (Tasks::ALL, 29, 151),
     };
