@@ -143,10 +143,10 @@ fn pile(raw: RawPile, cards: &BTreeMap<String, Card>, folder: &Path) -> Result<P
         );
     }
     let flash_kib = usize::from(raw.flash_kib.unwrap_or(1024));
-    if !(32..=16_384).contains(&flash_kib) || flash_kib % 4 != 0 {
+    if !(44..=16_384).contains(&flash_kib) || flash_kib % 4 != 0 {
         return wrong(
             format!("a flash of {flash_kib} KiB"),
-            "write 32 to 16384, a multiple of 4",
+            "write 44 to 16384, a multiple of 4",
         );
     }
     let tariff = match &raw.tariff {

@@ -371,7 +371,7 @@ fn a_pile_that_cannot_be_is_refused() {
         ("ports = 3", "title"),
         ("title = \"x\"\n[pile]\nports = 0", "a pile of 0 ports"),
         ("title = \"x\"\n[pile]\nports = 17", "a pile of 17 ports"),
-        ("title = \"x\"\n[pile]\nflash_kib = 28", "a flash of 28 KiB"),
+        ("title = \"x\"\n[pile]\nflash_kib = 40", "a flash of 40 KiB"),
         ("title = \"x\"\n[pile]\nflash_kib = 33", "a flash of 33 KiB"),
         ("title = \"x\"\n[pile]\nowner = \"o\"", "no card \"o\""),
         (
