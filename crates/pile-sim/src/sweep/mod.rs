@@ -112,8 +112,8 @@ impl Tasks {
         later: 4,
     };
     const SOME: Self = Self {
-        progress: 193,
-        other: 17,
+        progress: 97,
+        other: 5,
         later: 4,
     };
 }
@@ -164,7 +164,7 @@ fn sweep<const W: usize, const E: usize>(
     tell: &(dyn Fn(Progress) + Sync),
 ) -> Tally {
     let (tasks, recover, again) = match (options.effort, part) {
-        (Effort::Bounded, _) => (Tasks::SOME, 43, 47),
+        (Effort::Bounded, _) => (Tasks::SOME, 29, 47),
         (Effort::Whole, Part::Stm32g4) => (Tasks::ALL, 13, 97),
         (Effort::Whole, Part::W25q80) => (Tasks::ALL, 29, 151),
     };
