@@ -53,7 +53,8 @@ RECOVERY, PROVISIONAL = 1, 2
 page(0, base=0)
 frame(RECORD, b"first")
 frame(RECORD, bytes(range(140)))
-page(1, base=0, flags=PROVISIONAL)
+# The first copy that held before: by page 0, no frame stands before it, so it is frame 1.
+page(1, base=0, flags=PROVISIONAL, copies=2)
 frame(PIECE, b"sum")
 page(2, base=0)
 frame(END, (1).to_bytes(4, "little"))
