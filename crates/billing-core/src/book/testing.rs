@@ -57,8 +57,13 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
         4 => tariff_set(book, at, dice),
         5 if dice(2) == 0 => plan_assigned(book, at, dice),
         5 => policy(book, port, at, dice),
-        // Few: numbers of the log, which the book does not know, must stay ahead.
-        6 if dice(2) == 0 => exported(book, book.exported() + 1 + u64::from(dice(3)), at),
+        // The log's numbers must stay ahead, which the book does not know: each export takes one, and
+        // each session.
+        6 if dice(2) == 0 => {
+            let (next, more) = (book.exported() + 1, u64::from(dice(3)));
+            let sessions = u64::from(book.next_session().get());
+            exported(book, next.max(sessions.min(next + more)), at)
+        }
         6 => Limits::default()
             .with_port_power(pile_units::Power::from_watts(600))
             .ok()

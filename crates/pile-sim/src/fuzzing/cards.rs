@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use card_auth::iso14443_4::{Ats, Block, Link, Reply, Step};
 use card_auth::mfrc522::{Mfrc522, NoResetPin};
+use card_auth::personalise::{self, Plan};
 use card_auth::pn532::{Frame, Hsu, LONGEST_FRAME, Pn532};
-use card_auth::{CardReader, Field};
+use card_auth::{ApduChannel, CardReader, Field, SiteKey, Uid, authenticate};
 use embassy_futures::block_on;
 
 use crate::cards::{Application, Disturbance, RfField, Speech, VirtualCard};
@@ -20,7 +21,11 @@ const COMMAND: [u8; 5] = [0x90, 0x60, 0x00, 0x00, 0x00];
 /// More blocks than any transfer has: 21 pieces and 65 blocks with three repairs each, 32 waits.
 const BLOCKS: u32 = 400;
 
-/// Whatever cards and reader chips say. The first byte, modulo 4, says what the others are:
+/// More commands than a personalisation sends to a card that answers anything: nine instructions,
+/// each in a session of its own at worst, of four commands.
+const COMMANDS: usize = 60;
+
+/// Whatever cards and reader chips say. The first byte, modulo 6, says what the others are:
 ///
 /// - 0: an ATS, then the blocks of a card, each behind its length (255: a right `CRC_A` is added to
 ///   the next). A transfer ends in a bounded number of blocks.
@@ -28,6 +33,9 @@ const BLOCKS: u32 = 400;
 /// - 2: a frame of a PN532. What is read is written and read again to the same.
 /// - 3: the answers of a card's application, each behind its length, and what happens to frames on
 ///   the air, over both readers. An answer is the card's or there is none.
+/// - 4: the answers of a card that is asked for its key, each behind its length. Who does not have the
+///   key proves nothing.
+/// - 5: the answers of a card that is personalised. It is never called done, and what is sent ends.
 ///
 /// # Panics
 /// Where one of these is broken.
@@ -35,10 +43,12 @@ pub fn card_frames(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else {
         return;
     };
-    match first % 4 {
+    match first % 6 {
         0 => blocks(rest),
         1 => babbling_chip(rest),
         2 => frame(rest),
+        4 => impostor(&pieces(rest)),
+        5 => unknown_chip(&pieces(rest)),
         _ => {
             let answers = pieces(rest);
             let field = RfField::default();
@@ -249,4 +259,57 @@ fn conversation<R: CardReader>(field: &RfField, pieces: &[Vec<u8>], mut reader: 
             assert_eq!(answer.get(..length), last, "not what the card said");
         }
     }
+}
+
+/// A card that answers by a script; its air is clean.
+struct Impostor<'a> {
+    answers: std::slice::Iter<'a, Vec<u8>>,
+    commands: usize,
+}
+
+impl ApduChannel for Impostor<'_> {
+    type Error = ();
+
+    async fn exchange(&mut self, _: &[u8], answer: &mut [u8]) -> Result<usize, ()> {
+        self.commands += 1;
+        let said = self.answers.next().ok_or(())?;
+        let room = answer.get_mut(..said.len()).ok_or(())?;
+        room.copy_from_slice(said);
+        Ok(said.len())
+    }
+}
+
+const UID: [u8; 7] = [4, 1, 2, 3, 4, 5, 6];
+
+fn impostor(answers: &[Vec<u8>]) {
+    let mut card = Impostor {
+        answers: answers.iter(),
+        commands: 0,
+    };
+    let (uid, site) = (Uid::from(UID), SiteKey::new([7; 16]));
+    let proof = block_on(authenticate(&mut card, &uid, &site, [9; 16]));
+    assert!(proof.is_err(), "proven without the key");
+    assert!(card.commands <= 8, "{} commands", card.commands);
+}
+
+fn unknown_chip(answers: &[Vec<u8>]) {
+    let mut card = Impostor {
+        answers: answers.iter(),
+        commands: 0,
+    };
+    let (uid, site) = (Uid::from(UID), SiteKey::new([7; 16]));
+    let plans = [
+        Plan::ntag424(&site, &uid, "pile.example/t").ok(),
+        Some(Plan::desfire(&site, &uid)),
+    ];
+    let Some(plan) = plans.into_iter().nth(answers.len() % 2).flatten() else {
+        return;
+    };
+    let mut draws = 0;
+    let draw = || {
+        draws += 1;
+        [draws; 16]
+    };
+    assert!(block_on(personalise::run(&mut card, &plan, draw)).is_err());
+    assert!(card.commands <= COMMANDS, "{} commands", card.commands);
 }
