@@ -439,6 +439,7 @@ fn bus_errors_are_handed_up() {
 }
 
 mod channel;
+mod published;
 
 proptest! {
     /// I8: no bytes on the bus panic the driver or keep it for ever.
