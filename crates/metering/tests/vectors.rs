@@ -4,8 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::float_arithmetic,
-    reason = "a test of figures that are published as decimals"
+    reason = "a test's helper fails as a test does"
 )]
 
 use metering::{bl0942, hlw8032, pzem004t};
@@ -21,13 +20,18 @@ fn bytes<const N: usize>(hex: &Value) -> [u8; N] {
     core::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
 }
 
-/// Holds thousandths of a unit to a published figure, to its last digit.
-fn is_rounded(thousandths: u32, published: &Value, last_digit: f64) {
-    let (figure, published) = (f64::from(thousandths) / 1000.0, published.as_f64().unwrap());
-    assert!(
-        (figure - published).abs() <= last_digit,
-        "{figure} is not {published}"
-    );
+/// Millionths of what a published decimal says, digit by digit.
+fn millionths(published: &Value) -> i64 {
+    let digits = published.as_number().unwrap().to_string();
+    let (whole, rest) = digits.split_once('.').unwrap_or((&digits, ""));
+    assert!(rest.len() <= 6, "{digits}");
+    format!("{whole}{rest:0<6}").parse().unwrap()
+}
+
+/// Holds millionths of a unit to a published figure.
+fn is_close(found: i64, published: &Value, most: i64) {
+    let off = found - millionths(published);
+    assert!(off.abs() <= most, "{found} millionths is not {published}");
 }
 
 /// `meters.json`, `bl0942.at_1mohm_and_5x390k_over_510`: counts an ampere, a volt, a watt, steps a
@@ -35,20 +39,18 @@ fn is_rounded(thousandths: u32, published: &Value, last_digit: f64) {
 #[test]
 fn the_published_figures_of_the_bl0942_come_out() {
     let published = &vectors()["bl0942"]["at_1mohm_and_5x390k_over_510"];
-    let figure = |name: &str| published[name].as_f64().unwrap();
     let chip = bl0942::Circuit::REFERENCE.calibration().unwrap();
     // The counts of 1000 A, V and W; half of the last digit either way.
     for (scale, name, most) in [
-        (chip.current, "I_RMS_per_A", 0.5),
-        (chip.voltage, "V_RMS_per_V", 0.5),
-        (chip.power, "WATT_per_W", 0.05),
+        (chip.current, "I_RMS_per_A", 500_000),
+        (chip.voltage, "V_RMS_per_V", 500_000),
+        (chip.power, "WATT_per_W", 50_000),
     ] {
-        let counts = f64::from(scale.invert(1_000_000)) / 1000.0;
-        assert!((counts - figure(name)).abs() <= most, "{name}: {counts}");
+        let counts = i64::from(scale.invert(1_000_000));
+        is_close(counts * 1000, &published[name], most);
     }
-    let steps =
-        1e15 / f64::from(u32::try_from(chip.energy.picowatt_hours() / 1_000).unwrap()) / 1e3;
-    assert!((steps - figure("CF_per_kWh")).abs() <= 0.05, "{steps}");
+    let steps = 10_u128.pow(21) / u128::from(chip.energy.picowatt_hours());
+    is_close(steps.try_into().unwrap(), &published["CF_per_kWh"], 50_000);
 }
 
 /// `meters.json`, `hlw8032_cse7766.frame`.
@@ -57,21 +59,14 @@ fn the_published_frame_of_the_hlw8032_reads_as_published() {
     let published = &vectors()["hlw8032_cse7766"]["frame"];
     let frame = hlw8032::Frame::parse(&bytes(&published["hex"])).unwrap();
     let circuit = hlw8032::Circuit::REFERENCE;
-    is_rounded(
-        circuit.voltage(&frame).millivolts(),
-        &published["voltage_v"],
-        0.006,
-    );
-    is_rounded(
-        circuit.current(&frame).milliamperes(),
-        &published["current_a"],
-        0.000_6,
-    );
-    is_rounded(
-        circuit.power(&frame).milliwatts(),
-        &published["power_w"],
-        0.06,
-    );
+    // A digit of the last place, published or ours.
+    for (thousandths, name, most) in [
+        (circuit.voltage(&frame).millivolts(), "voltage_v", 6_000),
+        (circuit.current(&frame).milliamperes(), "current_a", 600),
+        (circuit.power(&frame).milliwatts(), "power_w", 60_000),
+    ] {
+        is_close(i64::from(thousandths) * 1000, &published[name], most);
+    }
 }
 
 /// `meters.json`, `hlw8032_cse7766.formulas`: pulses a kilowatt-hour from the coefficient.
@@ -115,25 +110,17 @@ fn the_published_reply_of_the_pzem_reads_as_published() {
     let published = &vectors()["pzem004t_v3"]["reply"];
     let reply = bytes(&published["hex"]);
     let read = pzem004t::Measurement::parse(1, &reply).unwrap();
-    is_rounded(
-        u32::from(read.decivolts) * 100,
-        &published["voltage_v"],
-        1e-9,
-    );
-    is_rounded(read.milliamperes, &published["current_a"], 1e-9);
-    is_rounded(read.deciwatts * 100, &published["power_w"], 1e-9);
+    for (thousandths, name) in [
+        (u32::from(read.decivolts) * 100, "voltage_v"),
+        (read.milliamperes, "current_a"),
+        (read.deciwatts * 100, "power_w"),
+        (u32::from(read.decihertz) * 100, "frequency_hz"),
+        (u32::from(read.power_factor_percent) * 10, "power_factor"),
+    ] {
+        is_close(i64::from(thousandths) * 1000, &published[name], 0);
+    }
     assert_eq!(
         Some(u64::from(read.watt_hours)),
         published["energy_wh"].as_u64()
-    );
-    is_rounded(
-        u32::from(read.decihertz) * 100,
-        &published["frequency_hz"],
-        1e-9,
-    );
-    is_rounded(
-        u32::from(read.power_factor_percent) * 10,
-        &published["power_factor"],
-        1e-9,
     );
 }
