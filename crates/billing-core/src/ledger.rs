@@ -29,8 +29,8 @@ pub use look::Look;
 
 use crate::book::{Book, FoldError};
 use crate::journal::{
-    AppendError, Appended, Chain, Head, Identity, Journal, Kind, MAX_PAYLOAD, MountError, RawFrame,
-    ReclaimError, Room, ScanError,
+    AppendError, Appended, Chain, Corruption, Damage, Head, Identity, Journal, Kind, MAX_PAYLOAD,
+    MountError, RawFrame, ReclaimError, Room, ScanError,
 };
 use crate::record::{Piece, Record};
 use capacity::Capacity;
@@ -292,7 +292,7 @@ impl<F: NorFlash> Ledger<F> {
         } else if self.is_short(book) {
             self.give_back(book).await
         } else {
-            self.count_page(book).await
+            self.count_page(book).await.map_err(LedgerError::from)
         }
     }
 
@@ -351,7 +351,7 @@ impl<F: NorFlash> Ledger<F> {
     }
 
     /// Counts the kept records of one page more.
-    async fn count_page(&mut self, book: &impl Look) -> Result<(), LedgerError<F::Error>> {
+    async fn count_page(&mut self, book: &impl Look) -> Result<(), ScanError<F::Error>> {
         let Some(mut count) = self.count else {
             return Ok(());
         };
@@ -473,11 +473,15 @@ async fn named<F: NorFlash>(flash: &mut F) -> Result<Option<(u32, Credential)>, 
     Ok(newest.map(|((page, _), card)| (page, card)))
 }
 
-fn unreadable<E>(error: LedgerError<E>) -> MountError<E> {
+fn unreadable<E>(error: ScanError<E>) -> MountError<E> {
     match error {
-        LedgerError::Append(AppendError::Flash(error)) => MountError::Flash(error),
-        LedgerError::Corrupt(what) => MountError::Corrupt(what),
-        // Counting appends nothing.
-        LedgerError::Append(_) => MountError::Blank,
+        ScanError::Flash(error) => MountError::Flash(error),
+        ScanError::Corrupt(what) => MountError::Corrupt(what),
+        // Not of a journal that was just mounted; and never what says that a flash may be formatted.
+        ScanError::Poisoned => MountError::Corrupt(Corruption {
+            page: 0,
+            seq: 0,
+            kind: Damage::Header,
+        }),
     }
 }

@@ -84,7 +84,7 @@ enum Step {
 pub(crate) enum Reply {
     Nothing,
     Say(Signal),
-    /// Everything is said: erase the flash and begin anew, with this card's landlord.
+    /// Everything is said: begin a new ledger, with this card's landlord as its first record.
     BeginAnew,
 }
 

@@ -133,6 +133,9 @@ fn images<const W: usize, const E: usize>(pages: usize, words: Words) -> Vec<(Ve
         let alias = landlord(&pile).alias;
         let image = pile.flash.image();
         let written: Vec<usize> = (0..pages).filter(|page| image[page * E] != 0xff).collect();
+        if let Some(damaged) = headless::<W, E>(&mut pile) {
+            images.push((damaged, alias));
+        }
         // A frame or a header in the midst of any page.
         for page in written {
             for at in [20, 40, 100, 200, E / 2, E - 60] {
@@ -152,10 +155,36 @@ fn images<const W: usize, const E: usize>(pages: usize, words: Words) -> Vec<(Ve
     images
 }
 
+/// The pile's flash once its newest page stands behind a snapshot, with that page's header damaged:
+/// the page is why the flash is refused.
+fn headless<const W: usize, const E: usize>(pile: &mut Pile<W, E>) -> Option<Vec<u8>> {
+    let counter = |page: &[u8]| u32::from_le_bytes(page[12..16].try_into().unwrap());
+    for _ in 0..2000 {
+        let record = pile.next_record(4);
+        if pile.book.check(&record).is_ok() {
+            pile.write(&record);
+        }
+        let mut image = pile.flash.image();
+        let written = |flags: u8| {
+            let pages = image.chunks(E).enumerate();
+            pages.filter(move |(_, page)| page[0] != 0xff && page[5] & 2 == flags)
+        };
+        let (newest, page) = written(0).max_by_key(|(_, page)| counter(page))?;
+        let before = counter(page).checked_sub(1);
+        if written(2).any(|(_, it)| Some(counter(it)) == before) {
+            image[newest * E + 20] ^= 0x01;
+            image[newest * E + 60] ^= 0x10;
+            return Some(image);
+        }
+    }
+    None
+}
+
 fn sweep_some<const W: usize, const E: usize>(pages: usize, words: Words, each: usize) {
     let images = images::<W, E>(pages, words);
     assert!(images.len() > 20, "{}", images.len());
     let mut tried = 0;
+    // The first is one whose newest page is headless behind a snapshot.
     for (image, alias) in images.iter().step_by(each) {
         tried += sweep::<W, E>(image, words, *alias);
     }

@@ -61,14 +61,24 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         }
         let newest = held(&mut flash, &layout).await;
         let newest = newest.map_err(FormatError::Flash)?.unwrap_or(evidence);
-        // Neither the page that names the landlord, nor the one that keeps the old journal refused,
-        // nor the one behind it, which may be why it is.
-        let kept = [evidence, newest].map(|counter| layout.index(counter));
-        let behind = layout.index(newest.wrapping_add(1));
-        let place = (2..layout.pages)
-            .map(|step| layout.index(layout.index(newest) + step))
-            .find(|index| !kept.contains(index))
-            .unwrap_or(behind);
+        // Neither the page that names the landlord, nor what keeps the old journal refused, which may
+        // be the page behind its newest, or the one behind the provisional pages there.
+        let mut behind = newest.wrapping_add(1);
+        while behind.wrapping_sub(newest) < layout.pages {
+            let found = read_header(&mut flash, &layout, layout.index(behind)).await;
+            let found = found.map_err(FormatError::Flash)?;
+            if !matches!(found, Found::Valid(header) if header.provisional && header.counter == behind)
+            {
+                break;
+            }
+            behind = behind.wrapping_add(1);
+        }
+        let kept = behind.wrapping_sub(newest);
+        // From there round to the page before the newest: free pages first, then the old log's.
+        let place = (1..layout.pages.saturating_sub(kept))
+            .map(|step| layout.index(layout.index(behind) + step))
+            .find(|index| *index != layout.index(evidence))
+            .unwrap_or(layout.index(behind));
         let next = highest.saturating_add(1);
         let ahead = (layout.pages + place - layout.index(next)) % layout.pages;
         let mut journal = Self::fresh(flash, layout, identity, next.saturating_add(ahead));

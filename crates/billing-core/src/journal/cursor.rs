@@ -3,7 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::frame::{self, Chain, FRAME_MAX, Frame, OVERHEAD, PAYLOAD_AT};
-use super::header::{self, Found, HEADER, HEADER_MAX, Header};
+use super::header::{Found, HEADER_MAX, Header};
 use super::layout::Layout;
 use super::{Corruption, Damage, Entry, Identity, Kind, MAX_PAYLOAD, Oldest, RawFrame};
 
@@ -76,7 +76,7 @@ pub(super) async fn read_header<F: NorFlash>(
 }
 
 /// How many bits from `from` to `to` (multiples of the write size) are not erased.
-async fn zeros<F: NorFlash>(
+pub(super) async fn zeros<F: NorFlash>(
     flash: &mut F,
     window: &mut Window,
     from: u32,
@@ -114,10 +114,10 @@ struct Pieces {
 
 /// A place in the log. All fields are what has verified so far.
 pub(super) struct Cursor {
-    layout: Layout,
-    identity: Identity,
+    pub layout: Layout,
+    pub identity: Identity,
     /// Where the log begins, by its newest header.
-    oldest: Oldest,
+    pub oldest: Oldest,
     last: u32,
     /// The chain at the end of page `last`, where it is known beforehand.
     goal: Option<Chain>,
@@ -322,124 +322,7 @@ impl Cursor {
     pub fn damage<E>(&self, kind: Damage) -> Fault<E> {
         corrupt(&self.layout, self.counter, self.chain.seq, kind)
     }
-
-    /// Fails unless what stopped the cursor looks like a torn write at the end of the log: no longer
-    /// than the frame that it began, and without whole frames in it. Two of them in a row are
-    /// proof, or one with nothing behind it; what a torn write leaves could be taken for one alone
-    /// once in a while.
-    pub async fn refuse_more<F: NorFlash>(
-        &self,
-        flash: &mut F,
-        window: &mut Window,
-    ) -> Result<(), Fault<F::Error>> {
-        let start = self.layout.start(self.counter);
-        let limit = start + self.layout.page;
-        // One wrong bit in what is erased hides no frame, wherever it is.
-        let zeros = zeros(flash, window, start + self.offset, limit).await;
-        if zeros.map_err(Fault::Flash)? == 1 {
-            return Ok(());
-        }
-        let bytes = window
-            .at(flash, start + self.offset, limit, FRAME_MAX)
-            .await;
-        let bytes = bytes.map_err(Fault::Flash)?;
-        // A write that was cut leaves ones, so the length it read is the longest it can have been.
-        let length = bytes
-            .first()
-            .map_or(MAX_PAYLOAD, |length| usize::from(*length));
-        let end = start + self.offset + self.layout.frame(length.min(MAX_PAYLOAD));
-        let blank = is_blank(flash, window, end.min(limit), limit).await;
-        if !blank.map_err(Fault::Flash)? {
-            return Err(self.damage(Damage::Frame));
-        }
-        let mut address = start + self.offset;
-        while address < limit {
-            let mut at = address;
-            let mut frames = 0;
-            let last = loop {
-                let bytes = window.at(flash, at, limit, FRAME_MAX).await;
-                let bytes = bytes.map_err(Fault::Flash)?;
-                match frame::whole(bytes) {
-                    Some((_, length)) if frames < 2 => {
-                        frames += 1;
-                        at += self.layout.frame(length);
-                    }
-                    _ => break bytes.iter().all(|byte| *byte == 0xff),
-                }
-            };
-            if frames > 1 || (frames == 1 && last) {
-                return Err(self.damage(Damage::Frame));
-            }
-            address += self.layout.align;
-        }
-        Ok(())
-    }
-
-    /// Fails if the page after the cursor's, which has no readable header, was in the log: it starts
-    /// with the frame that comes next, or what is left of its header still names this end of the
-    /// log and something stands behind it. What a power cut may have left is no such page: a
-    /// provisional one, or one that lost bits of its header in an erase and never held a record.
-    pub async fn refuse_headless<F: NorFlash>(
-        &self,
-        flash: &mut F,
-        window: &mut Window,
-    ) -> Result<(), Fault<F::Error>> {
-        let next = self.counter.saturating_add(1);
-        let index = self.layout.index(next);
-        let found = read_header(flash, &self.layout, index).await;
-        if matches!(found.map_err(Fault::Flash)?, Found::Valid(header) if header.provisional) {
-            return Ok(());
-        }
-        let start = self.layout.start(next);
-        let (address, limit) = (start + self.layout.header, start + self.layout.page);
-        let bytes = window
-            .at(flash, address, limit, FRAME_MAX)
-            .await
-            .map_err(Fault::Flash)?;
-        let continues = frame::check(bytes, &self.chain).is_some();
-        let bytes = window
-            .at(flash, start, address, HEADER)
-            .await
-            .map_err(Fault::Flash)?;
-        let named = header::wrong_bits(bytes, &self.chain).filter(|it| it.bits < NAMED_WITHIN);
-        let refused = match named {
-            None if !continues => false,
-            Some(wrong) if !wrong.only_erased => !is_blank(flash, window, address, limit)
-                .await
-                .map_err(Fault::Flash)?,
-            _ => self.has_record(flash, window, next).await?,
-        };
-        if refused {
-            return Err(corrupt(&self.layout, next, self.chain.seq, Damage::Header));
-        }
-        Ok(())
-    }
-
-    /// True if a whole frame of a kind that counts by itself stands on the page.
-    async fn has_record<F: NorFlash>(
-        &self,
-        flash: &mut F,
-        window: &mut Window,
-        page: u32,
-    ) -> Result<bool, Fault<F::Error>> {
-        let start = self.layout.start(page);
-        let (mut address, limit) = (start + self.layout.header, start + self.layout.page);
-        while address < limit {
-            let bytes = window.at(flash, address, limit, FRAME_MAX).await;
-            let bytes = bytes.map_err(Fault::Flash)?;
-            match frame::whole(bytes) {
-                Some((Kind::Record | Kind::End, _)) => return Ok(true),
-                Some((_, length)) => address += self.layout.frame(length),
-                None => address += self.layout.align,
-            }
-        }
-        Ok(false)
-    }
 }
-
-/// Of the 320 bits of a sequence number and a head, so many are wrong at most in a header that was
-/// damaged. Those of another page differ in about 128.
-const NAMED_WITHIN: u32 = 64;
 
 /// One frame of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod salvage;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod torn;
 mod write;
 
 pub use entry::{Appended, Entry, Head, Identity, Kind, Mended, RawFrame};

@@ -14,6 +14,7 @@ use super::header::{HEADER_MAX, Header};
 use super::testing::{RamFlash, RamFlashError};
 use super::*;
 
+mod damage;
 mod giving_back;
 
 const IDENTITY: Identity = Identity::new(*b"0123456789abcdef");

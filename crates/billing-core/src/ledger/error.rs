@@ -38,8 +38,8 @@ pub enum OpenError<E> {
 impl<E: core::fmt::Debug> core::fmt::Display for OpenError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Mount(error) => write!(f, "the journal is refused: {error:?}"),
-            Self::Format(error) => write!(f, "the flash cannot be formatted: {error:?}"),
+            Self::Mount(error) => write!(f, "the journal is refused: {error}"),
+            Self::Format(error) => write!(f, "the flash cannot be formatted: {error}"),
             Self::Unreadable { seq } => write!(f, "record {seq} cannot be read by this version"),
             Self::Contradiction { seq, why } => write!(f, "record {seq} is refused: {why}"),
         }
@@ -70,7 +70,7 @@ pub enum LedgerError<E> {
 impl<E: core::fmt::Debug> core::fmt::Display for LedgerError<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Append(error) => write!(f, "the journal refuses the record: {error:?}"),
+            Self::Append(error) => write!(f, "the journal refuses the record: {error}"),
             Self::Corrupt(what) => write!(f, "the ledger changed on the flash: {what}"),
         }
     }

@@ -276,7 +276,6 @@ impl Controller {
             return Step::Write(Record::AccountClosed { account, at });
         }
         match self.book.settlement(account, at) {
-            Some(_) if self.headroom.facts == 0 => Step::Refuse(Refusal::LedgerFull),
             Some(settlement) => Step::Write(Record::Settled(settlement)),
             None => Step::Refuse(Refusal::Full),
         }

@@ -205,24 +205,28 @@ impl Log {
         });
         let last = end.seq.saturating_sub(1);
         let folded = match twice {
-            Some(number) => Err((number, "stands twice, and differs".to_owned())),
+            Some(number) => Err((
+                number,
+                Meaning::Contradiction,
+                "stands twice, and differs".to_owned(),
+            )),
             None => fold
                 .finish::<Infallible>(last)
                 .map_err(|error| match error {
                     OpenError::Unreadable { seq } => {
-                        (seq, "cannot be read by this version".to_owned())
+                        let what = "cannot be read by this version".to_owned();
+                        (seq, Meaning::Younger, what)
                     }
-                    OpenError::Contradiction { seq, why } => (seq, why.to_string()),
-                    OpenError::Mount(_) | OpenError::Format(_) => (last, "is refused".to_owned()),
+                    OpenError::Contradiction { seq, why } => {
+                        (seq, Meaning::Contradiction, why.to_string())
+                    }
+                    OpenError::Mount(_) | OpenError::Format(_) => {
+                        (last, Meaning::Contradiction, "is refused".to_owned())
+                    }
                 }),
         };
-        let book = folded.map_err(|(number, what)| {
+        let book = folded.map_err(|(number, meaning, what)| {
             let before = entries.iter().rev().find(|entry| entry.number < number);
-            let meaning = if what.ends_with("version") {
-                Meaning::Younger
-            } else {
-                Meaning::Contradiction
-            };
             Trouble::Found(Box::new(Finding {
                 number,
                 what,
