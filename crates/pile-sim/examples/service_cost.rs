@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Some("typical") => mount(50),
         Some("full") => mount(100),
         Some("polls") => polls(),
+        Some("slices") => slices(),
         Some(other) => Err(format!("what is {other}?").into()),
     };
     match done {
@@ -158,6 +159,35 @@ fn mount(part: usize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// One slice of the ledger's own work, in one poll: the flash has nothing to wait for.
+#[inline(never)]
+fn one_slice(ledger: &mut Ledger<Flash>, book: &Book) -> Result<(), Failure> {
+    Ok(block_on(ledger.work(book))?)
+}
+
+/// The ledger's own work from the middle of its life to its end, a book of all kinds of facts.
+fn slices() -> Result<(), Failure> {
+    let (_, _, all) = lived(1_000_000)?;
+    let (mut ledger, mut book, _) = lived(all / 2)?;
+    let base = ledger.room().pages_free;
+    let mut dice = dice();
+    let mut given_back = false;
+    for _ in all / 2..all {
+        let record = next_record(&book, 4, &mut dice);
+        if book.check(&record).is_err() || block_on(ledger.append(&book, &record)).is_err() {
+            continue;
+        }
+        book.apply(&record)?;
+        while ledger.wants_work(&book) {
+            one_slice(&mut ledger, &book)?;
+            given_back |= ledger.room().pages_reclaimed > 0 || ledger.room().pages_free > base;
+        }
+    }
+    given_back
+        .then_some(())
+        .ok_or_else(|| "no page was given back".into())
+}
+
 /// Six minutes with everything in them, on four busy ports. No page is given back in them.
 fn polls() -> Result<(), Failure> {
     let mut world = World::new(world::Setup {
@@ -236,7 +266,14 @@ fn tables() -> Result<(), Failure> {
             return Err(format!("{work}: signs: {}", counted.signs).into());
         }
     }
-    let all = each_poll()?;
+    let slices = each("slices", "service_cost::one_slice")?;
+    let longest = slices.iter().map(|it| it.instructions).max();
+    println!(
+        "| the longest of {} slices of the ledger's own work: pages given back, snapshots | {} |",
+        slices.len(),
+        longest.ok_or("no slice was counted")?
+    );
+    let all = each("polls", "pile_sim::world::poll_shell")?;
     if all.iter().any(|poll| poll.signs) {
         return Err("a poll of the shell signs".into());
     }
@@ -320,22 +357,22 @@ fn count(work: &str) -> Result<Counted, Failure> {
     Counted::read(&text).ok_or_else(|| format!("{work}: nothing was counted").into())
 }
 
-/// Each poll of the shell: callgrind writes a file after each.
-fn each_poll() -> Result<Vec<Counted>, Failure> {
-    let folder = PathBuf::from(format!("{}-polls", std::env::current_exe()?.display()));
+/// Each call of a function in a work: callgrind writes a file after each.
+fn each(work: &str, function: &str) -> Result<Vec<Counted>, Failure> {
+    let folder = PathBuf::from(format!("{}-{work}", std::env::current_exe()?.display()));
     std::fs::create_dir_all(&folder)?;
     // Callgrind takes no pattern here.
-    let dump = "--dump-after=pile_sim::world::poll_shell".to_owned();
-    callgrind("polls", "poll_shell", &[dump], &folder.join("poll"))?;
-    let mut polls = Vec::new();
+    let dump = format!("--dump-after={function}");
+    callgrind(work, function, &[dump], &folder.join("call"))?;
+    let mut calls = Vec::new();
     for file in std::fs::read_dir(&folder)? {
         let path = file?.path();
         let number = path.extension().and_then(|it| it.to_str());
         let number: Option<u32> = number.and_then(|it| it.parse().ok());
         let counted = Counted::read(&std::fs::read_to_string(&path)?);
-        polls.extend(number.zip(counted));
+        calls.extend(number.zip(counted));
     }
     std::fs::remove_dir_all(&folder)?;
-    polls.sort_unstable_by_key(|(number, _)| *number);
-    Ok(polls.into_iter().map(|(_, counted)| counted).collect())
+    calls.sort_unstable_by_key(|(number, _)| *number);
+    Ok(calls.into_iter().map(|(_, counted)| counted).collect())
 }

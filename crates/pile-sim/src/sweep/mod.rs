@@ -109,7 +109,7 @@ impl Tasks {
     const ALL: Self = Self {
         progress: 1,
         other: 1,
-        later: 4,
+        later: 1,
     };
     const SOME: Self = Self {
         progress: 97,
@@ -165,8 +165,8 @@ fn sweep<const W: usize, const E: usize>(
 ) -> Tally {
     let (tasks, recover, again) = match (options.effort, part) {
         (Effort::Bounded, _) => (Tasks::SOME, 29, 47),
-        (Effort::Whole, Part::Stm32g4) => (Tasks::ALL, 13, 97),
-        (Effort::Whole, Part::W25q80) => (Tasks::ALL, 29, 151),
+        (Effort::Whole, Part::Stm32g4) => (Tasks::ALL, 37, 97),
+        (Effort::Whole, Part::W25q80) => (Tasks::ALL, 83, 151),
     };
     let sample = Sample {
         seed: options.seed,
