@@ -136,14 +136,14 @@ fn deregistering_stops_bills_settles_and_keeps_the_record() {
 }
 
 #[test]
-fn an_account_is_not_closed_while_its_last_bill_cannot_be_settled() {
+fn a_full_ledger_takes_a_deregistration_as_it_takes_a_settlement() {
     let mut bench = charging();
     bench.headroom.facts = 0;
     bench.command(Command::Switch(port(3), true));
-    let full = Outcome::Refused(Refusal::LedgerFull);
-    assert_eq!(bench.command(Command::Deregister(account(1))), full);
-    assert!(bench.ledger.account(account(1)).unwrap().active);
-    assert!(!bench.is_closed(1), "but its cards open nothing");
+    let done = bench.command(Command::Deregister(account(1)));
+    assert_eq!(done, Outcome::Settled(1));
+    assert!(!bench.ledger.account(account(1)).unwrap().active);
+    assert!(!bench.is_closed(1), "its cards open nothing");
 }
 
 #[test]
