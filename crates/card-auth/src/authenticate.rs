@@ -117,7 +117,7 @@ impl<E> From<OpenError> for NotProven<E> {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Forged => Self::Impostor,
-            OpenError::Refused(_) | OpenError::Garbled => Self::Garbled,
+            OpenError::Refused(_) | OpenError::Garbled | OpenError::Closed => Self::Garbled,
         }
     }
 }

@@ -33,6 +33,9 @@ const MAX_BYTES: usize = 1 + 10 + SECRET + CHECK;
 const SECRET: usize = 16;
 const CHECK: usize = 3;
 
+/// Characters that stand together where a code is printed to be typed, from the first behind `OP1:` on.
+const GROUP: usize = 4;
+
 /// The most characters a code has.
 pub const MAX_CARD_CODE: usize = PREFIX.len() + (MAX_BYTES * 8).div_ceil(5);
 
@@ -125,9 +128,12 @@ impl core::fmt::Display for InvalidCardCode {
         match self {
             Self::Foreign => f.write_str("this is not the code of a card: it begins with OP1:"),
             Self::Version => f.write_str("the code is of a newer kind: update and try again"),
-            Self::Symbol { at } => {
-                write!(f, "character {} cannot stand in a code: check it", at + 1)
-            }
+            Self::Symbol { at } => write!(
+                f,
+                "character {} of group {} after OP1: cannot stand in a code: check it",
+                at % GROUP + 1,
+                at / GROUP + 1
+            ),
             Self::Length => f.write_str("the code is not complete, or too long: type all of it"),
             Self::CheckSum => f.write_str("the code has a typing error: compare it with the card"),
             Self::Role => f.write_str("the code is for a kind of card that is not known here"),

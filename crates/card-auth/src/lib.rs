@@ -44,7 +44,7 @@ pub use reader::{Card, CardReader, ChannelError, Field};
 pub use roster::{Identity, Policy, find, identify};
 pub use uid::{InvalidUid, Uid, UidSize};
 pub use watch::{CardEvent, CardWatch};
-pub use watchdog::{Verdict, Watchdog};
+pub use watchdog::{IdleWatch, Verdict, Watchdog};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::vec;
 use std::vec::Vec;
 
 use embassy_futures::block_on;
-use pile_units::{AccountId, CardAlias, Credential, CredentialId, Role, Strength};
+use pile_units::{AccountId, CardAlias, Credential, CredentialId, Instant, Role, Strength};
 use proptest::prelude::*;
 
 use crate::iso14443a::{CascadeLevel, Malformed, Progress, Sak, UidAssembler, UidPart, crc_a};
@@ -356,6 +356,37 @@ fn card_that_lies_there_while_the_reader_is_reset_was_tapped_once() {
     assert_eq!((watch.resets(), watch.release().resets()), (1, 1));
 }
 
+#[test]
+fn reader_that_reads_nobody_for_five_minutes_is_refreshed_and_nobody_is_told() {
+    let at = |seconds: u64| Instant::from_millis(seconds * 1000);
+    let script = [Ok(Field::Empty), Ok(one(1)), Ok(Field::Many)];
+    let mut watch = CardWatch::new(ScriptedReader::new(script.into_iter()));
+    let mut step = |seconds| {
+        block_on(watch.refresh(at(seconds)));
+        (block_on(watch.poll()), watch.refreshes(), watch.resets())
+    };
+    assert_eq!(step(0), (None, 0, 0));
+    // A card a second before it is due: the count begins anew.
+    assert_eq!(step(299), (Some(CardEvent::Presented(card(1))), 0, 0));
+    assert_eq!(step(300), (None, 0, 0), "several cards, none of them read");
+    assert_eq!(step(599), (None, 0, 0));
+    assert_eq!(step(600).1, 1);
+    assert_eq!(step(601).1, 1, "once");
+    assert_eq!(step(900).1, 2);
+    assert_eq!(watch.release().resets(), 2);
+}
+
+#[test]
+fn reader_that_is_lost_is_left_to_its_watchdog() {
+    let script = vec![Err(Silent); 3];
+    let mut watch = CardWatch::new(ScriptedReader::new(script.into_iter()));
+    block_on(watch.refresh(Instant::START));
+    (0..3).for_each(|_| drop(block_on(watch.poll())));
+    assert!(watch.is_lost());
+    block_on(watch.refresh(Instant::from_millis(3_600_000)));
+    assert_eq!((watch.refreshes(), watch.resets()), (0, 1));
+}
+
 // --- roster -----------------------------------------------------------------------------------
 
 fn alias(number: u16) -> CardAlias {
@@ -475,5 +506,12 @@ fn wire_form_of_the_policy_stands_still() {
     let mut buffer = [0; 4];
     assert_eq!(postcard::to_slice(&NOBODY, &mut buffer).unwrap(), [0]);
     assert_eq!(postcard::to_slice(&ALL, &mut buffer).unwrap(), [1]);
-    assert_eq!(postcard::from_bytes::<Policy>(&[1]), Ok(ALL));
+    let listed = Policy {
+        uid_only: UidOnly::Listed,
+    };
+    assert_eq!(postcard::to_slice(&listed, &mut buffer).unwrap(), [2]);
+    for (byte, policy) in [(0, NOBODY), (1, ALL), (2, listed)] {
+        assert_eq!(postcard::from_bytes::<Policy>(&[byte]), Ok(policy));
+    }
+    assert!(postcard::from_bytes::<Policy>(&[3]).is_err());
 }

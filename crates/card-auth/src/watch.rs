@@ -1,6 +1,8 @@
 //! A reader, watched: taps and the reader's own health, one event at a time.
 
-use crate::{Card, CardReader, Edge, Presence, Verdict, Watchdog};
+use pile_units::Instant;
+
+use crate::{Card, CardReader, Edge, Field, IdleWatch, Presence, Verdict, Watchdog};
 
 /// What a watched reader has to say.
 ///
@@ -23,7 +25,7 @@ pub enum CardEvent {
 }
 
 /// A [`CardReader`] with its [`Presence`] and its [`Watchdog`]: ask it at a steady pace, about ten
-/// times a second.
+/// times a second, and [`refresh`](Self::refresh) it in between.
 ///
 /// A failed look leaves the presence as it is: a card that lay on the reader before and after a
 /// reset was tapped once.
@@ -44,6 +46,8 @@ pub struct CardWatch<R> {
     reader: R,
     presence: Presence,
     watchdog: Watchdog,
+    idle: IdleWatch,
+    refreshes: u32,
 }
 
 impl<R: CardReader> CardWatch<R> {
@@ -58,6 +62,8 @@ impl<R: CardReader> CardWatch<R> {
             reader,
             presence,
             watchdog,
+            idle: IdleWatch::DEFAULT,
+            refreshes: 0,
         }
     }
 
@@ -80,6 +86,9 @@ impl<R: CardReader> CardWatch<R> {
         if self.watchdog.good() == Verdict::Back {
             return Some(CardEvent::ReaderBack);
         }
+        if matches!(field, Field::One(_)) {
+            self.idle.saw_a_card();
+        }
         let crowded = self.presence.is_crowded();
         match self.presence.observe(field) {
             Some(Edge::Presented(card)) => Some(CardEvent::Presented(card)),
@@ -88,12 +97,32 @@ impl<R: CardReader> CardWatch<R> {
         }
     }
 
+    /// Resets a reader that has read no card for five minutes: its antenna may be dead, which looks
+    /// like an empty field. Call it with the time before a look; once in five minutes it takes as long
+    /// as [`CardReader::reset`], some 15 ms. A reader that is lost is left to [`poll`](Self::poll).
+    ///
+    /// # Cancellation safety
+    /// Dropped half way it may leave the chip in reset; the next looks fail, and the watchdog brings it
+    /// back.
+    pub async fn refresh(&mut self, now: Instant) {
+        if !self.is_lost() && self.idle.is_due(now) {
+            self.refreshes = self.refreshes.saturating_add(1);
+            // If it fails, the next looks fail too.
+            let _ = self.reader.reset().await;
+        }
+    }
+
     /// True while the reader does not answer.
     pub const fn is_lost(&self) -> bool {
         self.watchdog.is_lost()
     }
 
-    /// How often the reader had to be reset.
+    /// How often the reader was reset because it had read no card for long.
+    pub const fn refreshes(&self) -> u32 {
+        self.refreshes
+    }
+
+    /// How often the reader had to be reset because its looks failed.
     pub const fn resets(&self) -> u32 {
         self.watchdog.resets()
     }

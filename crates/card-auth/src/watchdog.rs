@@ -1,14 +1,21 @@
 //! When to reset a reader that stopped answering.
 //!
 //! Reader chips are known to hang after hours of good work (miguelbalboa/rfid #540 and #546,
-//! esphome #10968): the bus still answers, the field is dead, and no card is ever read again until
-//! somebody pulls the plug. So failed looks are counted, and after a few in a row the chip is
-//! reset by its pin, again and again until it is back.
+//! esphome #10968): the bus still answers, and no card is ever read again until somebody pulls the
+//! plug. Such a chip is found out in one of two ways:
+//!
+//! - Its registers are wrong, or it does not end what it is told: a **failed look**. These are counted
+//!   here, and after a few in a row the chip is reset by its pin, again and again until it is back.
+//! - All of that is right, and only its antenna is dead. That is an **empty field** to whoever looks,
+//!   so a reader that has read no card for minutes is reset as well: [`IdleWatch`]. Nobody is told, as
+//!   nobody can know whether it was needed.
 //!
 //! | state | a good look | a failed look | the `limit`th failed look in a row |
 //! | --- | --- | --- | --- |
 //! | well | nothing | nothing | reset, **lost** |
 //! | lost | **back** | nothing | reset |
+
+use pile_units::{Duration, Instant};
 
 /// What to do after a look.
 ///
@@ -101,5 +108,57 @@ impl Default for Watchdog {
     /// Resets after three failed looks in a row.
     fn default() -> Self {
         Self::new(3)
+    }
+}
+
+/// Says when a reader that sees nobody is due for a reset: see the module's page.
+///
+/// ```
+/// use card_auth::IdleWatch;
+/// use pile_units::{Duration, Instant};
+/// let minute = |minute: u64| Instant::from_millis(minute * 60_000);
+/// let mut idle = IdleWatch::new(Duration::from_minutes(5));
+/// assert!(!idle.is_due(minute(0)), "the count begins");
+/// assert!(!idle.is_due(minute(4)));
+/// idle.saw_a_card();
+/// assert!(!idle.is_due(minute(6)));
+/// assert!(idle.is_due(minute(11)));
+/// assert!(!idle.is_due(minute(12)), "it was just reset");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdleWatch {
+    limit: Duration,
+    since: Option<Instant>,
+}
+
+impl IdleWatch {
+    /// Five minutes.
+    pub const DEFAULT: Self = Self::new(Duration::from_minutes(5));
+
+    /// Makes one for a reader that may see no card for so long.
+    pub const fn new(limit: Duration) -> Self {
+        Self { limit, since: None }
+    }
+
+    /// Notes that a card was read: the reader is well.
+    pub const fn saw_a_card(&mut self) {
+        self.since = None;
+    }
+
+    /// True once the reader has read no card for the limit; then the count begins anew.
+    #[must_use]
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let due = now.since(since) >= self.limit;
+        if due {
+            self.since = Some(now);
+        }
+        due
+    }
+}
+
+impl Default for IdleWatch {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }

@@ -71,7 +71,7 @@ fn cards_of_this_site_prove_themselves() {
 }
 
 #[test]
-fn card_of_another_site_is_tried_once_and_fails() {
+fn wupingmu_66_a_card_with_another_key_is_tried_once_and_fails() {
     let other = SiteKey::new(*b"another's key...");
     let mut tag = ntag_of(&other, UID);
     assert_eq!(asked(&mut tag), Err(NotProven::WrongKey));
@@ -204,7 +204,7 @@ fn card_at_its_limits_says_so() {
 
 /// The same card with the back-off before it, presented every second for thirty days.
 #[test]
-fn back_off_keeps_a_card_of_another_site_far_from_its_limits() {
+fn ntag_424_50_and_1000_back_off_keeps_a_card_of_another_site_far_from_its_limits() {
     let other = SiteKey::new(*b"another's key...");
     let mut tag = ntag_of(&other, UID);
     let (alias, mut backoff) = (CardAlias::new([1; 8]), Backoff::<16>::new());

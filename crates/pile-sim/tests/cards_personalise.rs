@@ -209,3 +209,99 @@ fn longest_address_fits_and_one_more_does_not() {
         assert!(Plan::ntag424(&site(), &uid(), bad).is_err(), "{bad}");
     }
 }
+
+/// A chip that another kit left half done still opens with the factory's key 0, and its other keys have
+/// the version that ours have.
+#[test]
+fn card_that_another_site_left_half_done_keeps_its_key_0_or_becomes_ours() {
+    let other = SiteKey::new(*b"another's key...");
+    let theirs = Plan::ntag424(&other, &uid(), "pile.example/c").unwrap();
+    let mut whole = TagChannel::new(Ntag424::new(UID));
+    block_on(personalise::run(&mut whole, &theirs, draws())).unwrap();
+    let (mut ours, mut theirs_to_finish, mut finished) = (0, 0, 0);
+    for cut in 0..whole.carried() {
+        let mut tag = Ntag424::new(UID);
+        let mut channel = TagChannel::new(&mut tag);
+        channel.take_after(cut);
+        assert!(block_on(personalise::run(&mut channel, &theirs, draws())).is_err());
+        drop(channel);
+        let before = (0..5).map(|number| tag.key(number)).collect::<Vec<_>>();
+        match run(&mut tag, &plan()) {
+            Ok(_) => {
+                assert_finished(&mut tag);
+                ours += 1;
+            }
+            Err(Unfinished::ForeignKey(number)) => {
+                let after = (0..5).map(|number| tag.key(number)).collect::<Vec<_>>();
+                assert_eq!(after, before, "cut {cut}");
+                let failures: Vec<_> = (0..5).map(|number| tag.failures(number).1).collect();
+                assert_eq!(failures.iter().sum::<u32>(), 1, "cut {cut}: {failures:?}");
+                assert_eq!(failures[usize::from(number)], 1, "cut {cut}");
+                run(&mut tag, &theirs).unwrap_or_else(|error| panic!("cut {cut}: {error:?}"));
+                theirs_to_finish += 1;
+            }
+            Err(error) => {
+                assert_eq!(error, Unfinished::Card(NotProven::WrongKey), "cut {cut}");
+                run(&mut tag, &theirs).unwrap_or_else(|error| panic!("cut {cut}: {error:?}"));
+                finished += 1;
+            }
+        }
+    }
+    assert!(ours > 0 && theirs_to_finish > 0 && finished > 0);
+    println!(
+        "another site's card cut at {} bytes: {ours} became ours, {theirs_to_finish} were left for \
+         the other site to finish, {finished} were finished",
+        whole.carried()
+    );
+}
+
+/// Says whatever it was given, over and over.
+struct Says {
+    replies: Vec<Vec<u8>>,
+    heard: usize,
+}
+
+impl Says {
+    const fn new(replies: Vec<Vec<u8>>) -> Self {
+        Self { replies, heard: 0 }
+    }
+}
+
+impl Application for Says {
+    fn power_up(&mut self) {}
+    fn command(&mut self, _: &[u8]) -> Vec<u8> {
+        self.heard += 1;
+        assert!(self.heard <= 60, "it never ends");
+        self.replies[self.heard % self.replies.len()].clone()
+    }
+}
+
+fn reply() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    let status = prop_oneof![
+        Just([0x90, 0x00]),
+        Just([0x91, 0x00]),
+        Just([0x91, 0xaf]),
+        Just([0x91, 0xae]),
+        any::<[u8; 2]>(),
+    ];
+    let data = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..60),
+        prop::collection::vec(any::<u8>(), 16),
+        prop::collection::vec(any::<u8>(), 32),
+    ];
+    (data, status).prop_map(|(data, status)| [data, status.to_vec()].concat())
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(3_000))]
+
+    /// I8: no replies of a chip prove anything, leave the code in a loop or panic.
+    #[test]
+    fn i8_any_replies_prove_nothing_and_end(replies in proptest::collection::vec(reply(), 1..6)) {
+        let mut channel = TagChannel::new(Says::new(replies.clone()));
+        assert!(block_on(authenticate(&mut channel, &uid(), &site(), [1; 16])).is_err());
+        assert!(run(Says::new(replies.clone()), &plan()).is_err());
+        assert!(run(Says::new(replies), &Plan::desfire(&site(), &uid())).is_err());
+    }
+}

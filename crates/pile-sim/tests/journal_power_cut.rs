@@ -121,12 +121,12 @@ fn the_script_gives_pages_back_and_carries_and_drops() {
 }
 
 #[test]
-fn a_cut_after_any_byte_of_any_operation_loses_nothing_at_write_size_1() {
+fn microocpp_257_a_cut_after_any_byte_of_any_operation_loses_nothing_at_write_size_1() {
     sweep::<1>();
 }
 
 #[test]
-fn a_cut_after_any_byte_of_any_operation_loses_nothing_at_write_size_8() {
+fn microocpp_257_a_cut_after_any_byte_of_any_operation_loses_nothing_at_write_size_8() {
     sweep::<8>();
 }
 

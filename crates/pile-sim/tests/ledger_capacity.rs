@@ -208,7 +208,7 @@ fn a_full_ledger_refuses_and_loses_nothing() {
 }
 
 #[test]
-fn progress_alone_goes_on_for_ever_and_wears_every_page_alike() {
+fn esphome_issues_6585_microocpp_256_progress_alone_goes_on_for_ever_and_wears_every_page_alike() {
     let mut pile = Pile::on(Stm32g4::stm32g4(), 9);
     pile.settle_in(5, tariff(16));
     fill(&mut pile, 4);

@@ -125,7 +125,7 @@ fn a_card_with_a_key_charges_and_its_session_says_so() {
 }
 
 #[test]
-fn a_copy_of_a_number_is_refused_recorded_and_shown() {
+fn gonium_2017_golem_2020_a_copy_of_a_number_is_refused_recorded_and_shown() {
     let mut pile = enrolled(ReaderChip::Mfrc522);
     let copy = pile.anna.forged();
     pile.world.tap(&copy);

@@ -77,7 +77,7 @@ fn a_warned_cut_loses_nothing_that_was_counted() {
 }
 
 #[test]
-fn a_sudden_cut_loses_no_more_than_a_watt_hour_of_a_port() {
+fn tasmota_5473_a_sudden_cut_loses_no_more_than_a_watt_hour_of_a_port() {
     let mut worst = 0;
     for offset in (0..3_000).step_by(133) {
         let mut world = charging(10);

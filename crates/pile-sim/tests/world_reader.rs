@@ -72,7 +72,30 @@ fn a_reader_that_hangs_is_reset_by_its_pin_once_and_the_next_tap_counts() {
         hang(&world, reader);
         world.run_for(30_000);
         assert_eq!(pin_resets(&world, reader), 1, "{reader:?}");
+        assert_eq!(world.reader_resets(), 1, "{reader:?}: it is said");
         assert!(world.relay(port), "{reader:?}");
+        world.tap(&anna);
+        world.press(port);
+        world.run_for(2_000);
+        assert!(!world.relay(port), "{reader:?}: the tap stops the charge");
+    }
+}
+
+/// Nothing on the bus betrays it, so nobody is told; the tap after the reset counts.
+#[test]
+fn a_reader_whose_antenna_dies_reads_again_within_some_minutes() {
+    for reader in [ReaderChip::Mfrc522, ReaderChip::Pn532] {
+        let (mut world, anna, port) = charging(reader);
+        match reader {
+            ReaderChip::Mfrc522 => world.reader().set_fault(mfrc522::Fault::Deaf),
+            ReaderChip::Pn532 => world.pn532().set_fault(pn532::Fault::Deaf),
+        }
+        world.tap(&anna);
+        world.run_for(20_000);
+        assert!(world.relay(port), "{reader:?}: the tap is not heard");
+        world.run_for(400_000);
+        assert!(pin_resets(&world, reader) >= 1, "{reader:?}");
+        assert_eq!(world.reader_resets(), 0, "{reader:?}: nobody knows of it");
         world.tap(&anna);
         world.press(port);
         world.run_for(2_000);

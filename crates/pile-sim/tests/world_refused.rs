@@ -59,7 +59,7 @@ fn try_to_begin_anew(world: &mut World) {
 }
 
 #[test]
-fn a_refused_ledger_keeps_every_byte_until_the_landlord_may_begin_anew() {
+fn esp8266_wifi_v2_278_a_refused_ledger_keeps_every_byte_until_the_landlord_may_begin_anew() {
     // Behind the first frame, which names the landlord, and before the last, which a cut may tear.
     for address in (140..300).step_by(20) {
         let mut world = cut_while_charging();

@@ -237,3 +237,31 @@ fn a_site_file_that_was_altered_is_named_by_its_line_and_not_quoted() {
     desk.put("kit/site.toml", site.as_bytes());
     desk.well("kit show kit");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_site_file_that_others_can_open_is_not_read_without_a_word() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    desk.well("kit new --cards 1 --out kit");
+    let warned = "warning: kit/site.toml: others on this computer can open it";
+    assert!(!desk.well("kit show kit").contains("warning"));
+    let site = desk.path("kit/site.toml");
+    std::fs::set_permissions(site, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(desk.well("kit show kit").contains(warned));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_was_there_empty_is_for_its_owner_only_too() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("kit")).unwrap();
+    std::fs::set_permissions(desk.path("kit"), PermissionsExt::from_mode(0o777)).unwrap();
+    desk.well("kit new --cards 1 --out kit");
+    let mode = std::fs::metadata(desk.path("kit"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+}

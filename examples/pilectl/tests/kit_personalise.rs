@@ -221,7 +221,15 @@ fn a_tag_of_another_site_or_no_tag_is_refused_and_left_alone() {
     std::fs::create_dir(desk.path("kit/tags")).unwrap();
     desk.put("kit/tags/card-01.tag", &theirs.memory());
     let command = "kit personalise kit --card 1 --virtual";
-    desk.fails(command, 2, &["another key", "no key is tried twice"]);
+    desk.fails(
+        command,
+        2,
+        &[
+            "another key",
+            "no key is tried twice",
+            "two of the 1,000 failures",
+        ],
+    );
     let kept = std::fs::read(desk.path("kit/tags/card-01.tag")).unwrap();
     let kept = Ntag424::from_memory(&kept).unwrap();
     assert_eq!(
@@ -265,4 +273,39 @@ fn what_cannot_be_personalised_is_refused() {
         2,
         &["built without card readers", "--features pcsc", "--virtual"],
     );
+}
+
+#[test]
+fn a_card_whose_chip_broke_waits_for_another_under_a_new_code() {
+    let desk = kit(2);
+    desk.fails("kit release kit --card 1", 2, &["card 1 has no chip"]);
+    desk.fails("kit release kit --card 3", 2, &["the kit has no card 3"]);
+    let site = desk.read("kit/site.toml");
+    let [_, uid, other] = &values(&site, "uid")[..] else {
+        panic!("three cards");
+    };
+    let secrets = values(&site, "binding_secret");
+    // As a real chip leaves it.
+    let (before, after) = site.split_at(site.find(uid.as_str()).unwrap());
+    let after = after.replacen("\"drawn\"", "\"personalised\"", 1);
+    desk.put("kit/site.toml", [before, &after].concat().as_bytes());
+    assert!(desk.well("kit show kit").contains("1 of 3 are ready"));
+    let said = desk.well("kit release kit --card 1");
+    assert!(said.contains("card 1 waits for another chip"), "{said}");
+    assert!(said.contains("still opens a pile"), "{said}");
+    assert!(desk.well("kit show kit").contains("0 of 3 are ready"));
+    let released = desk.read("kit/site.toml");
+    assert!(!released.contains(uid.as_str()) && released.contains(other.as_str()));
+    let now = values(&released, "binding_secret");
+    assert_eq!((&now[0], &now[2]), (&secrets[0], &secrets[2]));
+    assert_ne!(
+        now[1], secrets[1],
+        "the old code binds no phone to the new card"
+    );
+    assert_eq!(
+        desk.read("kit/sheet.html").matches("No chip yet").count(),
+        3
+    );
+    desk.well("kit personalise kit --card 1 --virtual");
+    assert_ours(&desk, 1);
 }

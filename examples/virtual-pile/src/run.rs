@@ -5,6 +5,7 @@
 //! port bills more than went through its relay (I3).
 
 mod checks;
+mod front;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use billing_core::book::Book;
 use billing_core::record::Reference;
 use pile_controller::shell::Line;
-use pile_controller::{Command as Wish, Indicator, Outcome};
+use pile_controller::{Command as Wish, Outcome};
 use pile_sim::bl0942::Fault as MeterFault;
 use pile_sim::cards::{CardHandle, VirtualCard};
 use pile_sim::mfrc522::Fault as ReaderFault;
@@ -106,13 +107,6 @@ pub fn play(scenario: &Scenario, tell: &mut dyn FnMut(&str)) -> Result<Played, S
     player.finish()
 }
 
-/// What a port last showed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Shown {
-    relay: bool,
-    indicator: Option<Indicator>,
-}
-
 struct Player<'a> {
     scenario: &'a Scenario,
     tell: &'a mut dyn FnMut(&str),
@@ -121,9 +115,10 @@ struct Player<'a> {
     cards: BTreeMap<&'a str, VirtualCard>,
     /// Cards on the reader, and when they are taken away.
     taps: VecDeque<(u64, CardHandle)>,
-    shown: Vec<Shown>,
+    shown: Vec<front::Shown>,
     powered: bool,
     refused: Option<String>,
+    reader_resets: u32,
     /// Signals told, and signals before the last expectation.
     told: usize,
     before: usize,
@@ -172,6 +167,7 @@ impl<'a> Player<'a> {
             shown: Vec::new(),
             powered: true,
             refused: None,
+            reader_resets: 0,
             told: 0,
             before: 0,
             command: None,
@@ -270,67 +266,6 @@ impl<'a> Player<'a> {
     fn say(&mut self, at: u64, who: &str, what: &str) {
         let at = words::time(at.saturating_sub(self.origin));
         (self.tell)(&format!("{at}  {who:<6} {what}"));
-    }
-
-    fn look(&self, port: PortId) -> Shown {
-        Shown {
-            relay: self.world.relay(port),
-            indicator: self.world.indicator(port),
-        }
-    }
-
-    /// Tells what changed on the front of the pile.
-    fn watch(&mut self) -> Result<(), String> {
-        let now = self.world.now();
-        let signals = self.world.signals();
-        for (at, signal) in signals.iter().skip(self.told) {
-            self.say(*at, "pile", &words::signal_text(*signal));
-        }
-        self.told = signals.len();
-        if self.powered != self.world.is_powered() {
-            self.powered = !self.powered;
-            let what = if self.powered { "starts" } else { "goes dark" };
-            self.say(now, "pile", what);
-        }
-        let refused = self.world.refused();
-        if refused != self.refused {
-            if let Some(why) = &refused {
-                self.say(now, "pile", &format!("refuses its ledger: {why}"));
-            }
-            self.refused = refused;
-        }
-        let mut closed = false;
-        for port in PortId::first(self.scenario.pile.ports) {
-            let (was, is) = (self.shown.get(port.index()).copied(), self.look(port));
-            let Some(was) = was else { continue };
-            if was.relay != is.relay {
-                closed |= is.relay;
-                let what = if is.relay { "closes" } else { "opens" };
-                self.say(now, "pile", &format!("port {port}: the relay {what}"));
-            }
-            if let Some(light) = is.indicator.filter(|it| Some(*it) != was.indicator) {
-                let light = words::indicator(light);
-                self.say(
-                    now,
-                    "pile",
-                    &format!("port {port}: the light shows {light}"),
-                );
-            }
-            if let Some(shown) = self.shown.get_mut(port.index()) {
-                *shown = is;
-            }
-        }
-        if let Some((id, None)) = self.command
-            && let Some(outcome) = self.world.answer(id)
-        {
-            self.command = Some((id, Some(outcome)));
-            self.say(now, "pile", &words::outcome_text(outcome));
-        }
-        if closed {
-            let ledger = self.ledger()?;
-            self.guarantees(&ledger);
-        }
-        Ok(())
     }
 
     fn act(&mut self, action: &Action) -> Result<(), String> {

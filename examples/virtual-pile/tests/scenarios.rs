@@ -96,6 +96,22 @@ fn an_expectation_that_is_not_met_is_told_with_its_place() {
 }
 
 #[test]
+fn a_reader_that_had_to_be_reset_is_told_of_with_the_count() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let scenario = scenario::read(&folder.join("reader-hangs.toml")).unwrap();
+    let mut told = Vec::new();
+    run::play(&scenario, &mut |line| told.push(line.to_owned())).unwrap();
+    let resets = told
+        .iter()
+        .filter(|line| line.contains("resets its card reader"));
+    let resets: Vec<_> = resets.collect();
+    assert!(
+        matches!(resets[..], [line] if line.ends_with("1 in all since the supply came")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn a_script_plays_the_same_twice() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let scenario = scenario::read(&folder.join("power-cut-in-flash.toml")).unwrap();

@@ -68,6 +68,20 @@ fn a_code_is_read_as_people_type_it() {
 }
 
 #[test]
+fn a_wrong_character_is_named_by_its_group_on_the_card() {
+    let (.., text) = GOLDEN[1];
+    // The third of the fifth group of four.
+    let mut wrong = text.to_string();
+    wrong.replace_range(4 + 4 * 4 + 2..=4 + 4 * 4 + 2, "U");
+    let symbol = InvalidCardCode::Symbol { at: 18 };
+    assert_eq!(CardCode::parse(&wrong), Err(symbol));
+    assert_eq!(
+        symbol.to_string(),
+        "character 3 of group 5 after OP1: cannot stand in a code: check it"
+    );
+}
+
+#[test]
 fn a_code_of_no_known_role_is_refused_by_that_name() {
     // The check sum of version 1, the role 2 and a UID of four bytes, by the Python script.
     let text = include_str!("no_such_role.txt").trim();

@@ -66,6 +66,8 @@ pub enum OpenError {
     Forged,
     /// The answer is too short for its protection, or has no status.
     Garbled,
+    /// The session was over before it. Nothing was looked at.
+    Closed,
 }
 
 impl core::fmt::Display for OpenError {
@@ -74,6 +76,7 @@ impl core::fmt::Display for OpenError {
             Self::Refused(status) => write!(f, "the card refuses with {status}"),
             Self::Forged => f.write_str("the answer is not the card's"),
             Self::Garbled => f.write_str("the answer is too short"),
+            Self::Closed => f.write_str("the session is over"),
         }
     }
 }
@@ -170,6 +173,9 @@ impl Session {
         mode: CommMode,
         answer: &'a mut [u8],
     ) -> Result<&'a [u8], OpenError> {
+        if !self.open {
+            return Err(OpenError::Closed);
+        }
         let opened = self.opened(mode, answer);
         self.open = opened.is_ok();
         opened

@@ -192,3 +192,16 @@ fn command_counter_is_never_used_twice() {
     let sealed = session.seal(CommMode::Mac, 0xf5, &[2], &[]);
     assert_eq!(sealed, Err(SealError::Closed));
 }
+
+/// "The session is over after it", says `open`.
+#[test]
+fn session_that_is_over_stays_over_whatever_comes_next() {
+    let mut session = table_14(1);
+    let mut refusal = [0x91, 0x9d];
+    let refused = session.open(CommMode::Full, &mut refusal);
+    assert_eq!(refused, Err(OpenError::Refused(Status::PERMISSION_DENIED)));
+    let mut late = answer("57BFF87B1241E93D", "9100");
+    assert!(session.open(CommMode::Full, &mut late).is_err());
+    let next = session.seal(CommMode::Mac, 0xf5, &[2], &[]);
+    assert_eq!(next, Err(SealError::Closed));
+}

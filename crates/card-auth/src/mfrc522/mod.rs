@@ -424,8 +424,10 @@ impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> Mfrc522<SPI, RST, D> {
 impl<SPI: SpiDevice, RST: OutputPin, D: DelayNs> CardReader for Mfrc522<SPI, RST, D> {
     type Failure = Error<SPI::Error>;
 
-    /// Looks once. Bounded: 2 ms with an empty field, about 10 ms with a card, and never more
-    /// than 0.3 s however the chip misbehaves.
+    /// Looks once. Bounded: waits 2 ms with an empty field, 8 to 16 ms with a card, by the size of its
+    /// UID (`cargo test -p pile-sim --lib a_look_waits -- --nocapture` prints it, 50 ms for a chip
+    /// that is broken), and never more than 0.3 s however the chip misbehaves. The bytes on the bus
+    /// come on top.
     async fn poll(&mut self) -> Result<Field, Error<SPI::Error>> {
         let field = self.look().await;
         if field.is_err() {

@@ -3,8 +3,15 @@
 //! A [`Plan`] says what a card shall be; [`run`] brings it there. Each [`Step`] first asks the card
 //! whether it is done, so a card that was taken away at any byte is finished by the next run, and a
 //! finished card is left as it is. Key 0 is changed last: until then the factory's key opens the
-//! card, after it ours. No other key is ever tried, and neither twice: a run costs a
-//! card of ours none of its own 50 and 1,000 failures, and somebody else's card two.
+//! card, after it ours.
+//!
+//! A card that another kit left half done opens with the factory's key 0 as well, and its other keys
+//! have the same version as ours. So before anything is changed on a card whose key 0 is the
+//! factory's, each key that is marked as done authenticates once; one that is another's is
+//! [`Unfinished::ForeignKey`], and whoever began the card can still finish it.
+//!
+//! No key is tried twice: a run costs a card of ours none of its own 50 and 1,000 failures,
+//! somebody else's finished card two of key 0, and one half done one of the key that told.
 //!
 //! | step | NTAG 424 DNA | DESFire |
 //! | --- | --- | --- |

@@ -38,7 +38,7 @@ pub enum Unfinished<E> {
     Card(NotProven<E>),
     /// It is another card than the plan's. Nothing was changed.
     OtherCard,
-    /// The key of this number is neither the factory's nor of this profile. Left alone.
+    /// The key of this number is neither the factory's nor ours. Nothing was changed.
     ForeignKey(u8),
     /// It refuses a step with this status.
     Refused(Status),
@@ -105,9 +105,24 @@ pub async fn run_told<C: ApduChannel>(
     if !same_uid(card.channel, &mut card.answer, &mut session, plan.uid()).await? {
         return Err(Unfinished::OtherCard);
     }
+    let marked = card.marked_keys(&mut session, plan).await?;
+    let has = |slot: KeySlot| marked.get(usize::from(slot.number())) == Some(&true);
+    if !ours && KeySlot::ALL.into_iter().any(has) {
+        // Another site marks its keys as we do. Once key 0 is changed, only who knows all can help.
+        for slot in KeySlot::ALL.into_iter().filter(|slot| has(*slot)) {
+            card.prove(plan, slot, draw()).await?;
+        }
+        let number = KeySlot::Master.number();
+        let key = &CardKey::FACTORY;
+        session = begin(card.channel, &mut card.answer, number, key, draw()).await?;
+        if !same_uid(card.channel, &mut card.answer, &mut session, plan.uid()).await? {
+            return Err(Unfinished::OtherCard);
+        }
+    }
     for step in plan.steps() {
         let finished = match step {
             Step::Key(KeySlot::Master) => ours,
+            Step::Key(slot) => has(slot),
             step => card.is_done(&mut session, plan, step).await?,
         };
         if !finished {
@@ -202,7 +217,43 @@ impl<C: ApduChannel> Card<'_, C> {
         })
     }
 
-    /// Asks the card whether a step is done.
+    /// Which keys but key 0, by their numbers, have the version of this profile.
+    async fn marked_keys(
+        &mut self,
+        session: &mut Session,
+        plan: &Plan,
+    ) -> Result<[bool; 5], Unfinished<C::Error>> {
+        let mut marked = [false; 5];
+        for (number, marked) in (0..plan.family().keys()).zip(&mut marked).skip(1) {
+            let ask = [&[number][..], &[]];
+            let version = self
+                .tell(session, CommMode::Mac, GET_KEY_VERSION, ask)
+                .await?;
+            *marked = match *version {
+                [0] => false,
+                [PROFILE_VERSION] => true,
+                _ => return Err(Unfinished::ForeignKey(number)),
+            };
+        }
+        Ok(marked)
+    }
+
+    /// Makes sure that a key is ours, with one attempt. Ends the session.
+    async fn prove(
+        &mut self,
+        plan: &Plan,
+        slot: KeySlot,
+        rnd_a: [u8; 16],
+    ) -> Result<(), Unfinished<C::Error>> {
+        let (number, key) = (slot.number(), plan.key(slot));
+        match begin(self.channel, &mut self.answer, number, key, rnd_a).await {
+            Ok(_) => Ok(()),
+            Err(NotProven::WrongKey) => Err(Unfinished::ForeignKey(number)),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Asks the card whether a step other than a key is done.
     async fn is_done(
         &mut self,
         session: &mut Session,
@@ -212,18 +263,8 @@ impl<C: ApduChannel> Card<'_, C> {
         let wanted = plan.instruction(step);
         let file = wanted.header().get(..1).unwrap_or_default();
         match step {
-            Step::Key(slot) => {
-                let number = slot.number();
-                let ask = [&[number][..], &[]];
-                match *self
-                    .tell(session, CommMode::Mac, GET_KEY_VERSION, ask)
-                    .await?
-                {
-                    [0] => Ok(false),
-                    [PROFILE_VERSION] => Ok(true),
-                    _ => Err(Unfinished::ForeignKey(number)),
-                }
-            }
+            // What its version says was read before.
+            Step::Key(_) => Ok(false),
             Step::Protect | Step::Mirror => {
                 let ask = [file, &[]];
                 let now = self

@@ -5,7 +5,7 @@ use embedded_hal_async::delay::DelayNs;
 use zeroize::Zeroizing;
 
 use super::target::Listed;
-use super::{Error, LIST_BYTES, LIST_MS, Pn532, Transport, WITH_RATS, WITHOUT_RATS, code, fresh};
+use super::{Error, LIST_MS, Pn532, Transport, WITH_RATS, WITHOUT_RATS, code, fresh};
 use crate::iso14443a::uid_parts;
 use crate::{ApduChannel, Card, ChannelError, Field, Uid};
 
@@ -67,7 +67,8 @@ impl<T: Transport, RST: OutputPin, D: DelayNs> Pn532<T, RST, D> {
             bytes += 4;
         }
         let number = number.get(..bytes).unwrap_or_default();
-        let mut reply = Zeroizing::new([0; LIST_BYTES]);
+        // An ATS has as many bytes as a frame of the card's (ISO/IEC 14443-4 clause 5.2.1).
+        let mut reply = fresh();
         let found = self
             .call(
                 &[code::IN_LIST_PASSIVE_TARGET, 0x01, 0x00],

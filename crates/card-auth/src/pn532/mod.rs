@@ -49,7 +49,7 @@ const SETTING_MS: u32 = 50;
 const LIST_MS: u32 = 250;
 /// Room for the answers that need no card.
 const SHORT_BYTES: usize = 16;
-/// Room for two cards with the longest UIDs, or one with its ATS.
+/// Room for two cards with the longest UIDs.
 const LIST_BYTES: usize = 64;
 /// How often a frame is repeated.
 const REPEATS: u8 = 2;
@@ -274,8 +274,9 @@ impl<T: Transport, RST: OutputPin, D: DelayNs> Pn532<T, RST, D> {
 impl<T: Transport, RST: OutputPin, D: DelayNs> CardReader for Pn532<T, RST, D> {
     type Failure = Error<T::Error>;
 
-    /// Looks once. Bounded: about 30 ms on a UART with no card and 40 ms with one, and never more
-    /// than 3 s however the chip misbehaves.
+    /// Looks once. Bounded by the waits at the head of this module: never more than 3 s however the
+    /// chip misbehaves. With a chip that is well, about 30 ms on a UART with no card and 40 ms with
+    /// one: reckoned from the bytes at 115,200 baud and the chip's two tries, not measured.
     async fn poll(&mut self) -> Result<Field, Error<T::Error>> {
         let field = self.look().await;
         if field.is_err() {

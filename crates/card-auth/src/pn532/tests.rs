@@ -142,7 +142,9 @@ fn one(uid: &[u8], iso14443_4: bool) -> Field {
     Field::One(Card::announced(Uid::from_bytes(uid).unwrap(), iso14443_4))
 }
 
+mod anything;
 mod frames;
+mod on_spi;
 
 // --- on a UART --------------------------------------------------------------------------------
 
@@ -344,6 +346,32 @@ fn what_the_chip_says_of_a_card_is_no_failure_of_the_reader() {
     assert_eq!(status(&[]), ChannelError::Reader(Error::Garbled));
 }
 
+/// ISO/IEC 14443-4 clause 5.2.1 lets an ATS have as many bytes as a frame of the card's.
+#[test]
+fn card_with_a_long_ats_is_no_failure_of_the_reader() {
+    let mut ats = vec![0x3c, 0x77, 0x77, 0x71, 0x02];
+    ats.resize(0x3c, 0x80);
+    let found = [&[0xd5, 0x4b], &NTAG[..], &ats].concat();
+    let mut activated = activated();
+    activated[1] = says(
+        &[
+            0xd4, 0x4a, 0x01, 0x00, 0x88, 0x04, 0x78, 0x2e, 0x21, 0x80, 0x1d, 0x80,
+        ],
+        &found,
+    );
+    let script = [
+        set_up(),
+        vec![list(&NTAG), field_off()],
+        activated,
+        vec![data_exchange(&[0x00, 0x91, 0x00])],
+    ];
+    let mut reader = reader(&script);
+    block_on(reader.poll()).unwrap();
+    let mut answer = [0; 258];
+    let said = block_on(reader.exchange(&GET_VERSION, &mut answer));
+    assert!(!matches!(said, Err(ChannelError::Reader(_))), "{said:?}");
+}
+
 #[test]
 fn reset_pulls_the_pin_low_then_high_and_sets_the_chip_up() {
     let mut pin = Pin::new(&[
@@ -357,174 +385,4 @@ fn reset_pulls_the_pin_low_then_high_and_sets_the_chip_up() {
     let mut reader = Pn532::new(Hsu::new(line), pin.clone(), NoopDelay);
     assert_eq!(block_on(reader.reset()), Ok(()));
     pin.done();
-}
-
-// --- on SPI -----------------------------------------------------------------------------------
-
-fn turned(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().map(|byte| byte.reverse_bits()).collect()
-}
-
-fn spi(operations: &[Transaction<u8>]) -> Vec<Transaction<u8>> {
-    let mut script = vec![Transaction::transaction_start()];
-    script.extend_from_slice(operations);
-    script.push(Transaction::transaction_end());
-    script
-}
-
-/// Status reading, 02h least significant bit first.
-fn status(ready: bool) -> Vec<Transaction<u8>> {
-    let answer = if ready { 0x80 } else { 0x00 };
-    spi(&[Transaction::write(0x40), Transaction::read(answer)])
-}
-
-/// Data reading, 03h, of a buffer of this size.
-fn data(frame: &[u8], room: usize) -> Vec<Transaction<u8>> {
-    let mut bytes = turned(frame);
-    bytes.resize(room, 0xff);
-    spi(&[Transaction::write(0xc0), Transaction::read_vec(bytes)])
-}
-
-/// A command that is answered at the second look at the status.
-fn on_spi((command, answer): &Exchange, room: usize) -> Vec<Transaction<u8>> {
-    [
-        // Data writing, 01h.
-        spi(&[
-            Transaction::write(0x80),
-            Transaction::write_vec(turned(command)),
-        ]),
-        status(true),
-        data(&answer[..6], 6),
-        status(false),
-        status(true),
-        data(&answer[6..], room),
-    ]
-    .concat()
-}
-
-#[test]
-fn on_spi_bits_are_turned_and_the_status_is_asked_before_anything_is_read() {
-    let wake = spi(&[
-        Transaction::delay(2_000_000),
-        Transaction::write(0x40),
-        Transaction::read(0x00),
-    ]);
-    let mut script = wake;
-    for exchange in &set_up()[1..] {
-        script.extend(on_spi(exchange, 16));
-    }
-    script.extend(on_spi(&list(&NTAG), 64));
-    script.extend(on_spi(&field_off(), 16));
-    let mut bus = SpiMock::new(&script);
-    let mut reader = Pn532::new(Spi::new(bus.clone()), NoResetPin, NoopDelay);
-    let uid = [0x04, 0x78, 0x2e, 0x21, 0x80, 0x1d, 0x80];
-    assert_eq!(block_on(reader.poll()), Ok(one(&uid, true)));
-    bus.done();
-}
-
-// --- anything ---------------------------------------------------------------------------------
-
-/// A UART that gives these bytes, over and over, and counts what is read and written.
-struct Babble {
-    bytes: Vec<u8>,
-    read: usize,
-    written: usize,
-}
-
-impl ErrorType for Babble {
-    type Error = core::convert::Infallible;
-}
-
-impl Write for Babble {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
-        self.written += bytes.len();
-        Ok(bytes.len())
-    }
-
-    async fn flush(&mut self) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
-impl Read for Babble {
-    async fn read(&mut self, into: &mut [u8]) -> Result<usize, Self::Error> {
-        for byte in into.iter_mut() {
-            *byte = self.bytes[self.read % self.bytes.len()];
-            self.read += 1;
-        }
-        Ok(into.len())
-    }
-}
-
-/// Frames that are nearly right, so that some are believed.
-fn babble() -> impl Strategy<Value = Vec<u8>> {
-    let code = prop_oneof![
-        Just(0x15u8),
-        Just(0x03),
-        Just(0x33),
-        Just(0x13),
-        Just(0x4b),
-        Just(0x41),
-        Just(0x53),
-        any::<u8>(),
-    ];
-    let answer = (code, prop::collection::vec(any::<u8>(), 0..40))
-        .prop_map(|(code, rest)| frame(&[&[0xd5, code], &rest[..]].concat()));
-    let piece = prop_oneof![
-        3 => Just(ACK.to_vec()),
-        1 => Just(NACK.to_vec()),
-        1 => Just(ERROR.to_vec()),
-        4 => answer,
-        1 => prop::collection::vec(any::<u8>(), 0..20),
-    ];
-    prop::collection::vec(piece, 1..30).prop_map(|pieces| {
-        let mut bytes = pieces.concat();
-        bytes.push(0);
-        bytes
-    })
-}
-
-proptest! {
-    /// I8: no bytes on the line panic the driver or keep it for ever.
-    #[test]
-    fn i8_total_any_bytes_from_the_chip_end_a_look_and_a_command_in_bounded_time(
-        bytes in babble(),
-        settled: bool,
-    ) {
-        let line = Babble { bytes, read: 0, written: 0 };
-        let mut reader = Pn532::new(Hsu::new(line), NoResetPin, NoopDelay);
-        if settled {
-            reader.version = Some(Version { firmware: 1, revision: 6 });
-        }
-        let _ = block_on(reader.poll());
-        if settled {
-            let card = Card::announced(Uid::from_bytes(&[1, 2, 3, 4]).unwrap(), true);
-            reader.standing = super::Standing::Found(card);
-        }
-        let mut answer = [0; 258];
-        if let Ok(length) = block_on(reader.exchange(&[0x90, 0x60, 0, 0, 0], &mut answer)) {
-            prop_assert!((2..=258).contains(&length));
-        }
-        let line = reader.release().0.release();
-        prop_assert!(line.written < 2_000, "{}", line.written);
-        // Draining what a line babbles is the most of it: 320 times 32 bytes, at each waking.
-        prop_assert!(line.read < 60_000, "{}", line.read);
-    }
-
-    #[test]
-    fn i8_any_bytes_are_a_frame_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        if let Ok(Frame::Data(data)) = Frame::parse(&bytes) {
-            prop_assert!(data.len() <= LONGEST_DATA);
-        }
-    }
-
-    #[test]
-    fn a_frame_is_what_it_was_when_it_is_read_back(
-        data in prop::collection::vec(any::<u8>(), 2..=LONGEST_DATA), cut in 0usize..265,
-    ) {
-        let (front, back) = data.split_at(cut.min(data.len()));
-        let mut out = [0; LONGEST_FRAME];
-        let length = Frame::emit(&[front, back], &mut out).unwrap();
-        prop_assert_eq!(Frame::parse(&out[..length]), Ok(Frame::Data(&data)));
-    }
 }

@@ -49,6 +49,13 @@ pub trait Panel {
     fn refused(&mut self, why: Option<&dyn core::fmt::Display>) {
         let _ = why;
     }
+
+    /// Says how often the card reader had to be reset since the supply came, each time that it was,
+    /// where the pile has a display or a log for it: a reader that needs it every day is one to replace.
+    /// The resets of a reader that only saw nobody for long are not among them.
+    fn reader_resets(&mut self, resets: u32) {
+        let _ = resets;
+    }
 }
 
 /// The ports' buttons, debounced.

@@ -105,6 +105,7 @@ pub(super) async fn stand<H: Hardware>(
     };
     let cards = async {
         loop {
+            front.watch.refresh(now()).await;
             if let Some(CardEvent::Presented(card)) = front.watch.poll().await {
                 let ask = |alias| {
                     if machine.borrow().asks_for_key(alias) {

@@ -310,8 +310,15 @@ async fn cards_task<H: Hardware, R: Random>(
     mut pace: H::CardPace,
     mut prover: Prover<'_, R>,
 ) -> Never {
+    let mut resets = 0;
     loop {
-        match watch.poll().await {
+        watch.refresh(core.clock.now()).await;
+        let event = watch.poll().await;
+        if watch.resets() != resets {
+            resets = watch.resets();
+            core.state.borrow_mut().panel.reader_resets(resets);
+        }
+        match event {
             Some(CardEvent::Presented(card)) => {
                 let ask = |alias| {
                     core.with(|machine| match machine.asks_for_key(alias) {

@@ -13,9 +13,8 @@ fn charging() -> Bench {
     bench
 }
 
-/// `OpenEVSE` #1107.
 #[test]
-fn the_time_limit_is_not_cleared_by_plugging_again() {
+fn openevse_1107_the_time_limit_is_not_cleared_by_plugging_again() {
     let mut bench = charging();
     let begin = bench.now;
     while bench.is_closed(1) {
@@ -28,9 +27,8 @@ fn the_time_limit_is_not_cleared_by_plugging_again() {
     assert_eq!(bench.last_closed().reason, StopReason::TimeLimit);
 }
 
-/// evcc #31410, SmartEVSE-3.5 #193.
 #[test]
-fn the_next_bike_does_not_charge_on_the_last_session() {
+fn evcc_31410_smartevse_193_the_next_bike_does_not_charge_on_the_last_session() {
     let mut bench = charging();
     bench.plug(1, 0);
     bench.wait(125);
@@ -47,9 +45,8 @@ fn the_next_bike_does_not_charge_on_the_last_session() {
     assert_eq!(bench.machine.port(port(1)).account, Some(AccountId::new(2)));
 }
 
-/// Tinkerforge #507.
 #[test]
-fn the_button_starts_on_the_account_of_the_card_that_was_tapped() {
+fn tinkerforge_507_the_button_starts_on_the_account_of_the_card_that_was_tapped() {
     let mut bench = Bench::commissioned(2, 2);
     bench.tap(1);
     bench.tap(2); // between the first one's tap and press
@@ -61,9 +58,8 @@ fn the_button_starts_on_the_account_of_the_card_that_was_tapped() {
     assert_eq!(bench.machine.port(port(2)).account, Some(AccountId::new(2)));
 }
 
-/// Tinkerforge #328.
 #[test]
-fn a_new_price_changes_no_session_before_it() {
+fn tinkerforge_328_a_new_price_changes_no_session_before_it() {
     let mut bench = charging();
     bench.command(Command::Stop(port(1)));
     let before = *bench.ledger.account(AccountId::new(1)).unwrap();
@@ -81,9 +77,8 @@ fn a_new_price_changes_no_session_before_it() {
     assert!(new.energy.milliwatt_hours() < 5_000);
 }
 
-/// `MicroOcpp` #174, OCPP.Core #47.
 #[test]
-fn a_session_does_not_hang_after_a_power_cut() {
+fn microocpp_174_ocpp_core_47_a_session_does_not_hang_after_a_power_cut() {
     let mut bench = charging();
     let drawn = bench.machine.port(port(1)).energy;
     bench.cut(3);
@@ -114,9 +109,8 @@ fn a_session_cut_before_its_bill_is_billed_after_the_start() {
     assert_eq!(bench.ledger.account(AccountId::new(1)).unwrap().sessions, 1);
 }
 
-/// `EVerest` #623.
 #[test]
-fn a_card_works_after_a_power_cut_in_its_session() {
+fn everest_623_a_card_works_after_a_power_cut_in_its_session() {
     let mut bench = charging();
     bench.cut(3);
     bench.wait(5);
@@ -140,9 +134,8 @@ fn a_start_that_the_supply_interrupts_leaves_nothing_behind() {
     assert!(bench.is_closed(1));
 }
 
-/// go-eCharger #314.
 #[test]
-fn the_accounts_agree_with_the_meters() {
+fn go_echarger_314_the_accounts_agree_with_the_meters() {
     let mut bench = charging();
     bench.start(2, 2);
     bench.plug(2, 777);

@@ -83,7 +83,7 @@ impl Chip {
         match self.fault {
             Fault::Dead => return 0x00,
             Fault::Absent => return 0xff,
-            Fault::None | Fault::Hung | Fault::Bus => {}
+            Fault::None | Fault::Hung | Fault::Deaf | Fault::Bus => {}
         }
         if self.held {
             return 0x00;
@@ -245,8 +245,8 @@ impl Chip {
         }
         self.raise(reg::COM_IRQ, reg::IRQ_TX);
         let air = match frame.filter(|frame| !frame.is_empty()) {
-            Some(frame) => self.field.exchange(&frame),
-            None => OnAir::Silence,
+            Some(frame) if self.fault != Fault::Deaf => self.field.exchange(&frame),
+            _ => OnAir::Silence,
         };
         let outcome = match air {
             OnAir::Silence if self.timer_ns().is_none() => Outcome::Nothing,

@@ -45,6 +45,9 @@ pub enum Fault {
     /// Registers work, but no interrupt comes and no frame goes out, until the reset pin is
     /// pulsed. A reset by command does not help.
     Hung,
+    /// All is as it should be, but nothing goes out by the antenna and no card answers, until the
+    /// reset pin is pulsed.
+    Deaf,
     /// Every transaction fails on the bus.
     Bus,
 }
@@ -267,7 +270,7 @@ impl embedded_hal::digital::OutputPin for ResetPin {
         if chip.held {
             chip.held = false;
             chip.pin_resets += 1;
-            if chip.fault == Fault::Hung {
+            if matches!(chip.fault, Fault::Hung | Fault::Deaf) {
                 chip.fault = Fault::None;
             }
             chip.reset();

@@ -109,7 +109,7 @@ impl Chip {
     pub(super) fn release(&mut self) {
         if std::mem::take(&mut self.held) {
             self.pin_resets += 1;
-            if matches!(self.faults.fault, Fault::Hung | Fault::Stuck) {
+            if matches!(self.faults.fault, Fault::Hung | Fault::Stuck | Fault::Deaf) {
                 self.faults = Faults::lasting(Fault::None);
             }
             self.reset();
@@ -208,7 +208,12 @@ impl Chip {
                 }
             }
             Fault::Truncated => frame.truncate(frame.len() / 2),
-            Fault::None | Fault::Absent | Fault::Hung | Fault::Stuck | Fault::Refuses => {}
+            Fault::None
+            | Fault::Absent
+            | Fault::Hung
+            | Fault::Stuck
+            | Fault::Deaf
+            | Fault::Refuses => {}
         }
         self.faults.spend();
         self.outbox.push_back(frame);
@@ -253,7 +258,8 @@ impl Chip {
         self.answer.clear();
         self.command.clear();
         let mut said = Vec::new();
-        while self.targets.len() < most {
+        let deaf = self.faults.now() == Fault::Deaf;
+        while self.targets.len() < most && !deaf {
             let tries = if self.retries == 0xff {
                 2
             } else {
@@ -288,6 +294,9 @@ impl Chip {
         };
         if data.is_empty() && !self.answer.is_empty() {
             return self.part();
+        }
+        if self.faults.now() == Fault::Deaf {
+            return vec![TIMEOUT];
         }
         self.command.extend(data);
         if target & 0x40 != 0 {

@@ -45,6 +45,9 @@ pub enum Fault {
     Hung,
     /// It acknowledges commands and never answers them, until the reset pin is pulsed.
     Stuck,
+    /// All is as it should be, but nothing goes out by the antenna and no card answers, until the
+    /// reset pin is pulsed.
+    Deaf,
     /// Its answers are bytes without sense.
     Garbage,
     /// Its answers have a wrong data check.

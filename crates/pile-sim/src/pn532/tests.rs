@@ -6,6 +6,7 @@ use card_auth::{Card, CardEvent, CardReader, CardWatch, Field, Uid};
 use embassy_futures::block_on;
 use embedded_hal::digital::OutputPin;
 use embedded_io_async::{Read, Write};
+use pile_units::Instant;
 use proptest::prelude::*;
 
 use super::{Fault, ResetPin, VirtualHsu, VirtualPn532, VirtualSpi};
@@ -292,6 +293,29 @@ fn rfid_540_a_reader_that_hangs_after_hours_is_reset_by_its_pin_counted_and_read
         assert_eq!(look(10), back, "{fault:?}");
         assert_eq!((watch.resets(), watch.is_lost()), (1, false));
     }
+}
+
+/// The chip answers and every look is good: only time tells.
+#[test]
+fn rfid_546_a_reader_whose_antenna_is_dead_is_reset_by_its_pin_within_five_minutes_and_reads_again()
+{
+    let (field, chip, reader) = bench();
+    let mut watch = CardWatch::new(reader);
+    chip.set_fault(Fault::Deaf);
+    field.put(card(&FOUR));
+    let mut events = Vec::new();
+    for tenth in 0..3_010 {
+        block_on(watch.refresh(Instant::from_millis(tenth * 100)));
+        events.extend(block_on(watch.poll()).map(|event| (tenth, event)));
+    }
+    let Field::One(tapped) = read(&FOUR) else {
+        panic!("read() makes one card");
+    };
+    assert_eq!(events, [(3_000, CardEvent::Presented(tapped))]);
+    assert_eq!(
+        (chip.pin_resets(), watch.refreshes(), watch.resets()),
+        (1, 1, 0)
+    );
 }
 
 #[test]

@@ -198,6 +198,7 @@ impl World {
         self.pn532.brown_out();
         self.mains.borrow_mut().set_supply(true);
         self.front.borrow_mut().refused = None;
+        self.front.borrow_mut().reader_resets = 0;
         let times = self.setup.flash.times(self.setup.speed);
         // A blank flash is formatted in no time: a pile has that behind it when it comes to its
         // wall.
@@ -296,6 +297,11 @@ impl World {
     /// True while the pile has its supply.
     pub const fn is_powered(&self) -> bool {
         self.shell.is_some()
+    }
+
+    /// How often the pile had to reset its card reader since the supply came, as its panel says.
+    pub fn reader_resets(&self) -> u32 {
+        self.front.borrow().reader_resets
     }
 
     /// Why the pile's ledger is refused, if it is: the pile stands, and charges nothing.

@@ -127,6 +127,8 @@ pub(super) struct Front {
     pub signals: Vec<(u64, Signal)>,
     /// Why the ledger is refused.
     pub refused: Option<String>,
+    /// How often the card reader had to be reset.
+    pub reader_resets: u32,
 }
 
 pub(super) type SharedFront = Rc<RefCell<Front>>;
@@ -188,6 +190,10 @@ impl Panel for FrontPanel {
 
     fn refused(&mut self, why: Option<&dyn std::fmt::Display>) {
         self.0.borrow_mut().refused = why.map(ToString::to_string);
+    }
+
+    fn reader_resets(&mut self, resets: u32) {
+        self.0.borrow_mut().reader_resets = resets;
     }
 }
 

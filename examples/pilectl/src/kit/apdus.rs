@@ -7,7 +7,8 @@ use card_auth::ev2::CommMode;
 use card_auth::personalise::Instruction;
 use zeroize::Zeroizing;
 
-use super::site::{KitCard, Site, hex, make_folder, rewrite};
+use super::files::{make_folder, rewrite};
+use super::site::{KitCard, Site, hex};
 use crate::answer::Refusal;
 
 /// Writes `apdus/card-00.txt` and so on, readable by their owner only: some lines hold keys.

@@ -9,7 +9,8 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::site::{self, Site, Stage, make_folder};
+use super::files::make_folder;
+use super::site::{self, Site, Stage};
 use super::{apdus, sheet, uids};
 use crate::answer::{Answer, Refusal};
 

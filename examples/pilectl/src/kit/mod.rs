@@ -6,11 +6,13 @@
 //! it is replaced by the chip's own when a real card is personalised, or **given** by a list.
 
 mod apdus;
+mod files;
 mod make;
 #[cfg(feature = "pcsc")]
 mod pcsc;
 mod personalise;
 mod prove;
+mod release;
 mod sheet;
 mod site;
 mod tag;
@@ -49,6 +51,9 @@ pub enum Command {
     /// Put a card's keys on its chip: on a card reader, or on a virtual tag. An interrupted run is
     /// finished by the next.
     Personalise(personalise::Options),
+    /// Take a card's chip from it, because the chip is broken or lost: the card waits for another and
+    /// gets a new code.
+    Release(release::Options),
     /// Write the sheet and the lists of commands once more, from the site file.
     Sheet {
         /// The kit's folder.
@@ -65,6 +70,7 @@ pub fn run(command: &Command) -> Result<Answer, Refusal> {
         Command::New(options) => make::run(options),
         Command::Show { kit } => make::show(kit),
         Command::Personalise(options) => personalise::run(options),
+        Command::Release(options) => release::run(options),
         Command::Sheet { kit } => make::print(kit),
     }
 }

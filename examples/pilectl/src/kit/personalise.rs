@@ -2,7 +2,7 @@
 //!
 //! The site file is written before the card: a chip whose keys are changed is always one that the
 //! kit knows. A chip that turns out to be unfit before anything on it was changed leaves the kit as
-//! it was.
+//! it was; one that breaks later is taken from its card by `kit release`.
 
 use std::path::{Path, PathBuf};
 
@@ -139,7 +139,8 @@ fn take_over(
         _ if card.uid.0 == uid => Ok(()),
         Stage::Given | Stage::Personalised => Err(Refusal::new(
             format!("this is not the chip of {}", card.said()),
-            "lay that one on the reader, or name the card that this chip is for",
+            "lay that one on the reader, or name the card that this chip is for; if that chip is broken \
+             or lost, pilectl kit release takes it from the card",
         )),
     }
 }
@@ -214,21 +215,25 @@ async fn bring<C: ApduChannel<Error: Reason>>(
 /// True if the card was there and would not: had no step been told, nothing on it was changed.
 const fn is_refusal<E>(why: &Unfinished<E>) -> bool {
     match why {
-        Unfinished::OtherCard => true,
+        Unfinished::OtherCard | Unfinished::ForeignKey(_) | Unfinished::Refused(_) => true,
         Unfinished::Card(why) => !matches!(
             why,
             NotProven::Gone(_) | NotProven::Garbled | NotProven::Impostor
         ),
-        Unfinished::ForeignKey(_) | Unfinished::Refused(_) => false,
     }
 }
 
 fn refusal<E: Reason>(why: &Unfinished<E>) -> Refusal {
     match why {
         Unfinished::Card(why) => unproven(why),
-        Unfinished::OtherCard | Unfinished::ForeignKey(_) => Refusal::new(
+        Unfinished::OtherCard => Refusal::new(
             format!("{why}"),
             "take a blank NTAG 424 DNA; this one was left alone",
+        ),
+        Unfinished::ForeignKey(_) => Refusal::new(
+            format!("{why}"),
+            "take a blank NTAG 424 DNA; this one was left alone, and each try costs it one of the 1,000 \
+             failures that lock a key for good",
         ),
         Unfinished::Refused(_) => Refusal::new(
             format!("{why}"),
@@ -243,7 +248,7 @@ fn unproven<E: Reason>(why: &NotProven<E>) -> Refusal {
         NotProven::Plain => "lay an NTAG 424 DNA on the reader",
         NotProven::WrongKey => {
             "it is another site's card, or the kit's copy is old: take a blank NTAG 424 DNA; no key \
-             is tried twice"
+             is tried twice, and each run costs this one two of the 1,000 failures that lock it for good"
         }
         NotProven::Delayed => "leave it on a reader for a while, or take another chip",
         NotProven::Garbled => "lay it flat on the reader and try again",
@@ -282,4 +287,49 @@ fn report(kit: &Site, number: u16, done: Done) -> Result<String, Refusal> {
         1 => format!("Done: {name} is personalised: 1 step was left to do.\n"),
         steps => format!("Done: {name} is personalised: {steps} steps were to do.\n"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::make::random;
+    use super::super::site::Stage;
+    use super::*;
+    use pile_sim::cards::Ntag424;
+
+    const UID: [u8; 7] = [4, 1, 2, 3, 4, 5, 6];
+
+    /// Lays a chip on the reader for card 0: why it was refused, whether the kit lets it go, and the
+    /// chip of afterwards.
+    fn refused(chip: &Ntag424) -> (String, bool, Ntag424) {
+        let folder = tempfile::tempdir().unwrap();
+        let known = (Stage::Drawn, vec![UID]);
+        let kit = Site::new(("house", "pile.example/c"), [7; 16], known, random).unwrap();
+        let file = folder.path().join("tags/card-00.tag");
+        std::fs::create_dir(folder.path().join("tags")).unwrap();
+        std::fs::write(&file, chip.memory()).unwrap();
+        let mut tag =
+            VirtualTag::enter(folder.path(), kit.card(0).unwrap(), (None, false)).unwrap();
+        let done = block_on(bring(&mut tag, &kit, 0, &mut Draws::new().unwrap()));
+        let stop = done.err().unwrap();
+        let after = Ntag424::from_memory(&std::fs::read(file).unwrap()).unwrap();
+        (stop.refusal.to_string(), stop.untouched, after)
+    }
+
+    fn keys(chip: &Ntag424) -> Vec<Option<([u8; 16], u8)>> {
+        (0..5).map(|number| chip.key(number)).collect()
+    }
+
+    /// With a version that is not ours, and with ours, as a card that another kit left half done has.
+    #[test]
+    fn a_chip_with_somebody_elses_key_4_was_not_touched() {
+        for version in [7, 1] {
+            let mut chip = Ntag424::new(UID);
+            chip.set_key(4, [9; 16], version);
+            let (why, untouched, after) = refused(&chip);
+            assert!(why.contains("key 4 is somebody else's"), "{why}");
+            assert!(why.contains("1,000"), "{why}");
+            assert!(untouched, "the kit would keep a chip that is no card of it");
+            assert_eq!(keys(&after), keys(&chip));
+        }
+    }
 }

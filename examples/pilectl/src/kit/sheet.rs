@@ -7,7 +7,8 @@ use std::path::Path;
 use card_auth::CardRole;
 use qrcode::{Color, EcLevel, QrCode, Version};
 
-use super::site::{KitCard, Site, Stage, rewrite};
+use super::files::rewrite;
+use super::site::{KitCard, Site, Stage};
 use crate::answer::Refusal;
 use crate::html::escaped;
 

@@ -1,7 +1,7 @@
 //! The site file: every secret of a house, in one file that only its owner can read.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use card_auth::personalise::Plan;
@@ -9,6 +9,7 @@ use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, SiteKey, Uid};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::files;
 use super::uids::ChipUid;
 use crate::answer::Refusal;
 
@@ -187,6 +188,7 @@ impl Site {
                 };
                 Refusal::new(format!("{name}: cannot be read: {error}"), remedy)
             })?;
+        files::warn_if_open_to_others(&path);
         let site: Self = toml::from_str(&text).map_err(|error| {
             // The library's own text quotes what stands there, which may be a secret.
             let at = error.span().map_or(0, |span| span.start);
@@ -240,16 +242,10 @@ impl Site {
     /// # Errors
     /// [`Refusal`] if there is one already: it may be the only copy of a house's keys.
     pub fn create(&self, kit: &Path) -> Result<(), Refusal> {
-        let (path, new) = (kit.join(FILE), kit.join("site.toml.new"));
-        let written = write_whole(&new, &self.text()?, true).and_then(|()| {
-            // A link, other than a rename, never takes the place of a file.
-            let linked = fs::hard_link(&new, &path);
-            let _ = fs::remove_file(&new);
-            linked
-        });
-        written.map_err(|error| match error.kind() {
+        let path = kit.join(FILE);
+        files::create(&path, &self.text()?).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => exists(kit),
-            _ => unwritable(&path, &error),
+            _ => files::unwritable(&path, &error),
         })
     }
 
@@ -258,7 +254,7 @@ impl Site {
     /// # Errors
     /// [`Refusal`] if it cannot be written; the one before is then as it was.
     pub fn replace(&self, kit: &Path) -> Result<(), Refusal> {
-        put(&kit.join(FILE), &self.text()?, true)
+        files::replace(&kit.join(FILE), &self.text()?)
     }
 
     fn text(&self) -> Result<Zeroizing<Vec<u8>>, Refusal> {
@@ -306,47 +302,42 @@ impl Site {
         number: u16,
         (uid, stage): (ChipUid, Stage),
     ) -> Result<(), Refusal> {
+        self.alter(kit, number, |card| {
+            (card.uid, card.stage) = (Hex(uid), stage);
+        })
+    }
+
+    /// Takes a card's chip from it, in the file too: it waits for another, under a drawn UID and with a
+    /// new binding secret, so that the code of before binds no phone to the card of now.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note).
+    pub fn release(
+        &mut self,
+        kit: &Path,
+        number: u16,
+        (uid, secret): (ChipUid, [u8; 16]),
+    ) -> Result<(), Refusal> {
+        self.alter(kit, number, |card| {
+            (card.uid, card.stage) = (Hex(uid), Stage::Drawn);
+            card.binding_secret = Hex(secret);
+        })
+    }
+
+    fn alter(
+        &mut self,
+        kit: &Path,
+        number: u16,
+        change: impl FnOnce(&mut KitCard),
+    ) -> Result<(), Refusal> {
         let mut next = self.clone();
         if let Some(card) = next.cards.get_mut(usize::from(number)) {
-            (card.uid, card.stage) = (Hex(uid), stage);
+            change(card);
         }
         next.replace(kit)?;
         *self = next;
         Ok(())
     }
-}
-
-/// Writes a file that can be made again in place of the one before, whole or not at all; only its
-/// owner can read it.
-///
-/// # Errors
-/// [`Refusal`] if it cannot be written.
-pub(super) fn rewrite(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
-    put(path, bytes, false)
-}
-
-/// With `durable`, it is on the disk before it is in its place.
-fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<(), Refusal> {
-    let mut new = path.to_path_buf().into_os_string();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    let written = write_whole(&new, bytes, durable).and_then(|()| fs::rename(&new, path));
-    written.map_err(|error| unwritable(path, &error))
-}
-
-fn write_whole(new: &Path, bytes: &[u8], durable: bool) -> std::io::Result<()> {
-    // What an interrupted run left.
-    let _ = fs::remove_file(new);
-    let mut file = private(new)?;
-    file.write_all(bytes)?;
-    if durable { file.sync_all() } else { Ok(()) }
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Refusal {
-    Refusal::new(
-        format!("{}: cannot be written: {error}", path.display()),
-        "check the folder and its permissions",
-    )
 }
 
 /// Why no second kit is made in a folder.
@@ -355,38 +346,6 @@ pub(super) fn exists(kit: &Path) -> Refusal {
         format!("{}: there is a kit already", kit.display()),
         "name a new folder; a kit's keys are never overwritten",
     )
-}
-
-/// Makes a folder that only its owner can look into.
-///
-/// # Errors
-/// [`Refusal`] if it cannot be made.
-pub(super) fn make_folder(folder: &Path) -> Result<(), Refusal> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder).map_err(|error| {
-        Refusal::new(
-            format!("{}: cannot be made: {error}", folder.display()),
-            "name a folder that can be",
-        )
-    })
-}
-
-/// A new file that only its owner can read.
-fn private(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 /// The file, for what is said of it.

@@ -7,7 +7,8 @@ use card_auth::ApduChannel;
 use pile_sim::cards::{Application, Ntag424};
 use zeroize::Zeroizing;
 
-use super::site::{KitCard, make_folder, rewrite};
+use super::files::{make_folder, rewrite};
+use super::site::KitCard;
 use crate::answer::{self, Refusal};
 
 /// Why a [`VirtualTag`] does not answer.

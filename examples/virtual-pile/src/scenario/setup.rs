@@ -121,7 +121,7 @@ fn card(name: &str, raw: &RawCard, others: &BTreeMap<String, Card>) -> Result<Ca
 fn own_uid(name: &str, text: &str, others: &BTreeMap<String, Card>) -> Result<Vec<u8>, Wrong> {
     let Some(uid) = hex(text).filter(|uid| matches!(uid.len(), 4 | 7 | 10)) else {
         return wrong(
-            format!("the uid of card \"{name}\" is \"{text}\""),
+            format!("the uid of card \"{name}\" is none"),
             "write 4, 7 or 10 bytes in hexadecimal",
         );
     };

@@ -426,6 +426,19 @@ fn a_pile_that_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_uid_that_is_refused_is_not_said() {
+    let text = "title = \"x\"\n[cards]\nanna = { uid = \"04:11:22:33:44:55\" }";
+    let refusal = parse("s.toml", text, Path::new("."))
+        .unwrap_err()
+        .to_string();
+    assert!(refusal.contains("the uid of card \"anna\""), "{refusal}");
+    assert!(
+        !refusal.contains("04:11") && !refusal.contains("0411"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn ordered_limits_may_move_together() {
     let limits = |text: &str| {
         let text = format!("title = \"x\"\n[pile.limits]\n{text}");

@@ -12,7 +12,7 @@ fn the_published_versions_are_known_and_no_other() {
         let (number, _) = value.as_str().unwrap().split_once(' ').unwrap();
         u8::from_str_radix(number.strip_prefix("0x").unwrap(), 16).unwrap()
     });
-    let known = std::vec::Vec::from_iter(known);
+    let known: std::vec::Vec<_> = known.collect();
     assert_eq!(known.len(), 3);
     for number in 0..=u8::MAX {
         let version = Version::from_register(number);

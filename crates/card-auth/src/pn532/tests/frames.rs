@@ -1,6 +1,7 @@
 //! Frames by themselves.
 
 use super::*;
+use crate::pn532::target::Listed;
 
 #[test]
 fn frames_of_the_manual_are_read() {
@@ -56,4 +57,28 @@ fn more_than_255_bytes_go_into_an_extended_frame() {
     assert_eq!(Frame::emit(&[&[0; LONGEST_DATA + 1]], &mut [0; 400]), None);
     assert_eq!(Frame::emit(&[], &mut out), None);
     assert_eq!(Frame::emit(&[&[1, 2]], &mut [0; 8]), None);
+}
+
+/// Whatever length a frame, a card's number or its ATS claims to have, what is there is all there is.
+#[test]
+fn wupingmu_66_a_length_from_the_wire_reads_and_writes_nothing_beyond_its_bytes() {
+    let said = [0xd5, 0x03, 0x32, 0xf6]; // the last is the data check
+    for length in 0..=u16::MAX {
+        let [high, low] = length.to_be_bytes();
+        let check = high.wrapping_add(low).wrapping_neg();
+        let extended = [&[0x00, 0xff, 0xff, 0xff, high, low, check][..], &said].concat();
+        assert_eq!(Frame::parse(&extended).is_ok(), length == 3, "{length}");
+    }
+    for length in 0..=u8::MAX {
+        let head = [0x00, 0xff, length, length.wrapping_neg()];
+        let normal = [&head[..], &said].concat();
+        assert_eq!(Frame::parse(&normal).is_ok(), length == 3, "{length}");
+        let listed = [&[0x01, 0x01, 0x00, 0x04, 0x20, length][..], &[1, 2, 3, 4]].concat();
+        let one = Listed::parse(&listed).is_ok_and(|it| it.field != Field::Empty);
+        assert_eq!(one, length == 4, "a UID of {length}");
+        let ats = [length, 0x75, 0x77, 0x81, 0x02];
+        let sealed = [&ats[..], &crate::iso14443a::crc_a(&ats)].concat();
+        let parsed = crate::iso14443_4::Ats::parse(&sealed);
+        assert_eq!(parsed.is_ok(), length == 5, "an ATS of {length}");
+    }
 }
