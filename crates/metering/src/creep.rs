@@ -3,8 +3,9 @@
 //! A chip that senses noise counts it, pulse by pulse, and some chips have no threshold of their
 //! own, or one that nobody has published. The guard is a leaky bucket: each count fills it by the
 //! energy of a step, and it leaks at the *threshold*. While it is *closed*, counts are held back;
-//! it *opens* when the bucket is full, which only a load above the threshold does, and closes when
-//! the bucket has run dry.
+//! it *opens* when the bucket is full, which only a load above the threshold does. While it is open it
+//! leaks at twice the threshold, so that noise does not keep it open, and it closes when the bucket has
+//! run dry.
 //!
 //! | bucket | closed | open |
 //! | --- | --- | --- |
@@ -15,8 +16,11 @@
 //! # Invariants
 //! - What flows at or below the threshold, for however long, from a dry bucket, is never billed: it
 //!   fills the bucket by one step at the most, that was pending when it ran dry, and it holds two.
-//! - Nothing is billed that was not counted. What a load loses is the leak until the bucket is
-//!   full: below 0.3 J for each joule of a step at ten times the threshold.
+//! - After a load, no more of it is billed than the bucket and two steps: the guard is closed again
+//!   once noise at the threshold has half made up for the leak, 15 s with a step of 1 mWh.
+//! - Nothing is billed that was not counted. What a load above twice the threshold loses is the leak
+//!   until the bucket is full: below 0.3 J for each joule of a step at ten times the threshold. A load
+//!   between once and twice the threshold opens and closes the guard in turns and loses more.
 
 use crate::calibration::{EnergyPerCount, PICO_PER_MILLI};
 use pile_units::{Energy, Instant, Power};
@@ -94,7 +98,8 @@ impl CreepGuard {
         let elapsed = self.at.map_or(0, |before| now.since(before).millis());
         self.at = Some(now);
         // mW times ms are µJ.
-        let leak = u64::from(self.threshold.milliwatts()).saturating_mul(elapsed);
+        let rate = u64::from(self.threshold.milliwatts()) * if self.open { 2 } else { 1 };
+        let leak = rate.saturating_mul(elapsed);
         let inflow = u64::from(counts).saturating_mul(self.step_microjoules());
         let level = self.level.saturating_add(inflow).saturating_sub(leak);
         let full = level >= self.capacity();

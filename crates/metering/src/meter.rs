@@ -121,6 +121,15 @@ pub trait EnergyMeter {
         let _ = channel;
         Ok(false)
     }
+
+    /// The part of a channel's energy, in parts per million below 1,000,000, that its driver does not
+    /// count because the chip was never compared with a reference meter and may be so much off its
+    /// datasheet. 0 where a chip is right within what its resistors are. Its power, voltage and current
+    /// are the datasheet's. [`Trimmed`](crate::Trimmed) gives the part back with the channel's correction.
+    fn held_back_ppm(&self, channel: usize) -> u32 {
+        let _ = channel;
+        0
+    }
 }
 
 /// The meter that a channel of an array lies in, and its channel there. The last meter takes what
@@ -159,5 +168,17 @@ impl<M: EnergyMeter, const N: usize> EnergyMeter for [M; N] {
             Some((meter, channel)) => meter.over_current(channel).await,
             None => Ok(false),
         }
+    }
+
+    fn held_back_ppm(&self, channel: usize) -> u32 {
+        let mut rest = channel;
+        for meter in self {
+            let own = meter.channels();
+            if rest < own {
+                return meter.held_back_ppm(rest);
+            }
+            rest -= own;
+        }
+        0
     }
 }

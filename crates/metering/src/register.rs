@@ -255,14 +255,10 @@ impl EnergyRegister {
         })
     }
 
-    /// Moves the baseline to a count that [`follows`](Self::follows) and adds nothing: what the steps
-    /// stand for is nobody's.
-    pub(crate) fn pass_over(&mut self, count: u32, now: Instant) {
-        self.baseline = Some(Reading {
-            count: count % self.modulus,
-            at: now,
-        });
-        self.suspect = None;
+    /// Takes back what was added since `before`, and stays at the count: the steps are nobody's.
+    pub(crate) const fn gain_nothing_since(&mut self, before: &Self) {
+        self.total = before.total;
+        self.carry = before.carry;
     }
 
     /// Takes a count that lies behind the baseline and may have come there past the top or from zero:

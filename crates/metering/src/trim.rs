@@ -2,7 +2,7 @@
 //!
 //! | of a sample | times | rounded |
 //! | --- | --- | --- |
-//! | energy since the last sample | 1 + `power_ppm` / 10^6 | down, the rest carried |
+//! | energy since the last sample | 1 + `power_ppm` / 10^6, over what the driver did not [hold back](EnergyMeter::held_back_ppm) | down, the rest carried |
 //! | resolution | the same | up, and 1 mWh more while anything is carried |
 //! | power | the same | to nearest |
 //! | voltage, current | 1 + `voltage_ppm` / 10^6, 1 + `current_ppm` / 10^6 | to nearest |
@@ -12,7 +12,10 @@
 //! - A total never goes back, whatever is set and when.
 //! - It is never ahead of the driver's steps, each times the lowest correction that was in force since
 //!   the step before: what flowed about the moment of a change is nobody's at the higher one.
-//! - Without a correction a sample passes through unchanged.
+//! - Without a correction a sample passes through unchanged; what its driver holds back stays so.
+//!
+//! A correction of nothing at all, [`MeterTrim::NONE`], is none: a chip whose driver holds a part back
+//! is to have another one, if only of one part per million.
 
 use crate::meter::{EnergyMeter, Sample};
 use crate::two_point::UNITY_PPM;
@@ -43,18 +46,19 @@ impl Channel {
         carry: 0,
     };
 
-    fn set(&mut self, trim: MeterTrim) {
+    fn set(&mut self, trim: MeterTrim, held_back: u32) {
+        self.lowest = self.lowest.min(of_energy(self.trim, held_back));
         self.trim = trim;
-        self.lowest = self.lowest.min(trim.power_ppm());
     }
 
-    fn correct(&mut self, sample: Sample) -> Sample {
+    fn correct(&mut self, sample: Sample, held_back: u32) -> Sample {
         let power_ppm = self.trim.power_ppm();
+        let energy_ppm = of_energy(self.trim, held_back);
         let counted = sample.energy.saturating_sub(self.seen).milliwatt_hours();
         if counted > 0 {
             self.seen = sample.energy;
-            // In two parts, so that nothing overflows below 2^64 mWh: 10^6 times 1.1 x 10^6, and a carry.
-            let factor = factor(self.lowest);
+            // In two parts, so that nothing overflows below 2^64 mWh: 10^6 times 10^12, and a carry.
+            let factor = given_back(self.lowest.min(energy_ppm), held_back);
             let rest = counted % MILLION * factor + self.carry;
             let whole = (counted / MILLION).saturating_mul(factor);
             self.total = self
@@ -62,12 +66,13 @@ impl Channel {
                 .saturating_add(Energy::from_milliwatt_hours(whole))
                 .saturating_add(Energy::from_milliwatt_hours(rest / MILLION));
             self.carry = rest % MILLION;
-            self.lowest = power_ppm;
+            self.lowest = energy_ppm;
         }
-        let rounding = u64::from(power_ppm != 0 || self.carry != 0);
+        let whole = given_back(energy_ppm, held_back);
+        let rounding = u64::from(whole != MILLION || self.carry != 0);
         let resolution = sample.resolution.milliwatt_hours();
         let resolution = resolution
-            .saturating_mul(factor(power_ppm))
+            .saturating_mul(whole)
             .div_ceil(MILLION)
             .saturating_add(rounding);
         Sample {
@@ -89,8 +94,26 @@ impl Channel {
 
 /// One and a correction, in millionths.
 fn factor(ppm: i32) -> u64 {
-    // Within 900,000..=1,100,000: `MeterTrim` holds nothing else.
+    // Within 750,000..=1,250,000: `MeterTrim` holds nothing else.
     u64::try_from(UNITY_PPM + i64::from(ppm)).unwrap_or(MILLION)
+}
+
+/// What a channel's energy is corrected by, of the figures of its datasheet: where its driver holds a
+/// part back and nobody has calibrated it, that part.
+fn of_energy(trim: MeterTrim, held_back: u32) -> i32 {
+    if trim == MeterTrim::NONE {
+        i32::try_from(held_back).map_or(-MeterTrim::MAX_PPM, |held_back| -held_back)
+    } else {
+        trim.power_ppm()
+    }
+}
+
+/// One and a correction of the datasheet's figures, over what a driver made of them, in millionths;
+/// rounded down.
+fn given_back(ppm: i32, held_back: u32) -> u64 {
+    let counted = MILLION.saturating_sub(held_back.into()).max(1);
+    // Below 2^21 times 2^20.
+    factor(ppm) * MILLION / counted
 }
 
 /// A reading with its correction.
@@ -161,8 +184,9 @@ impl<M: EnergyMeter, const N: usize> Trimmed<M, N> {
     /// # Errors
     /// [`OutOfRange`] where the channel is `N` or beyond.
     pub fn set_trim(&mut self, channel: usize, trim: MeterTrim) -> Result<(), OutOfRange> {
+        let held_back = self.meter.held_back_ppm(channel);
         let channel = self.channels.get_mut(channel).ok_or(OutOfRange)?;
-        channel.set(trim);
+        channel.set(trim, held_back);
         Ok(())
     }
 
@@ -199,14 +223,23 @@ impl<M: EnergyMeter, const N: usize> EnergyMeter for Trimmed<M, N> {
 
     async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error> {
         let sample = self.meter.sample(channel, now).await?;
+        let held_back = self.meter.held_back_ppm(channel);
         Ok(match self.channels.get_mut(channel) {
-            Some(channel) => channel.correct(sample),
+            Some(channel) => channel.correct(sample, held_back),
             None => sample,
         })
     }
 
     async fn over_current(&mut self, channel: usize) -> Result<bool, Self::Error> {
         self.meter.over_current(channel).await
+    }
+
+    fn held_back_ppm(&self, channel: usize) -> u32 {
+        if self.trim(channel) == MeterTrim::NONE {
+            self.meter.held_back_ppm(channel)
+        } else {
+            0
+        }
     }
 }
 

@@ -25,8 +25,9 @@
 //! [`TwoPointError`]. The limits are ours: a factor of 2 between the loads, because nearer ones say
 //! nothing of an offset; 1 % between the gains, because the chips are sold as straight to better than
 //! that, and a pile is to be right to 1 % (JJG 1148-2022, class 1): one gain cannot mend such a
-//! meter; 10 % of correction ([`MeterTrim::MAX_PPM`]), because more is a wrong resistor or a reference
-//! that was read from another load.
+//! meter; 10 % of correction ([`Load::MOST_PPM`]), because more is a wrong resistor or a reference
+//! that was read from another load. A chip of [pulses](crate::pulses) may be 25 % off its datasheet
+//! ([`Load::by_pulses`]).
 
 use pile_units::{Current, MeterTrim, Power, Voltage};
 
@@ -51,14 +52,37 @@ const APART: u64 = 2;
 pub struct Load {
     reference: u32,
     indicated: u32,
+    most: i32,
 }
 
 impl Load {
+    /// The most that the correction of a load may be, either way: 10 %.
+    pub const MOST_PPM: i32 = 100_000;
+
+    /// This load on a BL0937 or HLW8012 (CSE7759), whose own clock and reference make them up to 25 % off
+    /// their datasheet ([`MeterTrim::MAX_PPM`]).
+    ///
+    /// ```
+    /// use metering::{Load, TwoPointError};
+    /// use pile_units::Power;
+    /// let kettle = Load::of_power(Power::from_watts(1_000), Power::from_watts(850));
+    /// assert_eq!(kettle.ppm(0), Err(TwoPointError::TooFar));
+    /// assert_eq!(kettle.by_pulses().ppm(0), Ok(176_470)); // an HLW8012 whose clock is 15 % slow
+    /// ```
+    #[must_use]
+    pub const fn by_pulses(self) -> Self {
+        Self {
+            most: MeterTrim::MAX_PPM,
+            ..self
+        }
+    }
+
     /// A load by its active power, as the reference and as the pile says it.
     pub const fn of_power(reference: Power, indicated: Power) -> Self {
         Self {
             reference: reference.milliwatts(),
             indicated: indicated.milliwatts(),
+            most: Self::MOST_PPM,
         }
     }
 
@@ -67,6 +91,7 @@ impl Load {
         Self {
             reference: reference.milliamperes(),
             indicated: indicated.milliamperes(),
+            most: Self::MOST_PPM,
         }
     }
 
@@ -76,6 +101,7 @@ impl Load {
         Self {
             reference: reference.millivolts(),
             indicated: indicated.millivolts(),
+            most: Self::MOST_PPM,
         }
     }
 
@@ -85,7 +111,7 @@ impl Load {
     /// # Errors
     /// [`TwoPointError::Zero`], [`TwoPointError::InForce`] and [`TwoPointError::TooFar`].
     pub fn ppm(self, in_force: i32) -> Result<i32, TwoPointError> {
-        let most = MeterTrim::MAX_PPM;
+        let most = self.most;
         if in_force < -most || in_force > most {
             return Err(TwoPointError::InForce);
         }
@@ -144,7 +170,7 @@ impl TwoPoints {
         Ok(found)
     }
 
-    /// The correction to set: the lower of the two, within [`MeterTrim::MAX_PPM`] either way.
+    /// The correction to set: the lower of the two, within [`Load::MOST_PPM`] either way.
     pub fn ppm(self) -> i32 {
         self.low.min(self.high)
     }
@@ -174,11 +200,11 @@ pub enum TwoPointError {
     Zero,
     /// The second load is less than twice the first.
     TooClose,
-    /// The correction would be more than 10 %.
+    /// The correction would be more than 10 %, or 25 % of a chip of pulses.
     TooFar,
     /// The two loads ask for corrections more than 1 % apart.
     NotStraight,
-    /// What is said to be in force is more than 10 %, which no correction is.
+    /// What is said to be in force is more than that, which no correction is.
     InForce,
 }
 
@@ -187,9 +213,9 @@ impl core::fmt::Display for TwoPointError {
         f.write_str(match self {
             Self::Zero => "a reading is zero",
             Self::TooClose => "the second load is less than twice the first",
-            Self::TooFar => "the correction would be more than 10 %",
+            Self::TooFar => "the correction would be more than 10 % (25 % of a pulse chip)",
             Self::NotStraight => "the two loads ask for corrections more than 1 % apart",
-            Self::InForce => "the correction in force is beyond 10 %",
+            Self::InForce => "the correction in force is beyond 10 % (25 % of a pulse chip)",
         })
     }
 }
@@ -205,6 +231,23 @@ mod tests {
         Load {
             reference,
             indicated,
+            most: Load::MOST_PPM,
+        }
+    }
+
+    #[test]
+    fn a_chip_of_pulses_may_be_a_quarter_off_and_no_more() {
+        let (low, high) = (load(60_000, 51_000), load(1_000_000, 850_000));
+        assert_eq!(TwoPoints::of(low, high, 0), Err(TwoPointError::TooFar));
+        let (low, high) = (low.by_pulses(), high.by_pulses());
+        assert_eq!(TwoPoints::of(low, high, 0).unwrap().ppm(), 176_470);
+        assert_eq!(load(125_000, 100_000).by_pulses().ppm(0), Ok(250_000));
+        for (far, in_force, why) in [
+            (load(125_001, 100_000), 0, TwoPointError::TooFar),
+            (load(74_999, 100_000), 0, TwoPointError::TooFar),
+            (load(100_000, 100_000), 250_001, TwoPointError::InForce),
+        ] {
+            assert_eq!(far.by_pulses().ppm(in_force), Err(why));
         }
     }
 

@@ -243,7 +243,7 @@ fn policy(
     const POLICIES: [UidOnly; 3] = [UidOnly::Nobody, UidOnly::All, UidOnly::Listed];
     let ppm = |dice: &mut dyn FnMut(u32) -> u32| {
         let ppm = i32::try_from(dice(200_001)).ok()?;
-        Some(ppm.saturating_sub(MeterTrim::MAX_PPM))
+        Some(ppm.saturating_sub(100_000))
     };
     Some(match dice(5) {
         0 => {

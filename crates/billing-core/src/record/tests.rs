@@ -221,7 +221,7 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
         unattributed: Energy::MAX,
         fault: Some(Fault::MeterLost),
         enabled: true,
-        trim: MeterTrim::from_ppm(-100_000, -100_000, -100_000).unwrap(),
+        trim: MeterTrim::from_ppm(-250_000, -250_000, -250_000).unwrap(),
     };
     assert_eq!(len(port), size::PORT);
     assert_eq!(len(Piece::Credential(most_credential())), size::CREDENTIAL);

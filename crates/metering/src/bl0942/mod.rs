@@ -16,7 +16,8 @@
 //! | some bytes, a wrong header or check sum, a UART error | the line is drained until quiet, and asked once more |
 //! | a power beyond the wire, a current over the limit, a count that does not follow | asked once more: a spike is gone by then |
 //! | still a count that does not follow | `WA_CREEP` is read back: the configured value proves that the chip ran through (a wrap, or a spike), its reset value that it restarted |
-//! | a restart | the count since is taken, the chip is configured again |
+//! | a load that begins, a power that the set-up chip would show as zero, every [`WITNESS_EVERY`] samples | `WA_CREEP` is read back as well: a chip that restarted at a count of zero has a count that follows |
+//! | a restart | the count since is taken where it went back, else the difference; the chip is configured again |
 //!
 //! # Fast over-current
 //! `I_FAST_RMS` is the current over one cycle of the mains. With [`Config::over_current`] the driver
@@ -63,6 +64,10 @@ const QUIET_MS: u32 = 20;
 /// Bytes after which a drain gives up on a line that never falls silent.
 const DRAIN_BYTES: usize = 256;
 
+/// Samples of a channel within which its chip is asked whether it still holds its set-up: a minute, at
+/// one a second.
+pub const WITNESS_EVERY: u8 = 60;
+
 #[derive(Debug, Clone, Copy)]
 struct Chip {
     calibration: Calibration,
@@ -73,8 +78,22 @@ struct Chip {
     /// True once a limit was given: what it sets must then be written, to take it away as well.
     watched: bool,
     configured: bool,
+    /// Samples since `WA_CREEP` was last read back.
+    unwitnessed: u8,
+    /// The last sample showed a power.
+    flowing: bool,
     incidents: Incidents,
     last_step: Option<Step>,
+}
+
+impl Chip {
+    /// True if a burst, whatever its count, calls for a look at `WA_CREEP`: an unused chip that restarts
+    /// goes from zero to zero, and then counts noise and has no limit.
+    fn wants_witness(&self, frame: &Frame) -> bool {
+        let power = frame.power.unsigned_abs();
+        let creeping = power * 256 < u32::from(self.creep) * 3125;
+        power != 0 && (creeping || !self.flowing) || self.unwitnessed >= WITNESS_EVERY - 1
+    }
 }
 
 /// A bus of `N` chips, 1 to 4, strapped to the addresses `0..N`; channel k is the chip at k.
@@ -123,6 +142,8 @@ impl<U: Read + Write, D: DelayNs, const N: usize> Bl0942<U, D, N> {
             fast_threshold: Config::over_current_register(config.over_current, &calibration),
             watched: config.over_current.is_some(),
             configured: false,
+            unwitnessed: 0,
+            flowing: false,
             incidents: Incidents::default(),
             last_step: None,
         });
@@ -250,7 +271,9 @@ impl<U: Read + Write, D: DelayNs, const N: usize> Bl0942<U, D, N> {
         if watched && self.read_register(channel, register).await? != u32::from(fast_threshold) {
             return Err(Error::NotAccepted(register));
         }
-        self.chip(channel)?.configured = true;
+        let chip = self.chip(channel)?;
+        // It was read back just now: a load that flows already needs no other look.
+        (chip.configured, chip.unwitnessed, chip.flowing) = (true, 0, true);
         Ok(())
     }
 
@@ -267,27 +290,27 @@ impl<U: Read + Write, D: DelayNs, const N: usize> Bl0942<U, D, N> {
             self.configure(channel).await?;
         }
         let mut frame = self.burst(channel).await?;
-        let mut continuity = Continuity::SameRun;
         if !self.is_ordinary(channel, &frame, now) {
             frame = self.burst(channel).await?;
-            if !self
-                .chip(channel)?
-                .register
-                .follows(frame.energy_count, now)
-            {
-                let ran_through = self.read_creep(channel).await? == self.chip(channel)?.creep;
-                continuity = if ran_through {
-                    Continuity::SameRun
-                } else {
-                    Continuity::Restarted
-                };
-            }
         }
+        let chip = *self.chip(channel)?;
+        let follows = chip.register.follows(frame.energy_count, now);
+        let looked = !follows || chip.wants_witness(&frame);
+        let restarted = looked && self.read_creep(channel).await? != chip.creep;
+        // A count that follows may be of a restart before the last sample, too: then no more than the
+        // difference has flowed since.
+        let continuity = if restarted && !follows {
+            Continuity::Restarted
+        } else {
+            Continuity::SameRun
+        };
 
         // Nothing is awaited from here on: a dropped call has counted nothing.
         let chip = self.chip(channel)?;
         let step = chip.register.advance(frame.energy_count, now, continuity);
-        if continuity == Continuity::Restarted {
+        chip.flowing = frame.power != 0;
+        chip.unwitnessed = if looked { 0 } else { chip.unwitnessed + 1 };
+        if restarted {
             chip.configured = false;
             chip.incidents.restarts = chip.incidents.restarts.saturating_add(1);
         }

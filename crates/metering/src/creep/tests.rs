@@ -116,7 +116,46 @@ fn numbers_at_their_end_saturate() {
     assert!(guard.resolution() > Energy::ZERO);
 }
 
+#[test]
+fn half_a_watt_for_a_day_after_a_load_is_nobodys() {
+    let mut wire = Wire::new(0);
+    wire.flow(60_000, 60_000);
+    let load = wire.guard.total().milliwatt_hours();
+    for _ in 0..24 * 3_600 {
+        wire.flow(500, 1_000);
+    }
+    let noise = wire.guard.total().milliwatt_hours() - load;
+    assert!(noise <= 2, "{noise} mWh of noise are billed");
+}
+
+/// A load that stays is billed whole: at a watt and a little, what it loses is the leak at its start.
+#[test]
+fn a_load_above_twice_the_threshold_keeps_the_guard_open() {
+    let mut wire = Wire::new(0);
+    for second in 0..24 * 3_600 {
+        wire.flow(1_010, 1_000);
+        assert!(second < 60 || wire.guard.is_open(), "{second}");
+    }
+    let lost = wire.flowed - wire.total_microjoules();
+    assert!(lost <= 3 * 3_600_000, "{lost} uJ");
+}
+
 proptest! {
+    #[test]
+    fn noise_after_any_load_is_billed_up_to_the_bucket_and_two_steps(
+        load in 1_000_u64..2_500_000,
+        time in 1_000_u64..100_000,
+        noise in proptest::collection::vec((400_u64..=500, 1_u64..5_000), 1..300),
+    ) {
+        let mut wire = Wire::new(0);
+        wire.flow(load, time);
+        let load = wire.total_microjoules();
+        for (power, time) in noise {
+            wire.flow(power, time);
+        }
+        prop_assert!(wire.total_microjoules() - load <= wire.guard.capacity() + 2 * 3_600_000);
+    }
+
     #[test]
     fn noise_up_to_the_threshold_is_never_billed(
         pending in 0_u64..3_600_000,

@@ -190,13 +190,14 @@ impl Finder {
             return None;
         }
         let frame = Frame::parse(&self.bytes);
-        if matches!(frame, Err(FrameError::Header | FrameError::Checksum)) {
-            // The true beginning may lie within.
+        if frame.is_err() {
+            // The true beginning may lie within: a frame heard from its middle may even look like that
+            // of an uncalibrated chip, in every frame anew.
             self.drop_first();
             while !self.may_be_a_frame() {
                 self.drop_first();
             }
-            return None;
+            return (frame == Err(FrameError::Uncalibrated)).then_some(frame);
         }
         self.held = 0;
         Some(frame)

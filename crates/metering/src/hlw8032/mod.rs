@@ -180,7 +180,8 @@ impl<U: Read, D: DelayNs> Hlw8032<U, D> {
         self.incidents
     }
 
-    /// What became of the last count; `None` before the first.
+    /// What became of the last count; `None` before the first. Its steps are in no total where both
+    /// powers were below [`Config::creep`].
     pub const fn last_step(&self) -> Option<Step> {
         self.last_step
     }
@@ -199,20 +200,16 @@ impl<U: Read, D: DelayNs> Hlw8032<U, D> {
 
         // Nothing is awaited from here on: a dropped call has counted nothing.
         let power = self.circuit.power(&frame);
-        let creeps = known.power < self.config.creep && power < self.config.creep;
-        if creeps
-            && known.register.since_baseline(frame.count, now).is_some()
-            && known.register.follows(frame.count, now)
-        {
-            known.register.pass_over(frame.count, now);
-            self.last_step = Some(Step::Counted { counts: 0 });
-        } else {
-            let step = match taken {
-                Taken::As(continuity) => known.register.advance(frame.count, now, continuity),
-                Taken::AtMost(most) => known.register.wrap(frame.count, now, most),
-            };
-            self.tally(step);
-            self.last_step = Some(step);
+        let before = known.register;
+        let step = match taken {
+            Taken::As(continuity) => known.register.advance(frame.count, now, continuity),
+            Taken::AtMost(most) => known.register.wrap(frame.count, now, most),
+        };
+        self.tally(step);
+        self.last_step = Some(step);
+        if known.power < self.config.creep && power < self.config.creep {
+            // However the count came about, by a restart too: its steps are nobody's.
+            known.register.gain_nothing_since(&before);
         }
         known.power = power;
         known.late = finder.dropped >= DISTURBED_BYTES;

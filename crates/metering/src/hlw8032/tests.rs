@@ -226,6 +226,35 @@ fn what_is_no_frame_is_garbled_and_a_line_that_never_ends_is_not_a_hang() {
     assert_eq!(at_second(&mut babble, 0), Err(Error::Babble));
 }
 
+/// The register of the current reads as the beginning of an uncalibrated chip's frame, and the sum from
+/// there on is right by chance: with a steady load in every frame anew.
+#[test]
+fn a_frame_heard_from_its_middle_is_found_whatever_its_bytes_look_like() {
+    let frame = (0..=u8::MAX)
+        .flat_map(|low| [(0xAA, low), (0xF1, low)])
+        .map(|(state, low)| {
+            let mut bytes: [u8; FRAME_BYTES] = at_381_watts(7).bytes().try_into().unwrap();
+            bytes[11..14].copy_from_slice(&[state, 0x5A, low]);
+            bytes[23] = bytes[2..23]
+                .iter()
+                .fold(0, |sum: u8, byte| sum.wrapping_add(*byte));
+            bytes
+        })
+        .find(|bytes| {
+            let middle = [&bytes[11..], &bytes[..11]].concat();
+            Frame::parse(&middle.try_into().unwrap()) == Err(FrameError::Uncalibrated)
+        })
+        .unwrap();
+    let good = Frame::parse(&frame);
+    assert!(good.is_ok());
+    let mut finder = Finder::new();
+    let heard: Vec<_> = [frame; 3].as_flattened()[11..]
+        .iter()
+        .filter_map(|byte| finder.push(*byte))
+        .collect();
+    assert_eq!(heard, [Err(FrameError::Uncalibrated), good, good]);
+}
+
 #[test]
 fn a_chip_without_coefficients_is_a_typed_error() {
     for state in [0xAA, 0xF1, 0xF3, 0xFF] {

@@ -8,6 +8,10 @@ use pile_units::{Current, Energy, OutOfRange, Voltage};
 /// reference's share. Beyond it the resistors are others, or the chip is.
 pub const TOLERANCE_PERCENT: u64 = 25;
 
+/// [`TOLERANCE_PERCENT`] in parts per million.
+const HELD_BACK_PPM: u32 = 250_000;
+const _: () = assert!(HELD_BACK_PPM as u64 == TOLERANCE_PERCENT * 10_000);
+
 /// Pulses that a calibration takes at the least: one more or less is then 0.02 %.
 pub const LEAST_PULSES: u32 = 5_000;
 
@@ -138,7 +142,8 @@ impl Circuit {
 }
 
 /// The datasheet's figures of a chip in its circuit. **Not fit to bill by**: the clock of an HLW8012
-/// may be 15 % off. No driver takes them; [`calibrate`](Self::calibrate) makes what one takes.
+/// may be 15 % off. No driver takes them; [`provisional`](Self::provisional) makes what one takes until
+/// the pile's ledger has the unit's correction, [`calibrate`](Self::calibrate) what a bench has found.
 ///
 /// ```
 /// use metering::pulses::{Chip, Circuit, Measured};
@@ -228,7 +233,34 @@ impl Nominal {
         })
     }
 
-    /// The figures of this unit as a store has kept them.
+    /// Figures for a unit that nobody has compared with a reference yet: the datasheet's power, voltage
+    /// and current, and of the energy of a pulse [`TOLERANCE_PERCENT`] less, so that no unit within
+    /// that bills more than flowed. Under [`Trimmed`](crate::Trimmed) the pile's own record of a
+    /// calibration, a [`MeterTrim`](pile_units::MeterTrim), makes them the unit's.
+    ///
+    /// ```
+    /// use metering::pulses::{Chip, Circuit};
+    /// let nominal = Circuit::REFERENCE.nominal(Chip::Hlw8012)?;
+    /// let figures = nominal.provisional()?;
+    /// assert_eq!(nominal.picowatt_hours_per_pulse(), 2_873_225_481);
+    /// assert_eq!(figures.picowatt_hours_per_pulse(), 2_154_919_050);
+    /// # Ok::<(), pile_units::OutOfRange>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OutOfRange`] where the energy of a pulse would leave its range.
+    pub fn provisional(&self) -> Result<Figures, OutOfRange> {
+        let step = self.0.energy.picowatt_hours() / 100 * (100 - TOLERANCE_PERCENT);
+        Ok(Figures {
+            calibration: Calibration {
+                energy: EnergyPerCount::from_picowatt_hours(step)?,
+                ..self.0
+            },
+            held_back_ppm: HELD_BACK_PPM,
+        })
+    }
+
+    /// The figures of this unit as they were kept, in a board's own memory or its firmware.
     ///
     /// # Errors
     /// [`OutOfRange`] where a figure is more than [`TOLERANCE_PERCENT`] off the datasheet's: it
@@ -245,16 +277,21 @@ impl Nominal {
             && near(reads(kept.voltage), reads(self.0.voltage))
             && near(reads(kept.power), reads(self.0.power));
         if good {
-            Ok(Figures(kept))
+            Ok(Figures {
+                calibration: kept,
+                held_back_ppm: 0,
+            })
         } else {
             Err(OutOfRange)
         }
     }
 }
 
-/// The figures of one unit, compared with a reference meter: what a driver takes.
+/// The figures of one unit, compared with a reference meter or on the safe side of it: what a driver
+/// takes.
 ///
-/// There is no way to them but [`Nominal::calibrate`], and [`Nominal::restore`] of what that made.
+/// There is no way to them but [`Nominal::calibrate`], [`Nominal::restore`] of what that made, and
+/// [`Nominal::provisional`].
 ///
 /// ```compile_fail
 /// use metering::pulses::{Chip, Circuit, Figures};
@@ -262,17 +299,24 @@ impl Nominal {
 /// let figures: Figures = Circuit::REFERENCE.nominal(Chip::Hlw8012).unwrap();
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figures(Calibration);
+pub struct Figures {
+    calibration: Calibration,
+    held_back_ppm: u32,
+}
 
 impl Figures {
-    /// Picowatt-hours a pulse of CF.
+    /// Picowatt-hours that a pulse of CF is billed as.
     pub const fn picowatt_hours_per_pulse(&self) -> u64 {
-        self.0.energy.picowatt_hours()
+        self.calibration.energy.picowatt_hours()
     }
 
-    /// What to keep in a store: milliwatts, milliamperes and millivolts a millihertz, and the
-    /// energy of a pulse.
+    /// Milliwatts, milliamperes and millivolts a millihertz, and the energy that a pulse is billed as.
     pub const fn calibration(&self) -> &Calibration {
-        &self.0
+        &self.calibration
+    }
+
+    /// The part of the energy that is not billed because the unit was compared with nothing.
+    pub(super) const fn held_back_ppm(&self) -> u32 {
+        self.held_back_ppm
     }
 }

@@ -16,7 +16,7 @@
 //! | no pulse | the power is at most what one pulse would make of the silence; 0 once that is below the creep threshold |
 //! | current, voltage | CF1 in turns; the first window after SEL flips is discarded, for CF1 still shows the other quantity, or a part of a period of each |
 //! | pulses faster than the wire | refused: interference on CF is nobody's |
-//! | calibration | compulsory: [`Figures`] come of a comparison with a reference meter, and from nowhere else |
+//! | calibration | by the pile's own record, under [`Trimmed`](crate::Trimmed), or on a bench ([`Nominal::calibrate`]); until then a quarter of the energy is not billed ([`Nominal::provisional`]) |
 //!
 //! The chips tell nothing of a restart, and need not: the counter is the MCU's. A restart of the
 //! chip loses a part of a pulse; a restart of the MCU makes a new driver, whose first reading is
@@ -361,6 +361,14 @@ impl<C: PulseCounter, C1: PulseCounter, S: OutputPin> EnergyMeter for PulseMeter
             return Err(Error::NoSuchChannel);
         }
         self.measure(now).map_err(Error::Select)
+    }
+
+    fn held_back_ppm(&self, channel: usize) -> u32 {
+        if channel == 0 {
+            self.figures.held_back_ppm()
+        } else {
+            0
+        }
     }
 }
 

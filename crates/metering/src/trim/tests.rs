@@ -10,6 +10,7 @@ struct Told {
     energy: [u64; 2],
     power: u32,
     broken: bool,
+    held_back: u32,
 }
 
 impl EnergyMeter for Told {
@@ -37,6 +38,63 @@ impl EnergyMeter for Told {
     async fn over_current(&mut self, _: usize) -> Result<bool, ()> {
         Ok(true)
     }
+
+    fn held_back_ppm(&self, channel: usize) -> u32 {
+        if channel == 0 { self.held_back } else { 0 }
+    }
+}
+
+/// A driver that counts three quarters of what its datasheet says, on channel 0.
+fn cautious() -> Told {
+    Told {
+        held_back: 250_000,
+        power: 1_000,
+        ..Told::default()
+    }
+}
+
+#[test]
+fn what_a_driver_holds_back_is_given_back_with_the_correction_and_not_before() {
+    let mut meter: Trimmed<_, 2> = Trimmed::new(cautious());
+    meter.driver_mut().energy[0] = 750;
+    assert_eq!(total(&mut meter), 750);
+    assert_eq!(read(&mut meter, 0).power, Power::from_watts(1));
+    // An HLW8012 with a clock that is 15 % slow.
+    meter.set_trim(0, trim(176_470)).unwrap();
+    // What flowed about the change is billed as before it.
+    meter.driver_mut().energy[0] = 1_500;
+    assert_eq!(total(&mut meter), 1_500);
+    // 750 / 0.75 x 1.176470.
+    meter.driver_mut().energy[0] = 2_250;
+    assert_eq!(total(&mut meter), 2_676);
+    assert_eq!(read(&mut meter, 0).power, Power::from_milliwatts(1_176));
+    // 95 x 1.568627, rounded up, and one more.
+    let resolution = read(&mut meter, 0).resolution;
+    assert_eq!(resolution, Energy::from_milliwatt_hours(151));
+    // Taken away again: three quarters.
+    meter.set_trim(0, MeterTrim::NONE).unwrap();
+    meter.driver_mut().energy[0] = 3_000;
+    assert_eq!(total(&mut meter), 3_426);
+}
+
+#[test]
+fn a_correction_from_the_start_gives_back_from_the_start() {
+    let mut meter = Trimmed::with_trims(cautious(), [trim(-1), MeterTrim::NONE]);
+    meter.driver_mut().energy = [750_000, 750_000];
+    assert_eq!(total(&mut meter), 999_999);
+    assert_eq!(read(&mut meter, 1).energy.milliwatt_hours(), 750_000);
+    // The lowest correction there is gives nothing back.
+    let mut meter = Trimmed::with_trims(cautious(), [trim(-250_000)]);
+    meter.driver_mut().energy[0] = 750_000;
+    assert_eq!(read(&mut meter, 0).energy.milliwatt_hours(), 750_000);
+}
+
+#[test]
+fn arrays_and_corrected_meters_tell_what_is_held_back() {
+    let mut meters = [Trimmed::<_, 2>::new(cautious()), Trimmed::new(cautious())];
+    meters[0].set_trim(0, trim(5)).unwrap();
+    let told = [0, 1, 2, 3, 4].map(|channel| meters.held_back_ppm(channel));
+    assert_eq!(told, [0, 0, 250_000, 0, 0]);
 }
 
 fn trim(power: i32) -> MeterTrim {

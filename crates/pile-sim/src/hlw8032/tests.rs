@@ -273,3 +273,15 @@ proptest! {
         }
     }
 }
+
+/// Noise below the threshold of creep is nobody's, a restart of the chip in it too.
+#[test]
+fn noise_about_a_restart_bills_nothing() {
+    let mut bench = Bench::at(0);
+    bench.chip.set_noise(Power::from_milliwatts(400), 7);
+    assert_eq!(bench.run(3_600), 0);
+    bench.chip.reset();
+    // The line is not read for two minutes.
+    bench.pass(120_000);
+    assert_eq!(bench.run(60), 0);
+}
