@@ -49,10 +49,10 @@ fn a_newest_page_behind_a_snapshot_that_lost_its_header_is_refused() {
 fn two_frames() -> std::string::String {
     let mut found = std::string::String::new();
     for text in 0..u32::MAX {
-        let [a, b, c, _] = text.to_le_bytes();
-        let frame = [1, b'A', a & 0x7f, b & 0x7f, c & 0x7f];
-        let [x, y, z, _] = super::super::repair::FRAMES.sum(&frame).to_le_bytes();
-        let whole = [frame[0], frame[1], frame[2], frame[3], frame[4], x, y, z];
+        let seven = |byte: usize| text.to_le_bytes()[byte] & 0x7f;
+        let frame = [1, b'A', seven(0), seven(1), seven(2)];
+        let sum = super::super::repair::FRAMES.sum(&frame).to_le_bytes();
+        let whole = [&frame[..], &sum[..3]].concat();
         if whole.iter().all(|byte| *byte < 0x80) {
             assert!(super::super::frame::whole(&whole).is_some());
             found.push_str(core::str::from_utf8(&whole).unwrap());

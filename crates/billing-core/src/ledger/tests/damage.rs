@@ -5,9 +5,9 @@ use super::*;
 /// The newest page, by its header.
 fn newest(flash: &Flash) -> usize {
     let pages = flash.bytes.chunks(1024).enumerate();
-    let counted = pages.filter(|(_, page)| page.starts_with(b"OPLJ") && page[5] & 2 == 0);
+    let that_count = pages.filter(|(_, page)| page.starts_with(b"OPLJ") && page[5] & 2 == 0);
     let counter = |page: &[u8]| u32::from_le_bytes(page[12..16].try_into().unwrap());
-    counted.max_by_key(|(_, page)| counter(page)).unwrap().0 * 1024
+    that_count.max_by_key(|(_, page)| counter(page)).unwrap().0 * 1024
 }
 
 #[test]
