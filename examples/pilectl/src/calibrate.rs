@@ -12,13 +12,15 @@ use crate::figures::grouped;
 #[command(after_help = "\
 A pair is REFERENCE:PILE, what the reference meter says and what the pile says at the same moment, up
 to three decimals. The second load is at least twice the first: a lamp, then a heater. Voltage is the
-same with every load, so one reading is enough.
+same with every load, so one reading is enough. A BL0937 or HLW8012 (CSE7759) may be 25 % off its datasheet
+before its first calibration: say --pulses.
 
 Examples:
   pilectl calibrate --low 60.0:59.2 --high 1000:987
   pilectl calibrate --low 60.0:60.0 --high 1000:1001.5 --in-force 13171,0,0
   pilectl calibrate --low 60.0:59.2 --high 1000:987 --volts 230.4:229.9 --low-amperes 0.261:0.259 \\
                     --high-amperes 4.34:4.31
+  pilectl calibrate --low 60.0:51.1 --high 1000:851.4 --pulses
 
 Exit code 0: the correction is printed; 2: none can be made of these readings, and what to do.")]
 pub struct Options {
@@ -45,6 +47,9 @@ pub struct Options {
         default_value = "0,0,0"
     )]
     pub in_force: String,
+    /// The channel's chip is a BL0937 or HLW8012: a correction of up to 25 % in place of 10 %.
+    #[arg(long)]
+    pub pulses: bool,
 }
 
 /// Works the correction out.
@@ -53,13 +58,33 @@ pub struct Options {
 /// [`Refusal`] if these readings make none.
 pub fn run(options: &Options) -> Result<Answer, Refusal> {
     let in_force = in_force(&options.in_force)?;
+    let most = if options.pulses {
+        MeterTrim::MAX_PPM
+    } else {
+        Load::MOST_PPM
+    };
+    let parts = [
+        in_force.power_ppm(),
+        in_force.voltage_ppm(),
+        in_force.current_ppm(),
+    ];
+    if parts.iter().any(|part| !(-most..=most).contains(part)) {
+        return Err(no_correction(&options.in_force));
+    }
     let mut text = String::new();
+    let of_chip = |load: Load| {
+        if options.pulses {
+            load.by_pulses()
+        } else {
+            load
+        }
+    };
 
     let watts = |option, pair: &str| {
         let it = Pair::read(option, pair, "W")?;
         let (reference, pile) = (it.reference, it.pile);
         let milliwatts = Power::from_milliwatts;
-        let load = Load::of_power(milliwatts(reference), milliwatts(pile));
+        let load = of_chip(Load::of_power(milliwatts(reference), milliwatts(pile)));
         Ok((it, load))
     };
     let (low, high) = (
@@ -74,7 +99,10 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
             let it = Pair::read(option, pair, "A")?;
             let (reference, pile) = (it.reference, it.pile);
             let milliamperes = Current::from_milliamperes;
-            let load = Load::of_current(milliamperes(reference), milliamperes(pile));
+            let load = of_chip(Load::of_current(
+                milliamperes(reference),
+                milliamperes(pile),
+            ));
             Ok((it, load))
         };
         let (low, high) = (
@@ -88,14 +116,24 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
     if let Some(volts) = &options.volts {
         let it = Pair::read("--volts", volts, "V")?;
         let millivolts = Voltage::from_millivolts;
-        let load = Load::of_voltage(millivolts(it.reference), millivolts(it.pile));
+        let load = of_chip(Load::of_voltage(
+            millivolts(it.reference),
+            millivolts(it.pile),
+        ));
         let ppm = load.ppm(voltage).map_err(|error| it.refusal(error))?;
         text.push_str(&format!("voltage\n{}", it.line("mains", voltage, ppm)));
         voltage = ppm;
     }
 
     let trim = MeterTrim::from_ppm(power, voltage, current)
-        .map_err(|_| Refusal::new("the correction is beyond 10 %", BEYOND))?;
+        .map_err(|_| Refusal::new("the correction is beyond 25 %", BEYOND))?;
+    // A correction of nothing would leave the chip uncalibrated: see `metering::Trimmed`.
+    let trim = if options.pulses && trim == MeterTrim::NONE {
+        text.push_str("\nExactly as its datasheet says: one part per million less is set, so that it counts as calibrated.\n");
+        MeterTrim::from_ppm(-1, 0, 0).unwrap_or(trim)
+    } else {
+        trim
+    };
     text.push_str(&format!(
         "\ntrim = {{ power_ppm = {}, voltage_ppm = {}, current_ppm = {} }}\n",
         trim.power_ppm(),
@@ -212,7 +250,7 @@ fn remedy(error: TwoPointError) -> &'static str {
 }
 
 const IN_FORCE: &str = "write what the pile has for this channel as 13171,0,0: parts per million of \
-                        power, voltage, current, within 100000";
+                        power, voltage, current, within 100000 (250000 with --pulses)";
 
 fn in_force(text: &str) -> Result<MeterTrim, Refusal> {
     let parts: Option<Vec<i32>> = text.split(',').map(|part| part.parse().ok()).collect();
@@ -220,7 +258,11 @@ fn in_force(text: &str) -> Result<MeterTrim, Refusal> {
         Some(&[power, voltage, current]) => MeterTrim::from_ppm(power, voltage, current).ok(),
         _ => None,
     }
-    .ok_or_else(|| Refusal::new(format!("--in-force {text}: is no correction"), IN_FORCE))
+    .ok_or_else(|| no_correction(text))
+}
+
+fn no_correction(text: &str) -> Refusal {
+    Refusal::new(format!("--in-force {text}: is no correction"), IN_FORCE)
 }
 
 /// Reads an unsigned decimal of up to three places as thousandths.

@@ -49,6 +49,35 @@ fn voltage_takes_one_reading_and_current_two() {
 }
 
 #[test]
+fn a_pulse_chip_may_be_a_quarter_off_and_is_never_left_without_a_correction() {
+    let desk = Desk::new();
+    // An HLW8012 whose clock is 15 % slow: 60 / 51.1 = 1.174168.., 1000 / 851.4 = 1.174536..
+    let readings = "calibrate --low 60.0:51.1 --high 1000:851.4";
+    desk.fails(readings, 2, &["more than 10 % (25 % of a pulse chip)"]);
+    let told = desk.well(&format!("{readings} --pulses"));
+    assert!(told.ends_with("{ power_ppm = 174168, voltage_ppm = 0, current_ppm = 0 }\n"));
+    // Once more, with that in force: 1.174168 x 60 / 60 and 1.174168 x 1000 / 1000.1.
+    let again = "calibrate --low 60:60 --high 1000:1000.1 --pulses --in-force 174168,0,0";
+    assert!(
+        desk.well(again)
+            .ends_with("{ power_ppm = 174050, voltage_ppm = 0, current_ppm = 0 }\n")
+    );
+    desk.fails(
+        &format!("{readings}0 --in-force 174168,0,0"),
+        2,
+        &["is no correction"],
+    );
+    desk.fails(
+        "calibrate --low 60:45 --high 1000:750 --pulses",
+        2,
+        &["--low 60:45: the correction would be more than"],
+    );
+    let told = desk.well("calibrate --low 60:60 --high 1000:1000 --pulses");
+    assert!(told.contains("one part per million less"));
+    assert!(told.ends_with("{ power_ppm = -1, voltage_ppm = 0, current_ppm = 0 }\n"));
+}
+
+#[test]
 fn readings_that_make_no_correction_are_refused_with_what_to_do() {
     let desk = Desk::new();
     for (options, said) in [

@@ -67,6 +67,27 @@ impl Circuit {
         ..Self::REFERENCE
     };
 
+    /// The circuit of an outlet of up to a kilowatt, the pile's default: as the reference, with a shunt of
+    /// 5 mΩ. A step is 37.4 mWh, which is less than 0.1 % of what 5 W give in 8 h; the wider
+    /// [`OUTLET`](Self::OUTLET) holds that from 12 W on only.
+    ///
+    /// 1,000 W at 230 V are 4.35 A: 21.7 mV rms over the shunt, and 0.095 W in it. The channel's 30 mV rms
+    /// are 6 A or 1.38 kW: an overload of 110 % is well within, a fast limit of the over-current is to be
+    /// 6 A at the most. What is beyond reads and counts too little, never too much. There is no shunt
+    /// for 5 W and 2 kW at once: 30 mV at 8.7 A are 3.4 mΩ, and a step is then 55 mWh.
+    ///
+    /// ```
+    /// use metering::bl0942::Circuit;
+    /// let step = Circuit::OUTLET_1KW.calibration()?.energy.picowatt_hours();
+    /// assert_eq!(step, 37_378_762_700);
+    /// assert!(step < 5 * 8 * 1_000_000_000); // 0.1 % of 40 Wh
+    /// # Ok::<(), pile_units::OutOfRange>(())
+    /// ```
+    pub const OUTLET_1KW: Self = Self {
+        shunt_microohms: 5_000,
+        ..Self::REFERENCE
+    };
+
     /// Derives the figures.
     ///
     /// # Errors
@@ -150,9 +171,12 @@ mod tests {
         assert_eq!(outlet.voltage, reference.voltage);
         let counts = 2 * 498_720;
         assert_eq!(outlet.power(counts), reference.power(counts / 2));
-        // Amperes of 2.5 kW times microohms, against the channel's 30 mV.
-        let microvolts = 2_500 * Circuit::OUTLET.shunt_microohms / 230;
-        assert!(microvolts < 30_000, "{microvolts} microvolts");
+        // Amperes of 2.5 kW times microohms, against the channel's 30 mV; and of a kilowatt with its
+        // overload of a tenth.
+        for (watts, circuit) in [(2_500, Circuit::OUTLET), (1_100, Circuit::OUTLET_1KW)] {
+            let microvolts = watts * circuit.shunt_microohms / 230;
+            assert!(microvolts < 30_000, "{microvolts} microvolts");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use pile_sim::pulses::{
     Tolerance, VirtualCounter, VirtualPulseChip, VirtualSel, bench_calibration,
 };
 use pile_sim::pzem004t::{VirtualPzemBus, VirtualPzemUart};
-use pile_units::{Energy, Instant, Power};
+use pile_units::{Instant, Power};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -29,8 +29,8 @@ pub trait Wire {
     fn set_load(&mut self, load: Load);
     fn set_noise(&mut self, amplitude: Power, seed: u64);
     fn delivered_microjoules(&mut self) -> u64;
-    /// Energy of a step of the chip's counter, rounded up.
-    fn step(&self) -> Energy;
+    /// Energy of a step of the chip's counter, picowatt-hours.
+    fn step_picos(&self) -> u64;
     /// Lets time pass, with a look at the meter each second.
     fn seconds(&mut self, seconds: u64);
     /// What the driver has, in milliwatt-hours.
@@ -42,8 +42,8 @@ pub trait Wire {
 /// A meter of one outlet, and the world's hand on the chip.
 pub struct On<M, C> {
     clock: Clock,
-    meter: M,
-    chip: C,
+    pub meter: M,
+    pub chip: C,
     step_picos: u64,
     last: Option<Sample>,
 }
@@ -84,8 +84,8 @@ impl<M: EnergyMeter, C: Hand> Wire for On<M, C> {
         self.chip.delivered_microjoules()
     }
 
-    fn step(&self) -> Energy {
-        Energy::from_milliwatt_hours(self.step_picos.div_ceil(1_000_000_000))
+    fn step_picos(&self) -> u64 {
+        self.step_picos
     }
 
     fn seconds(&mut self, seconds: u64) {
@@ -132,14 +132,36 @@ impl Hand for VirtualChip {
     }
 }
 
+type Bl0942 = On<metering::bl0942::Bl0942<VirtualUart, Clock, 1>, VirtualChip>;
+
 /// A BL0942 in an outlet's circuit.
-pub fn bl0942() -> On<metering::bl0942::Bl0942<VirtualUart, Clock, 1>, VirtualChip> {
-    use metering::bl0942::{Bl0942, Circuit, Config};
+pub fn bl0942() -> Bl0942 {
+    let config = metering::bl0942::Config::default();
+    bl0942_in(metering::bl0942::Circuit::OUTLET, config)
+}
+
+/// A BL0942 in the circuit of an outlet of up to a kilowatt.
+pub fn bl0942_1kw() -> Bl0942 {
+    let config = metering::bl0942::Config::default();
+    bl0942_in(metering::bl0942::Circuit::OUTLET_1KW, config)
+}
+
+/// A BL0942 without a threshold of creep.
+pub fn bl0942_unguarded() -> Bl0942 {
+    let config = metering::bl0942::Config {
+        creep: Power::ZERO,
+        ..metering::bl0942::Config::default()
+    };
+    bl0942_in(metering::bl0942::Circuit::OUTLET, config)
+}
+
+fn bl0942_in(circuit: metering::bl0942::Circuit, config: metering::bl0942::Config) -> Bl0942 {
+    use metering::bl0942::Bl0942;
     let clock = Clock::default();
-    let bus = VirtualBus::new(Rc::clone(&clock.0), &[Circuit::OUTLET]);
-    let figures = Circuit::OUTLET.calibration().unwrap();
+    let bus = VirtualBus::new(Rc::clone(&clock.0), &[circuit]);
+    let figures = circuit.calibration().unwrap();
     On {
-        meter: Bl0942::new(bus.uart(), clock.clone(), [figures], Config::default()),
+        meter: Bl0942::new(bus.uart(), clock.clone(), [figures], config),
         chip: bus.chip(0).unwrap(),
         step_picos: figures.energy.picowatt_hours(),
         last: None,
@@ -161,20 +183,18 @@ impl Hand for VirtualPulseChip {
 
 type Pulses = metering::pulses::PulseMeter<VirtualCounter<32>, VirtualCounter<32>, VirtualSel>;
 
-fn pulses(chip: Chip, tolerance: Tolerance) -> On<Pulses, VirtualPulseChip> {
+fn pulses(chip: Chip, tolerance: Tolerance, creep: Power) -> On<Pulses, VirtualPulseChip> {
     use metering::pulses::{Circuit, Config, PulseMeter};
+    let config = Config {
+        creep,
+        ..Config::default()
+    };
     let clock = Clock::default();
     let circuit = Circuit::REFERENCE;
     let figures = bench_calibration(chip, &circuit, tolerance).unwrap();
     let chip = VirtualPulseChip::new(Rc::clone(&clock.0), chip, &circuit, tolerance);
     On {
-        meter: PulseMeter::new(
-            chip.cf(),
-            chip.cf1(),
-            chip.sel(),
-            figures,
-            Config::default(),
-        ),
+        meter: PulseMeter::new(chip.cf(), chip.cf1(), chip.sel(), figures, config),
         chip,
         step_picos: figures.picowatt_hours_per_pulse(),
         last: None,
@@ -182,19 +202,36 @@ fn pulses(chip: Chip, tolerance: Tolerance) -> On<Pulses, VirtualPulseChip> {
     }
 }
 
+/// The drivers' default threshold of creep.
+fn creep() -> Power {
+    metering::pulses::Config::default().creep
+}
+
+/// A reference that is 2 % off.
+const BL0937: Tolerance = Tolerance {
+    power: 40_400,
+    current: 20_000,
+    voltage: 20_000,
+};
+
 /// A BL0937 whose reference is 2 % off, calibrated.
 pub fn bl0937() -> On<Pulses, VirtualPulseChip> {
-    let tolerance = Tolerance {
-        power: 40_400,
-        current: 20_000,
-        voltage: 20_000,
-    };
-    pulses(Chip::Bl0937, tolerance)
+    pulses(Chip::Bl0937, BL0937, creep())
+}
+
+/// The same without a threshold of creep.
+pub fn bl0937_unguarded() -> On<Pulses, VirtualPulseChip> {
+    pulses(Chip::Bl0937, BL0937, Power::ZERO)
 }
 
 /// An HLW8012 whose clock is 14.9 % slow, calibrated.
 pub fn hlw8012() -> On<Pulses, VirtualPulseChip> {
-    pulses(Chip::Hlw8012, Tolerance::of_clock(-149_000))
+    pulses(Chip::Hlw8012, Tolerance::of_clock(-149_000), creep())
+}
+
+/// The same without a threshold of creep.
+pub fn hlw8012_unguarded() -> On<Pulses, VirtualPulseChip> {
+    pulses(Chip::Hlw8012, Tolerance::of_clock(-149_000), Power::ZERO)
 }
 
 impl Hand for VirtualBl0910 {
@@ -209,14 +246,28 @@ impl Hand for VirtualBl0910 {
     }
 }
 
+type Bl0910 = On<metering::bl0910::Bl0910<VirtualSpi, 10>, VirtualBl0910>;
+
 /// The first outlet of a BL0910.
-pub fn bl0910() -> On<metering::bl0910::Bl0910<VirtualSpi, 10>, VirtualBl0910> {
-    use metering::bl0910::{Bl0910, Circuit, Config};
+pub fn bl0910() -> Bl0910 {
+    bl0910_with(metering::bl0910::Config::default())
+}
+
+/// The same without a threshold of creep.
+pub fn bl0910_unguarded() -> Bl0910 {
+    bl0910_with(metering::bl0910::Config {
+        creep: Power::ZERO,
+        ..metering::bl0910::Config::default()
+    })
+}
+
+fn bl0910_with(config: metering::bl0910::Config) -> Bl0910 {
+    use metering::bl0910::{Bl0910, Circuit};
     let clock = Clock::default();
     let chip = VirtualBl0910::new(Rc::clone(&clock.0), Circuit::OUTLET);
     let figures = Circuit::OUTLET.calibration().unwrap();
     On {
-        meter: Bl0910::new(chip.spi(), [figures; 10], Config::default()),
+        meter: Bl0910::new(chip.spi(), [figures; 10], config),
         chip,
         step_picos: figures.energy.picowatt_hours(),
         last: None,
@@ -236,9 +287,23 @@ impl Hand for VirtualHlw8032 {
     }
 }
 
+type Hlw8032 = On<metering::hlw8032::Hlw8032<VirtualReceiver, VirtualDelay>, VirtualHlw8032>;
+
 /// An HLW8032 in its datasheet's circuit, with the coefficients of a published frame.
-pub fn hlw8032() -> On<metering::hlw8032::Hlw8032<VirtualReceiver, VirtualDelay>, VirtualHlw8032> {
-    use metering::hlw8032::{Circuit, Config, Hlw8032};
+pub fn hlw8032() -> Hlw8032 {
+    hlw8032_with(metering::hlw8032::Config::default())
+}
+
+/// The same without a threshold of creep.
+pub fn hlw8032_unguarded() -> Hlw8032 {
+    hlw8032_with(metering::hlw8032::Config {
+        creep: Power::ZERO,
+        ..metering::hlw8032::Config::default()
+    })
+}
+
+fn hlw8032_with(config: metering::hlw8032::Config) -> Hlw8032 {
+    use metering::hlw8032::{Circuit, Hlw8032};
     let clock = Clock::default();
     let circuit = Circuit::REFERENCE;
     let chip = VirtualHlw8032::new(Rc::clone(&clock.0), circuit);
@@ -246,7 +311,7 @@ pub fn hlw8032() -> On<metering::hlw8032::Hlw8032<VirtualReceiver, VirtualDelay>
         .energy_per_pulse(&VirtualHlw8032::PUBLISHED)
         .unwrap();
     On {
-        meter: Hlw8032::new(chip.receiver(), chip.delay(), circuit, Config::default()),
+        meter: Hlw8032::new(chip.receiver(), chip.delay(), circuit, config),
         chip,
         step_picos: step.picowatt_hours(),
         last: None,
