@@ -25,6 +25,9 @@ pub struct Options {
 ///
 /// Says what failed: the build, the demo, or that it wrote no report.
 pub fn run(workspace: &Workspace, options: Options) -> Result<(), String> {
+    if options.arguments.iter().any(|it| is_out(it)) {
+        return Err("`--out` is for `cargo xtask demo` itself: write it before `--`".to_owned());
+    }
     let out = options.out.unwrap_or_else(|| workspace.target.join("demo"));
     let out = std::path::absolute(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let asked_for_help = options
@@ -56,4 +59,9 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+fn is_out(argument: &std::ffi::OsStr) -> bool {
+    let text = argument.to_string_lossy();
+    text == "--out" || text.starts_with("--out=")
 }

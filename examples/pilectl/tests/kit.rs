@@ -181,10 +181,16 @@ fn a_list_of_uids_is_taken_or_refused_by_its_line() {
         "--cards 256",
         "--cards 1 --address a?b",
         "--cards 1 --address ü",
+        "--cards 1 --address http://pile.example/c",
+        "--cards 1 --house=",
     ] {
         desk.fails(&format!("kit new --out new {bad}"), 2, &[]);
         assert!(!desk.path("new").exists(), "nothing is made: {bad}");
     }
+    // As it is copied out of a browser.
+    desk.well("kit new --cards 1 --out copied --address https://house.example/c");
+    let site = std::fs::read_to_string(desk.path("copied/site.toml")).unwrap();
+    assert!(site.contains("\"house.example/c\""), "{site}");
     let long = "x".repeat(41);
     desk.fails(
         &format!("kit new --cards 1 --out new --house {long}"),

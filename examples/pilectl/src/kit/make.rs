@@ -29,7 +29,7 @@ pub struct Options {
     /// The house's name or address, as printed on the cards.
     #[arg(long, default_value = "openpile")]
     house: String,
-    /// What a phone opens that taps a card, without `https://`: the card adds who it is, encrypted and
+    /// What a phone opens that taps a card, by https: the card adds who it is, encrypted and
     /// signed. The default is nobody's.
     #[arg(long, default_value = "pile.example/c")]
     address: String,
@@ -47,8 +47,23 @@ pub(super) fn run(options: &Options) -> Result<Answer, Refusal> {
             "give a name of at most 40 characters",
         ));
     }
+    if options.house.trim().is_empty() {
+        return Err(Refusal::new(
+            "--house: it is empty",
+            "give the name that the cards are to carry",
+        ));
+    }
+    // As it is copied out of a browser.
+    let address = options.address.strip_prefix("https://");
+    let address = address.unwrap_or(&options.address);
+    if address.contains("://") {
+        return Err(Refusal::new(
+            format!("--address: {address}: a card opens pages of https only"),
+            "write it as pile.example/c",
+        ));
+    }
     let probe = card_auth::Uid::from([4, 0, 0, 0, 0, 0, 0]);
-    if let Err(error) = Plan::ntag424(&SiteKey::new([0; 16]), &probe, &options.address) {
+    if let Err(error) = Plan::ntag424(&SiteKey::new([0; 16]), &probe, address) {
         return Err(Refusal::new(
             format!("--address: {error}"),
             "write it as pile.example/c",
@@ -60,7 +75,7 @@ pub(super) fn run(options: &Options) -> Result<Answer, Refusal> {
         None => (Stage::Drawn, uids::draw(wanted, random)?),
     };
     let key: Zeroizing<[u8; 16]> = Zeroizing::new(random()?);
-    let names = (options.house.as_str(), options.address.as_str());
+    let names = (options.house.as_str(), address);
     let kit = Site::new(names, *key, known, random)?;
     make_folder(&options.out)?;
     kit.create(&options.out)?;

@@ -13,7 +13,8 @@ pub struct Problem {
 /// Get the receipts again from the pile.
 pub const ASK_AGAIN: &str = "ask for the file as the pile wrote it, and settle nothing by this one";
 /// Get all of the receipts.
-pub const ASK_FOR_ALL: &str = "ask for the whole file, with every page";
+pub const ASK_FOR_ALL: &str =
+    "if these are one tenant's own, add --part; else ask for the whole file, with every page";
 
 impl Problem {
     /// Makes a problem.
