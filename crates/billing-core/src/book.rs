@@ -69,8 +69,7 @@ pub struct Account {
     pub active: bool,
     /// The plan it is charged by.
     pub plan: PlanId,
-    /// True if its cards may be known by their number where the policy is
-    /// [`UidOnly::Listed`](pile_units::UidOnly::Listed).
+    /// True if its cards may be known by their number where the policy is [`UidOnly::Listed`].
     pub listed: bool,
     /// Closed sessions.
     pub sessions: u32,
