@@ -6,7 +6,7 @@ use billing_core::book::Account;
 use billing_core::record::Record;
 use billing_core::statement::{Period, StatementError};
 use clap::{Args, ValueEnum};
-use pile_units::AccountId;
+use pile_units::{AccountId, UnixSeconds};
 
 use crate::answer::{self, Answer, Refusal};
 use crate::figures::counted;
@@ -50,9 +50,9 @@ pub struct Options {
     /// Flash images and exports of one pile; what one has dropped may stand in another.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// Of this account.
-    #[arg(long, value_name = "N", required_unless_present_any = ["all", "settlement"])]
-    pub account: Option<u16>,
+    /// Of this account: its number, or its name in --names.
+    #[arg(long, value_name = "N|NAME")]
+    pub account: Option<String>,
     /// Of all accounts.
     #[arg(long, conflicts_with = "account")]
     pub all: bool,
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
         .as_deref()
         .map_or_else(|| Ok(names::Names::default()), names::read)?;
     let archive = Archive::read(&options.files)?;
-    let (accounts, period) = asked(options, &archive)?;
+    let (accounts, period) = asked(options, &archive, &names)?;
     let mut sheets = Vec::new();
     for account in accounts {
         match gather::sheet(&archive, account, period) {
@@ -129,8 +129,14 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
 fn asked<'a>(
     options: &Options,
     archive: &'a Archive,
+    names: &names::Names,
 ) -> Result<(Vec<&'a Account>, Period), Refusal> {
-    let asked = options.account.map(AccountId::new);
+    if options.account.is_none() && options.settlement.is_none() && !options.all {
+        let remedy = "give --account N, --settlement N, or --all for everybody";
+        return Err(Refusal::new("no statement without an account", remedy));
+    }
+    let asked = options.account.as_deref();
+    let asked = asked.map(|text| names::find(names, text)).transpose()?;
     let asked = asked.map(|id| account(archive, id)).transpose()?;
     if let Some(id) = options.settlement {
         let of = settled_account(archive, id)?;
@@ -146,6 +152,7 @@ fn asked<'a>(
             let (from, to) = month.ok_or_else(|| {
                 Refusal::new(format!("{text} is no month"), "write it as 2026-10")
             })?;
+            covered(archive, text, (from, to))?;
             Period::Between { from, to }
         }
         None => Period::Open,
@@ -155,6 +162,35 @@ fn asked<'a>(
         None => archive.book.accounts().iter().collect(),
     };
     Ok((accounts, period))
+}
+
+/// A month that lies before the first session of the files or after their last record would give
+/// an empty bill that looks like a true one.
+fn covered(
+    archive: &Archive,
+    month: &str,
+    (from, to): (UnixSeconds, UnixSeconds),
+) -> Result<(), Refusal> {
+    let closed = archive.entries.iter().filter_map(|it| match &it.record {
+        Record::SessionClosed(session) => Some(session.closed),
+        _ => None,
+    });
+    let last = archive.book.last();
+    let Some(first) = closed.min_by_key(|it| it.unix) else {
+        return Ok(());
+    };
+    if first.unix < to && from <= last.unix {
+        return Ok(());
+    }
+    let zone = archive.zone;
+    Err(Refusal::new(
+        format!(
+            "nothing of {month} is in these files: their sessions go from {} to {}",
+            zone.minute(first),
+            zone.minute(last)
+        ),
+        "give another month, or add the exports of that time",
+    ))
 }
 
 /// An account of the pile.

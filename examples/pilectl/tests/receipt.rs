@@ -208,6 +208,8 @@ fn a_key_in_the_file_that_is_not_the_one_given_is_named() {
         "{text}"
     );
     assert!(text.contains("the key is another: this was signed with the key that ends in"));
+    let brought = text.matches("the file brings the key").count();
+    assert_eq!(brought, 1, "once, not once a record: {text}");
 }
 
 #[test]

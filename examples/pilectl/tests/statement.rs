@@ -308,6 +308,35 @@ fn a_bill_forged_where_the_fold_cannot_see_it_makes_no_statement() {
 }
 
 #[test]
+fn an_account_is_asked_for_by_number_or_by_name_and_never_guessed() {
+    let desk = Desk::with(&[
+        ("pile.bin", &lived()),
+        ("names.csv", b"account,name\n1,Anna\n2,Flat-4\n3,Flat-4\n"),
+    ]);
+    let base = "statement pile.bin --names names.csv";
+    let by_name = desk.well(&format!("{base} --account Anna"));
+    assert_eq!(by_name, desk.well(&format!("{base} --account 1")));
+    let unknown = ["no account is called Berta", "give its number"];
+    desk.fails(&format!("{base} --account Berta"), 2, &unknown);
+    let twice = ["several accounts are called Flat-4"];
+    desk.fails(&format!("{base} --account Flat-4"), 2, &twice);
+    desk.fails(base, 2, &["--account N, --settlement N, or --all"]);
+}
+
+#[test]
+fn a_month_that_the_ledger_does_not_know_is_no_empty_bill() {
+    let desk = Desk::with(&[("pile.bin", &lived())]);
+    for month in ["2019-02", "2101-07"] {
+        let asked = format!("statement pile.bin --all --month {month}");
+        let said = [
+            &format!("nothing of {month} is in these files"),
+            "give another month",
+        ];
+        desk.fails(&asked, 2, &said);
+    }
+}
+
+#[test]
 fn every_format_says_the_same() {
     let desk = Desk::with(&[
         ("pile.bin", &lived()),
@@ -406,10 +435,14 @@ fn months_are_parts_of_the_whole() {
         .max_by_key(|it| it.sessions)
         .unwrap();
     let of = |month: &str| {
-        let value = json(
-            &desk,
-            &format!("pile.bin --account {} --month {month}", account.id),
-        );
+        let asked = format!("pile.bin --account {} --month {month}", account.id);
+        let (text, code) = desk.run(&format!("statement {asked}"));
+        if code == 2 {
+            // The life was over by then.
+            assert!(text.contains("nothing of"), "{text}");
+            return (0, 0);
+        }
+        let value = json(&desk, &asked);
         let sheet = &value["statements"][0];
         (
             cents(&sheet["total"]),

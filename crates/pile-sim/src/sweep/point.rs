@@ -72,7 +72,8 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         if !(task as u64 ^ seed).is_multiple_of(one_in) {
             return Some(points);
         }
-        let is_later = is_progress && self.programmed > self.cells.bytes().len();
+        let whole = self.cells.bytes().len() / 4 * tasks.quarters;
+        let is_later = is_progress && self.programmed > whole;
         let later = if is_later { tasks.later } else { 1 };
         let expected = self.model.expected(moment);
         let mut tried = HashSet::new();

@@ -113,24 +113,37 @@ fn notes(checked: &[Checked<'_>], given: Option<PublicKey>) -> Vec<String> {
     notes
 }
 
-/// Keys in the file that are not the key that was given.
+/// Keys in the file that are not the key that was given, each told once.
 fn foreign_keys(checked: &[Checked<'_>], given: Option<PublicKey>) -> Vec<Problem> {
     let Some(given) = given else {
         return Vec::new();
     };
-    let other = |it: &Checked<'_>| {
-        let own = it.found.key.filter(|own| *own != given)?;
-        Some(Problem::new(
-            it.name(),
+    let mut foreign: Vec<(PublicKey, String, u64)> = Vec::new();
+    for it in checked {
+        let Some(own) = it.found.key.filter(|own| *own != given) else {
+            continue;
+        };
+        match foreign.iter_mut().find(|(key, ..)| *key == own) {
+            Some((_, _, more)) => *more += 1,
+            None => foreign.push((own, it.name(), 0)),
+        }
+    }
+    let told = |(own, place, more): (PublicKey, String, u64)| {
+        let place = match more {
+            0 => place,
+            more => format!("{place}, and {} more", grouped(more)),
+        };
+        Problem::new(
+            place,
             format!(
                 "the file brings {}, and you gave {}",
                 key::mark(&own),
                 key::mark(&given)
             ),
             "believe the one you have from the pile itself",
-        ))
+        )
     };
-    checked.iter().filter_map(other).collect()
+    foreign.into_iter().map(told).collect()
 }
 
 /// Every signature that is not good, and why. Which key may have made a signature can be told from

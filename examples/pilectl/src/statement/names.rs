@@ -45,3 +45,22 @@ pub(super) fn read(path: &Path) -> Result<Names, Refusal> {
     }
     Ok(names)
 }
+
+/// The account that a number or a name stands for.
+pub(super) fn find(names: &Names, text: &str) -> Result<AccountId, Refusal> {
+    if let Ok(number) = text.parse() {
+        return Ok(AccountId::new(number));
+    }
+    let mut named = names.iter().filter(|(_, name)| name.as_str() == text);
+    match (named.next(), named.next()) {
+        (Some((id, _)), None) => Ok(*id),
+        (Some(_), Some(_)) => Err(Refusal::new(
+            format!("several accounts are called {text}"),
+            "give the number",
+        )),
+        (None, _) => Err(Refusal::new(
+            format!("no account is called {text}"),
+            "give its number, or its name as it stands in the file of --names",
+        )),
+    }
+}

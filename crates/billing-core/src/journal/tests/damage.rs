@@ -64,7 +64,8 @@ fn two_frames() -> std::string::String {
     found
 }
 
-/// What every cut inside of a payment with this reference leaves is taken for torn.
+/// What every cut inside of a payment with this reference leaves is taken for torn; but where it
+/// leaves all bits of the frame, or all but the one that is mended, the payment may stand.
 fn is_torn_at_every_cut(reference: Reference) {
     let record = Record::Paid {
         settlement: 7,
@@ -83,11 +84,17 @@ fn is_torn_at_every_cut(reference: Reference) {
     block_on(journal.append(payload)).unwrap();
     let end = start + usize::try_from(journal.frame_bytes(payload.len())).unwrap();
     let flash = journal.release();
+    let after = entries(flash.clone()).unwrap();
     for cut in (start..end).step_by(8) {
+        let missing: u32 = flash.bytes[cut..end]
+            .iter()
+            .map(|it| it.count_zeros())
+            .sum();
         let mut torn = flash.clone();
         torn.bytes[cut..end].fill(0xff);
-        let found = entries(torn);
-        assert_eq!(found, Ok(before.clone()), "{} bytes stand", cut - start);
+        let found = entries(torn).unwrap();
+        let whole = missing <= 1 && found == after;
+        assert!(found == before || whole, "{} bytes stand", cut - start);
     }
 }
 
