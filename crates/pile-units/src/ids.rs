@@ -1,4 +1,4 @@
-//! Identities: a port, an account, a session, a credential, a tariff plan and version, a pile.
+//! Identities: a port, an account, a session, a credential, a phone, a tariff plan and version, a pile.
 
 use crate::OutOfRange;
 
@@ -140,6 +140,9 @@ impl<'de> serde::Deserialize<'de> for PlanId {
     }
 }
 
+/// The most phones the pile keeps, revoked ones among them.
+pub const MAX_PHONES: usize = 64;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*
@@ -204,6 +207,15 @@ id!(
     /// assert_eq!(CredentialId::new(2).get(), 2);
     /// ```
     CredentialId(u16)
+);
+id!(
+    /// A phone that was bound to the pile. Never reused, so a revoked one stays revoked.
+    ///
+    /// ```
+    /// use pile_units::PhoneId;
+    /// assert_eq!(PhoneId::new(3).next(), Some(PhoneId::new(4)));
+    /// ```
+    PhoneId(u16)
 );
 id!(
     /// A tariff as it was set: the first is 1, each change adds one, whichever plan it is for.

@@ -13,7 +13,8 @@ mod trim;
 pub use credential::{CardAlias, Credential, Role, Strength, UidOnly};
 pub use electric::{Current, Energy, Power, Temperature, Voltage};
 pub use ids::{
-    AccountId, CredentialId, MAX_PLANS, MAX_PORTS, PileId, PlanId, PortId, SessionId, TariffVersion,
+    AccountId, CredentialId, MAX_PHONES, MAX_PLANS, MAX_PORTS, PhoneId, PileId, PlanId, PortId,
+    SessionId, TariffVersion,
 };
 pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
