@@ -5,6 +5,10 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod message;
+pub mod permission;
 mod pipe;
+mod refusal;
 
 pub use pipe::{Gone, Pipe};
+pub use refusal::Refusal;

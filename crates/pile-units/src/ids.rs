@@ -5,6 +5,9 @@ use crate::OutOfRange;
 /// The most outlets one pile can have.
 pub const MAX_PORTS: usize = 16;
 
+/// The most phones a pile remembers, revoked ones included.
+pub const MAX_PHONES: usize = 64;
+
 /// One outlet of the pile. People count from 1, the array from 0; the type keeps them apart.
 ///
 /// ```
@@ -204,6 +207,15 @@ id!(
     /// assert_eq!(CredentialId::new(2).get(), 2);
     /// ```
     CredentialId(u16)
+);
+id!(
+    /// A phone that was bound to the pile. Never reused, so a revoked one stays revoked.
+    ///
+    /// ```
+    /// use pile_units::PhoneId;
+    /// assert_eq!(PhoneId::new(3).to_string(), "3");
+    /// ```
+    PhoneId(u16)
 );
 id!(
     /// A tariff as it was set: the first is 1, each change adds one, whichever plan it is for.
