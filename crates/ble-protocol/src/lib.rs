@@ -11,23 +11,25 @@ mod hint;
 mod key;
 mod line;
 mod mac;
+pub mod message;
 mod noise;
+pub mod permission;
 mod phone_end;
 mod pile_end;
 mod pipe;
 mod queues;
+mod refusal;
 mod timing;
 mod why;
 
 pub use hint::VERSION;
 pub use key::{Holder, Keys, LinkKey, PhoneKeys};
+pub use message::MAX_MESSAGE;
 pub use phone_end::{PhoneEnd, PhoneEvent};
 pub use pile_end::{Offered, PileEnd, PileEvent};
 pub use pipe::{Gone, Pipe};
+pub use refusal::Refusal;
 pub use why::{SendError, Why};
-
-/// The most bytes of a message.
-pub const MAX_MESSAGE: usize = 1024;
 
 /// The most Data frames of one direction that are under way and not credited.
 pub const WINDOW: u16 = 4;

@@ -213,7 +213,7 @@ id!(
     ///
     /// ```
     /// use pile_units::PhoneId;
-    /// assert_eq!(PhoneId::new(3).next(), Some(PhoneId::new(4)));
+    /// assert_eq!(PhoneId::new(3).to_string(), "3");
     /// ```
     PhoneId(u16)
 );

@@ -7,6 +7,7 @@ mod electric;
 mod ids;
 mod limits;
 mod money;
+mod name;
 mod time;
 mod trim;
 
@@ -18,6 +19,7 @@ pub use ids::{
 };
 pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
+pub use name::{AccountName, MAX_NAME};
 pub use time::{ClockQuality, Duration, Instant, UnixSeconds, UtcOffset, WallTime};
 pub use trim::MeterTrim;
 
