@@ -23,29 +23,30 @@ fn the_largest_of_every_message_fits() {
     }
 }
 
-#[test]
-fn the_sizes_in_the_documentation_are_those_of_the_largest() {
+/// The rows of a table of the documentation.
+fn rows(head: &str) -> Vec<&'static str> {
     let text = include_str!("../../MESSAGES.md");
+    let lines = text.lines().skip_while(|line| !line.starts_with(head));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    rows.collect()
+}
+
+#[test]
+fn the_documentation_lists_every_kind_in_order_with_the_size_of_the_largest() {
+    let heads = ["| request |", "| answer |", "| notice |", "| unasked |"];
+    let mut rows = heads.into_iter().flat_map(rows);
     for place in 0..Either::COUNT {
         let (name, message) = Either::nth(place, &mut Source::largest());
-        let length = message.encode().len();
-        let length = std::format!("{length} |");
         let kind = name.rsplit(' ').next().unwrap();
-        let section = match &message {
-            Either::Asked(_) => "| request |",
-            Either::Told(Told::Answer { .. }) => "| answer |",
-            Either::Told(Told::Notice(_)) => "| notice |",
-            Either::Told(_) => "| unasked |",
-        };
-        let table = text.split(section).nth(1).expect(section);
-        let table = table.split("\n\n").next().unwrap();
-        let row = std::format!("| `{kind}` |");
-        let row = table
-            .lines()
-            .find(|line| line.starts_with(&row))
-            .expect(&name);
+        let row = rows.next().expect(&name);
+        let length = std::format!("| {} |", message.encode().len());
+        assert!(
+            row.starts_with(&std::format!("| `{kind}` |")),
+            "{name}: {row}"
+        );
         assert!(row.ends_with(&length), "{name}: {length} not in {row}");
     }
+    assert_eq!(rows.next(), None);
 }
 
 #[test]
