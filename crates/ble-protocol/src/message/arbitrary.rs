@@ -140,8 +140,14 @@ made! {
     Power: s => Self::from_milliwatts(s.make());
     Voltage: s => Self::from_millivolts(s.make());
     Current: s => Self::from_milliamperes(s.make());
-    Temperature: s => Self::from_decicelsius(i16::from_le_bytes(s.make::<u16>().to_le_bytes()) ^ i16::MIN);
-    Price: s => Self::from_micros_per_kilowatt_hour(s.up_to(1_000_000_000).try_into().unwrap()).unwrap();
+    Temperature: s => {
+        let bits = i16::from_le_bytes(s.make::<u16>().to_le_bytes());
+        Self::from_decicelsius(bits ^ i16::MIN)
+    };
+    Price: s => {
+        let micros = s.up_to(1_000_000_000).try_into().unwrap();
+        Self::from_micros_per_kilowatt_hour(micros).unwrap()
+    };
     UtcOffset: s => Self::from_minutes(i16::try_from(s.up_to(1680)).unwrap() - 840).unwrap();
     Currency: s => s.pick(&["CNY", "EUR", "JPY"]).parse().unwrap();
     ClockQuality: s => s.pick(&[Self::Unknown, Self::Informative, Self::Synchronised, Self::Relative]);

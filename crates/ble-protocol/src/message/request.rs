@@ -308,8 +308,8 @@ pub enum Request {
         limits: Limits,
     },
     /// Freezes an account's reading: [`Settled`](super::Response::Settled). Refused: `NoSuchThing`,
-    /// `NothingOwed`, `Full`, and `OutOfTurn` where the next settlement has another number. A settlement
-    /// of this number and account that waits for its payment is answered again.
+    /// `NothingOwed`, `Full`, and `OutOfTurn` where the next settlement has another number. A
+    /// settlement of this number and account that waits for its payment is answered again.
     Settle {
         /// Whose.
         account: AccountId,
@@ -344,7 +344,8 @@ pub enum Request {
         /// Where.
         port: PortId,
     },
-    /// Takes a port out of service, which stops a session on it, or puts it back: [`Done`](super::Response::Done). Refused: `NoSuchThing`.
+    /// Takes a port out of service, which stops a session on it, or puts it back:
+    /// [`Done`](super::Response::Done). Refused: `NoSuchThing`.
     SwitchPort {
         /// Where.
         port: PortId,

@@ -164,9 +164,9 @@ fn a_key_shows_nothing() {
 }
 
 #[test]
-fn a_message_is_not_much_larger_in_memory_than_on_the_link() {
-    assert!(size_of::<Told>() <= 1536, "{}", size_of::<Told>());
-    assert!(size_of::<Asked>() <= 384, "{}", size_of::<Asked>());
+fn a_message_is_no_larger_in_memory_than_on_the_link_at_most() {
+    assert!(size_of::<Told>() <= 1024, "{}", size_of::<Told>());
+    assert!(size_of::<Asked>() <= 320, "{}", size_of::<Asked>());
 }
 
 proptest! {
