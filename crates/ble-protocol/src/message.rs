@@ -8,6 +8,13 @@ mod request;
 mod response;
 mod view;
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;
+
 pub use envelope::{Asked, Bound, MAX_MESSAGE, Malformed, RequestId, SentKey, Told, VERSION};
 pub use export::{ExportChunk, ExportCursor, Frames, MAX_FRAMES};
 pub use list::{List, Text};

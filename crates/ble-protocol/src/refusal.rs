@@ -212,7 +212,7 @@ impl Refusal {
                 "other_currency",
                 "the bills so far are in another currency: keep it",
             ),
-            Self::NotAllowed => ("not_allowed", "only the landlord may do that"),
+            Self::NotAllowed => ("not_allowed", "this phone may not do that"),
             Self::NotYours => ("not_yours", "that belongs to another account"),
             Self::UnknownRequest => (
                 "unknown_request",

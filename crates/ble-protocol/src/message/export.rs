@@ -209,3 +209,98 @@ impl ExportChunk {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::vec::Vec;
+
+    /// So many frames of different kinds and lengths.
+    fn journal(count: u8) -> Vec<(Kind, Vec<u8>)> {
+        let kinds = [Kind::Record, Kind::Record, Kind::Piece, Kind::Carried];
+        let frame = |n: u8| (kinds[usize::from(n % 4)], std::vec![n; usize::from(n) + 1]);
+        (0..count).map(frame).collect()
+    }
+
+    /// The frames in pieces, as a pile cuts them.
+    fn pieces(identity: Identity, frames: &[(Kind, Vec<u8>)]) -> Vec<ExportChunk> {
+        let mut chunks: Vec<ExportChunk> = Vec::new();
+        let mut rest = frames.iter().peekable();
+        while rest.peek().is_some() {
+            let origin = chunks
+                .last()
+                .map_or_else(|| Chain::genesis(identity), ExportChunk::end);
+            let mut taken = Frames::new();
+            while let Some((kind, payload)) = rest.peek()
+                && taken.push(*kind, payload)
+            {
+                rest.next();
+            }
+            let mut chunk = ExportChunk {
+                identity: identity.bytes(),
+                seq: origin.seq,
+                head: origin.head.bytes(),
+                frames: taken,
+                next: ExportCursor::START,
+                done: rest.peek().is_none(),
+            };
+            chunk.next.seq = chunk.end().seq;
+            chunks.push(chunk);
+        }
+        chunks
+    }
+
+    #[test]
+    fn the_pieces_of_a_ledger_are_the_ledger_and_prove_it() {
+        let identity = Identity::new([7; 16]);
+        let frames = journal(200);
+        let chunks = pieces(identity, &frames);
+        assert!(chunks.len() > 10, "{}", chunks.len());
+        let mut chain = Chain::genesis(identity);
+        let mut collected = Vec::new();
+        for chunk in &chunks {
+            assert_eq!((chunk.identity(), chunk.origin()), (identity, chain));
+            assert_eq!(
+                chunk.next.seq,
+                chunk.seq + chunk.frames.iter().count() as u64
+            );
+            let frames = chunk.frames.iter();
+            collected.extend(frames.map(|(kind, payload)| (kind, payload.to_vec())));
+            chain = chunk.end();
+        }
+        assert_eq!(collected, frames);
+        // The whole chain, the way a journal computes it.
+        let whole = frames
+            .iter()
+            .fold(Chain::genesis(identity), |chain, (kind, payload)| {
+                chain.after(*kind, payload)
+            });
+        assert_eq!(chain, whole);
+    }
+
+    #[test]
+    fn a_piece_that_was_altered_is_not_followed_by_the_next() {
+        let chunks = pieces(Identity::new([7; 16]), &journal(60));
+        let [first, second, ..] = &chunks[..] else {
+            panic!("one piece");
+        };
+        assert_eq!(first.end(), second.origin());
+        let mut altered = first.clone();
+        *altered.frames.0.last_mut().unwrap() ^= 1;
+        assert_ne!(altered.end(), second.origin());
+    }
+
+    #[test]
+    fn the_longest_frames_fill_a_piece() {
+        let mut frames = Frames::new();
+        assert!(!frames.push(Kind::Record, &[0; MAX_PAYLOAD + 1]));
+        assert!(frames.push(Kind::Record, &[1; MAX_PAYLOAD]));
+        assert!(frames.push(Kind::Record, &[2; MAX_PAYLOAD]));
+        assert!(!frames.push(Kind::Record, &[3; MAX_PAYLOAD]));
+        assert!(frames.push(Kind::Record, &[3; MAX_FRAMES - 2 * (MAX_PAYLOAD + 2) - 2]));
+        assert!(!frames.push(Kind::Record, &[4]));
+        assert_eq!(frames.iter().count(), 3);
+    }
+}

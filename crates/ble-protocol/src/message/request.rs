@@ -213,10 +213,10 @@ pub enum Request {
     },
     /// Opens the window in which a new card is tapped: [`Window`](super::Response::Window). What
     /// becomes of it is told by [`CardAuthorised`](super::Notice::CardAuthorised) or
-    /// [`WindowClosed`](super::Notice::WindowClosed). Refused: `Full`.
+    /// [`WindowClosed`](super::Notice::WindowClosed).
     Authorise,
-    /// The same for a card that has no key; its account is listed. Refused: `Full`, `TooWeak` (the
-    /// policy lets no such card charge).
+    /// The same for a card that has no key; its account is listed. Refused: `TooWeak` (by the policy
+    /// no such card may charge).
     AuthoriseListed,
     /// Revokes the account's cards as lost and opens the window for its next card:
     /// [`Window`](super::Response::Window). Refused: `NoSuchThing`, `AccountClosed`, `Full`.
@@ -224,20 +224,21 @@ pub enum Request {
         /// Whose.
         account: AccountId,
     },
-    /// Revokes the account's cards as lost: [`Done`](super::Response::Done), and as well if they were
-    /// already. Refused: `NoSuchThing`.
+    /// Revokes the account's cards as lost: [`Done`](super::Response::Done). Refused: `NoSuchThing`
+    /// (also where it has none that opens anything).
     ReportLostOf {
         /// Whose.
         account: AccountId,
     },
-    /// Revokes one card: [`Done`](super::Response::Done), and as well if it was revoked already.
-    /// Refused: `NoSuchThing`, and `NotAllowed` for the last privilege card.
+    /// Revokes one card, and the phones that were bound by it: [`Done`](super::Response::Done).
+    /// Refused: `NoSuchThing` (also where it is revoked already).
     RevokeCard {
         /// Which.
         credential: CredentialId,
     },
     /// Revokes the account's cards, settles what is owed and closes the account:
-    /// [`Done`](super::Response::Done), and as well if it is closed. Refused: `NoSuchThing`, `Full`.
+    /// [`Settled`](super::Response::Settled), or [`Done`](super::Response::Done) where nothing was
+    /// owed. Refused: `NoSuchThing` (also where it is closed already), `Full`.
     Deregister {
         /// Whose.
         account: AccountId,
@@ -251,14 +252,15 @@ pub enum Request {
     },
     /// Whose cards may be known by the number they announce: [`Policy`](super::Response::Policy).
     Policy,
-    /// Sets that: [`Done`](super::Response::Done). Refused: `TooWeak` (the landlord's own card has no
-    /// key).
+    /// Sets that: [`Done`](super::Response::Done). What is refused from then on is refused the
+    /// landlord's own card, too, if it has no key; this phone goes on.
     SetPolicy {
         /// Whose.
         uid_only: UidOnly,
     },
     /// Lets an account's cards be known by their number where the policy is
-    /// [`UidOnly::Listed`], or no longer: [`Done`](super::Response::Done). Refused: `NoSuchThing`.
+    /// [`UidOnly::Listed`], or no longer: [`Done`](super::Response::Done). Refused: `NoSuchThing`,
+    /// `AccountClosed`.
     ListAccount {
         /// Which.
         account: AccountId,
@@ -291,7 +293,7 @@ pub enum Request {
         tariff: Tariff,
     },
     /// Charges an account by a plan from now on: [`Done`](super::Response::Done). Refused:
-    /// `NoSuchThing`, `NoTariff`.
+    /// `NoSuchThing`, `AccountClosed`.
     AssignPlan {
         /// Whose.
         account: AccountId,
@@ -306,7 +308,8 @@ pub enum Request {
         limits: Limits,
     },
     /// Freezes an account's reading: [`Settled`](super::Response::Settled). Refused: `NoSuchThing`,
-    /// `NothingOwed`, `Full`, and `OutOfTurn` where the next settlement has another number.
+    /// `NothingOwed`, `Full`, and `OutOfTurn` where the next settlement has another number. A
+    /// settlement of this number and account that waits for its payment is answered again.
     Settle {
         /// Whose.
         account: AccountId,
@@ -329,19 +332,19 @@ pub enum Request {
         /// The landlord's note.
         reference: Reference,
     },
-    /// Clears a port's fault: [`Done`](super::Response::Done), and as well without one. Refused:
-    /// `StillFaulty`, `NoSuchThing`.
+    /// Clears a port's fault: [`Done`](super::Response::Done). Refused: `StillFaulty`, `NoMeter`,
+    /// `NoSuchThing` (also where it has none).
     ClearFault {
         /// Where.
         port: PortId,
     },
-    /// Stops whatever session is on a port: [`Done`](super::Response::Done), and as well without one.
-    /// Refused: `NoSuchThing`.
+    /// Stops whatever session is on a port: [`Done`](super::Response::Done). Refused: `NoSuchThing`
+    /// (also where there is none).
     StopPort {
         /// Where.
         port: PortId,
     },
-    /// Takes a port out of service, or puts it back; a session on it is stopped:
+    /// Takes a port out of service, which stops a session on it, or puts it back:
     /// [`Done`](super::Response::Done). Refused: `NoSuchThing`.
     SwitchPort {
         /// Where.
