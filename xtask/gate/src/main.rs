@@ -14,6 +14,7 @@
 
 mod billing;
 mod cards;
+mod link;
 mod meters;
 mod parts;
 mod pile;
@@ -44,6 +45,7 @@ extern "C" fn main() -> core::ffi::c_int {
         units::holds,
         billing::holds,
         cards::holds,
+        link::holds,
         meters::holds,
         pile::holds,
     ];
