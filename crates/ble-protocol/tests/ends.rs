@@ -1,5 +1,12 @@
 //! Both ends against each other: what they carry, what they refuse, when they give up.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helper fails as a test does"
+)]
+
 mod common;
 
 use ble_protocol::frame::Kind;

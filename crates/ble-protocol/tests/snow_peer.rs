@@ -1,5 +1,12 @@
 //! A phone that nobody here wrote, as far as keys go: `snow` does its handshake and its seals.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helper fails as a test does"
+)]
+
 mod common;
 
 use ble_protocol::frame::{Decoder, Kind};

@@ -1,7 +1,6 @@
 //! A pile and a phone with a wire between them.
 
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::unwrap_used, reason = "a test's helper fails as a test does")]
 
 use ble_protocol::frame::{Decoder, Encoded, Kind};
 use ble_protocol::{
@@ -107,7 +106,7 @@ impl Desk {
             let event = self
                 .pile
                 .poll(self.now, &self.phones, &mut |bytes: &mut [u8]| {
-                    rng.fill_bytes(bytes)
+                    rng.fill_bytes(bytes);
                 });
             match event {
                 PileEvent::Nothing => return polls,
