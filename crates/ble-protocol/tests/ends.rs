@@ -11,9 +11,10 @@ mod common;
 
 use ble_protocol::frame::Kind;
 use ble_protocol::{
-    Holder, LinkKey, MAX_MESSAGE, Offered, PhoneEnd, PhoneEvent, PileEnd, SendError, Why,
+    Holder, Keys, LinkKey, MAX_MESSAGE, Offered, PhoneEnd, PhoneEvent, PileEnd, PileEvent,
+    SendError, Why,
 };
-use pile_units::{Duration, PhoneId};
+use pile_units::{Duration, Instant, PhoneId};
 use proptest::prelude::*;
 
 use common::{Desk, Way, encoded, frames};
@@ -330,4 +331,67 @@ fn one_end_serves_one_phone_after_the_other() {
     next.send(b"ports?").unwrap();
     desk.settle(&mut next, 20);
     assert_eq!(desk.told.to_pile, [b"ports?"]);
+}
+
+/// What is on the wire from the first byte to the first answer. Computed apart from this crate, with
+/// Python's `cryptography` and from the README's page alone. Changing it changes the protocol.
+#[test]
+fn golden_link() {
+    const SAID: [&str; 4] = [
+        concat!(
+            "003d01019569c25eaab068117a1a4e709bf085ac494aba0469b9b1eda0ab1f78",
+            "b16aabb79ffeda90623e8522fd47d39186b1e248ed4fa535a41704c1833800",
+        ),
+        concat!(
+            "003402132c442be010fbd57e72603328aa76e71fccc1503aae219327d14d9c99",
+            "93f4724bc39cfa327ff894d024b561c6b99102e6ef00",
+        ),
+        concat!(
+            "1503b68cd6ffac2e0da7fc2960e10b87071f38f785001b03218a80dbc9d3b9e9",
+            "7ae781e64b1bef927d494135c223fa9def00",
+        ),
+        concat!("030402031d96001803d1a8fddd9bfbdea12af6970b2ccf23e56d286ca766e600",),
+    ];
+    struct One;
+    impl Keys for One {
+        fn slots(&self) -> usize {
+            1
+        }
+        fn key(&self, _: usize) -> Option<(Holder, LinkKey)> {
+            Some((Holder::Phone(PhoneId::new(0)), key()))
+        }
+    }
+    fn key() -> LinkKey {
+        LinkKey::new(core::array::from_fn(|at| at.to_le_bytes()[0]))
+    }
+    fn hex(bytes: &[u8]) -> String {
+        bytes
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
+    let now = Instant::START;
+    let (mut pile, mut phone) = (PileEnd::new(), PhoneEnd::new(now, &key(), [0x41; 32]));
+    pile.connected(now);
+    let mut bytes = [0; 512];
+    for (index, said) in SAID.into_iter().enumerate() {
+        let count = if index % 2 == 0 {
+            let count = phone.transmit(&mut bytes);
+            pile.receive(now, &bytes[..count]);
+            count
+        } else {
+            while pile.poll(now, &One, &mut |bytes: &mut [u8]| bytes.fill(0x42))
+                != PileEvent::Nothing
+            {}
+            if pile.holder().is_some() {
+                pile.send(b"ten").unwrap();
+            }
+            let count = pile.transmit(&mut bytes);
+            phone.receive(now, &bytes[..count]);
+            while phone.poll(now) != PhoneEvent::Nothing {}
+            phone.send(b"ports?").unwrap();
+            count
+        };
+        assert_eq!(hex(&bytes[..count]), said, "portion {index}");
+    }
 }
