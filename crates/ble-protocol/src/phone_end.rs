@@ -198,17 +198,18 @@ impl Link {
     }
 
     fn hear(&mut self, now: Instant, frame: Frame<'_>) {
-        let heard = match (&self.state, frame.kind) {
+        let Frame { kind, body } = frame;
+        let heard = match (&self.state, kind) {
             (State::Closing(_), _) => Ok(()),
-            (State::Called(_), Kind::Wait) if frame.body.is_empty() => {
+            (State::Called(_), Kind::Wait) if body.is_empty() => {
                 self.wait(now);
                 Ok(())
             }
-            (State::Called(_), Kind::Busy) => self.busy(frame.body),
-            (State::Called(_) | State::Waiting(_), Kind::Reply) => self.reply(frame.body),
-            (State::Open, Kind::Data) => self.line.data(frame.body),
-            (State::Open, Kind::Credit) => self.line.credit(frame.body),
-            (_, Kind::Bye) if frame.body.is_empty() => Err(Why::Bye),
+            (State::Called(_), Kind::Busy) => self.busy(body),
+            (State::Called(_) | State::Waiting(_), Kind::Reply) => self.reply(body),
+            (State::Open, Kind::Data) => self.line.data(body),
+            (State::Open, Kind::Credit) => self.line.credit(body),
+            (_, Kind::Bye) if body.is_empty() => Err(Why::Bye),
             _ => Err(Why::Unexpected),
         };
         if let Err(why) = heard {

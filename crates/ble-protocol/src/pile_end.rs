@@ -321,21 +321,22 @@ impl Link {
     }
 
     fn hear(&mut self, now: Instant, frame: Frame<'_>) {
-        let heard = match (&self.state, frame.kind) {
+        let Frame { kind, body } = frame;
+        let heard = match (&self.state, kind) {
             (State::Down | State::Closing(_), _) => Ok(()),
-            (State::Silent, Kind::Hello) => self.hello(frame.body),
+            (State::Silent, Kind::Hello) => self.hello(body),
             (State::Replied(holder), Kind::Data) => {
                 let holder = *holder;
-                self.line.proof(frame.body).map(|()| {
+                self.line.proof(body).map(|()| {
                     self.state = State::Open;
                     self.opened = Some(holder);
                     self.deadline = None;
                     self.backoff.clear();
                 })
             }
-            (State::Open, Kind::Data) => self.line.data(frame.body),
-            (State::Open, Kind::Credit) => self.line.credit(frame.body),
-            (_, Kind::Bye) if frame.body.is_empty() => Err(Why::Bye),
+            (State::Open, Kind::Data) => self.line.data(body),
+            (State::Open, Kind::Credit) => self.line.credit(body),
+            (_, Kind::Bye) if body.is_empty() => Err(Why::Bye),
             _ => Err(Why::Unexpected),
         };
         if let Err(why) = heard {

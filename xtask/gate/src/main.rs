@@ -15,6 +15,7 @@
 mod billing;
 mod cards;
 mod messages;
+mod link;
 mod meters;
 mod parts;
 mod pile;
@@ -46,6 +47,7 @@ extern "C" fn main() -> core::ffi::c_int {
         billing::holds,
         cards::holds,
         messages::holds,
+        link::holds,
         meters::holds,
         pile::holds,
     ];

@@ -105,3 +105,17 @@ fn nonce(counter: u64) -> [u8; 12] {
         .for_each(|(to, from)| *to = from);
     nonce
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_does_not_wrap() {
+        let mut cipher = Cipher::new([1; 32]);
+        cipher.nonce = u64::MAX - 1;
+        assert_eq!(cipher.seal(&[], &mut [0; TAG]), Ok(()));
+        assert_eq!(cipher.seal(&[], &mut [0; TAG]), Err(Refused));
+        assert_eq!(cipher.open(&[], &mut [0; TAG]), Err(Refused));
+    }
+}
