@@ -33,8 +33,9 @@ pub use reference::{MAX_REFERENCE, Reference};
 use crate::cost::Bill;
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Currency, Energy, Limits, MeterTrim, Money, PileId,
-    PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly, UnixSeconds, WallTime,
+    AccountId, AccountName, Credential, CredentialId, Currency, Energy, Limits, MeterTrim, Money,
+    PhoneId, PileId, PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly,
+    UnixSeconds, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -347,6 +348,58 @@ pub enum Record {
         /// When.
         at: WallTime,
     },
+    /// A phone was bound to a card by a tap of it: it acts as the card does, until it or the card is
+    /// revoked.
+    PhoneBound {
+        /// The phone.
+        phone: PhoneId,
+        /// The card that was tapped.
+        credential: CredentialId,
+        /// How the card proved itself at that tap.
+        strength: Strength,
+        /// When.
+        at: WallTime,
+    },
+    /// A phone opens nothing from here on (I5).
+    PhoneRevoked {
+        /// The phone.
+        phone: PhoneId,
+        /// When.
+        at: WallTime,
+    },
+    /// An account has this name from here on.
+    AccountNamed {
+        /// The account.
+        account: AccountId,
+        /// The name; it takes the place of the one before.
+        name: AccountName,
+        /// When.
+        at: WallTime,
+    },
+    /// The landlord lost the privilege card and showed a recovery code: this card is the privilege
+    /// card now. The old one and its phones are revoked.
+    Recovered {
+        /// The new privilege card.
+        credential: Credential,
+        /// When.
+        at: WallTime,
+    },
+    /// As [`SessionOpened`](Self::SessionOpened), by a phone, on its card's account.
+    OpenedByPhone {
+        /// Its number.
+        session: SessionId,
+        /// The phone, which names the card.
+        phone: PhoneId,
+        /// The number that the phone gave its request: greater than that of its last start, so that
+        /// one repeated after an answer was lost starts nothing.
+        request: u32,
+        /// The port.
+        port: PortId,
+        /// The band in force, in the tariff of the account.
+        band: BandIndex,
+        /// When.
+        at: WallTime,
+    },
 }
 
 impl Record {
@@ -361,6 +414,32 @@ impl Record {
                 | Self::Settled(_)
                 | Self::Paid { .. }
         )
+    }
+
+    /// The session that opens with this record, and its port; `None` for any other kind.
+    ///
+    /// ```
+    /// use billing_core::record::Record;
+    /// use billing_core::tariff::BandIndex;
+    /// use pile_units::{PhoneId, PortId, SessionId, WallTime};
+    /// let (session, port) = (SessionId::new(7), PortId::from_number(2)?);
+    /// let record = Record::OpenedByPhone {
+    ///     session,
+    ///     phone: PhoneId::new(1),
+    ///     request: 1,
+    ///     port,
+    ///     band: BandIndex::FIRST,
+    ///     at: WallTime::default(),
+    /// };
+    /// assert_eq!(record.opening(), Some((session, port)));
+    /// # Ok::<(), pile_units::OutOfRange>(())
+    /// ```
+    pub const fn opening(&self) -> Option<(SessionId, PortId)> {
+        match self {
+            Self::SessionOpened { session, port, .. }
+            | Self::OpenedByPhone { session, port, .. } => Some((*session, *port)),
+            _ => None,
+        }
     }
 
     /// The pile's clock once this record stands, where it showed `last` before:
@@ -396,7 +475,12 @@ impl Record {
             | Self::Exported { at, .. }
             | Self::AccountListed { at, .. }
             | Self::AttemptsSeen { at }
-            | Self::Calibrated { at, .. } => *at,
+            | Self::Calibrated { at, .. }
+            | Self::PhoneBound { at, .. }
+            | Self::PhoneRevoked { at, .. }
+            | Self::AccountNamed { at, .. }
+            | Self::Recovered { at, .. }
+            | Self::OpenedByPhone { at, .. } => *at,
             Self::Attempted(attempts) => attempts.last,
             Self::Progress { elapsed, .. } => WallTime {
                 unix: last.unix.plus(*elapsed),

@@ -3,11 +3,14 @@
 //! [`Book::check`] says whether a record may come; what changes then cannot fail, so a record is
 //! applied whole or not at all.
 
-use super::{Account, Book, FoldError, OpenSegment, OpenSession, PlannedTariff, Settlement};
+use super::{Account, Book, FoldError, OpenSegment, OpenSession, Phone, PlannedTariff, Settlement};
 use crate::cost::SessionCost;
 use crate::record::{Advances, ClosedSession, Record, Segment};
 use crate::tariff::BandIndex;
-use pile_units::{AccountId, Credential, CredentialId, Energy, PortId, SessionId, WallTime};
+use pile_units::{
+    AccountId, Credential, CredentialId, Energy, PhoneId, PortId, Role, SessionId, Strength,
+    WallTime,
+};
 
 impl Book {
     /// Adds one record.
@@ -102,7 +105,40 @@ impl Book {
                 port,
                 band,
                 at,
-            } => self.open_session(*session, *credential, *port, *band, *at),
+            } => self.open_session(*session, (*credential, None), *port, *band, *at),
+            Record::OpenedByPhone {
+                session,
+                phone,
+                request,
+                port,
+                band,
+                at,
+            } => self.open_by_phone(*session, (*phone, *request), *port, *band, *at),
+            Record::PhoneBound {
+                phone,
+                credential,
+                strength,
+                at,
+            } => self.bind_phone(Phone {
+                id: *phone,
+                credential: *credential,
+                strength: *strength,
+                revoked: false,
+                last_request: 0,
+                last_session: SessionId::new(0),
+                bound: *at,
+            }),
+            Record::PhoneRevoked { phone, .. } => {
+                if let Some(phone) = self.phone_mut(*phone) {
+                    phone.revoked = true;
+                }
+            }
+            Record::AccountNamed { account, name, .. } => self.name_account(*account, *name),
+            Record::Recovered { credential, .. } => {
+                self.revoke_privilege();
+                self.enrol(*credential);
+                self.recover();
+            }
             Record::Progress { advances, .. } => self.advance(advances),
             Record::SegmentClosed { segment, next } => self.close_segment(segment, Some(*next)),
             Record::LastSegment { segment } => self.close_segment(segment, None),
@@ -145,12 +181,38 @@ impl Book {
         if let Some(card) = cards.find(|card| card.id == id) {
             card.revoked = true;
         }
+        self.revoke_phones_of(id);
     }
 
+    /// All privilege cards open nothing any more, nor do their phones.
+    fn revoke_privilege(&mut self) {
+        let privilege = |card: &&Credential| card.role == Role::Privilege && !card.revoked;
+        while let Some(id) = self.credentials.iter().find(privilege).map(|card| card.id) {
+            self.revoke(id);
+        }
+    }
+
+    fn open_by_phone(
+        &mut self,
+        id: SessionId,
+        (phone, request): (PhoneId, u32),
+        port: PortId,
+        band: BandIndex,
+        at: WallTime,
+    ) {
+        let Some(phone) = self.phone_mut(phone) else {
+            return;
+        };
+        (phone.last_request, phone.last_session) = (request, id);
+        let by = (phone.credential, Some(phone.strength));
+        self.open_session(id, by, port, band, at);
+    }
+
+    /// Opens a session with a card; `strength` says how it proved itself where that was not now.
     fn open_session(
         &mut self,
         id: SessionId,
-        credential: CredentialId,
+        (credential, strength): (CredentialId, Option<Strength>),
         port: PortId,
         band: BandIndex,
         at: WallTime,
@@ -166,7 +228,7 @@ impl Book {
             id,
             account,
             credential,
-            strength: card.strength,
+            strength: strength.unwrap_or(card.strength),
             port,
             opened: at,
             segment,

@@ -44,6 +44,10 @@ pub enum FoldError {
     Capacity,
     /// A piece of a snapshot where none belongs, or one that does not fit those before it.
     Snapshot,
+    /// The phone is unknown or revoked, or its number is not the next.
+    Phone,
+    /// The phone started a session by this request, or by a later one.
+    Request,
 }
 
 impl core::fmt::Display for FoldError {
@@ -63,6 +67,8 @@ impl core::fmt::Display for FoldError {
             }
             Self::Capacity => "there are more of them than a pile can hold",
             Self::Snapshot => "a piece of a snapshot stands where none belongs",
+            Self::Phone => "a phone is unknown, revoked or out of order",
+            Self::Request => "a phone's request is repeated or out of order",
         })
     }
 }
@@ -125,6 +131,38 @@ impl Book {
                 band,
                 ..
             } => self.check_opening(*session, *credential, *port, *band),
+            Record::OpenedByPhone {
+                session,
+                phone,
+                request,
+                port,
+                band,
+                ..
+            } => {
+                let credential = self.check_request(*phone, *request)?;
+                self.check_opening(*session, credential, *port, *band)
+            }
+            Record::PhoneBound {
+                phone,
+                credential,
+                strength,
+                ..
+            } => {
+                let card = self.card(*credential)?;
+                if let Some(account) = card.account() {
+                    self.active(account)?;
+                }
+                self.check_binding(*phone, card, *strength)
+            }
+            Record::PhoneRevoked { phone, .. } => self.live_phone(*phone).map(drop),
+            // Also of one that is closed: its statements go on.
+            Record::AccountNamed { account, .. } => {
+                self.account(*account).map(drop).ok_or(FoldError::Account)
+            }
+            Record::Recovered { credential, .. } => {
+                self.check_recovery(credential)?;
+                self.check_enrolment(credential)
+            }
             Record::Progress { advances, .. } => self.check_advances(advances),
             Record::SegmentClosed { segment, next } => {
                 let (_, tariff) = self.tariff_of(segment.account).ok_or(FoldError::Tariff)?;
