@@ -147,13 +147,13 @@ mod tests {
         let secrets: [(&[u8], u128); 3] = [
             (
                 &[0x04, 0x78, 0x2e, 0x21, 0x80, 0x1d, 0x80],
-                0x4a73e713_931f4c4d_c5d4daa7_ab9539dc,
+                0x4a73_e713_931f_4c4d_c5d4_daa7_ab95_39dc,
             ),
             (
                 &[0xde, 0xad, 0xbe, 0xef],
-                0x7cf4c298_99bd0093_8a52d5a1_242ef1d8,
+                0x7cf4_c298_99bd_0093_8a52_d5a1_242e_f1d8,
             ),
-            (b"0123456789", 0x1986c23d_6ef46d23_ae2d2558_711a9594),
+            (b"0123456789", 0x1986_c23d_6ef4_6d23_ae2d_2558_711a_9594),
         ];
         for (uid, expected) in secrets {
             let secret = binding_secret(&site(), &Uid::from_bytes(uid).unwrap());
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn recovery_secrets_are_those_of_openssl() {
         let secrets: [(u8, u128); 3] = [
-            (0, 0xc7291ef5_fd496030_c67ce3e4_e909248d),
-            (1, 0xe0475682_4e9fb601_57112592_3425b36a),
-            (255, 0x97731ccf_9891240f_0074dadf_a4d7278f),
+            (0, 0xc729_1ef5_fd49_6030_c67c_e3e4_e909_248d),
+            (1, 0xe047_5682_4e9f_b601_5711_2592_3425_b36a),
+            (255, 0x9773_1ccf_9891_240f_0074_dadf_a4d7_278f),
         ];
         for (number, expected) in secrets {
             let secret = recovery_secret(&site(), number);

@@ -3,13 +3,12 @@
 //! [`Book::check`] says whether a record may come; what changes then cannot fail, so a record is
 //! applied whole or not at all.
 
-use super::{Account, Book, FoldError, OpenSegment, OpenSession, Phone, PlannedTariff, Settlement};
+use super::{Account, Book, FoldError, OpenSegment, OpenSession, PlannedTariff, Settlement};
 use crate::cost::SessionCost;
 use crate::record::{Advances, ClosedSession, Record, Segment};
 use crate::tariff::BandIndex;
 use pile_units::{
-    AccountId, Credential, CredentialId, Energy, PhoneId, PortId, Role, SessionId, Strength,
-    WallTime,
+    AccountId, Credential, CredentialId, Energy, PortId, SessionId, Strength, WallTime,
 };
 
 impl Book {
@@ -106,39 +105,11 @@ impl Book {
                 band,
                 at,
             } => self.open_session(*session, (*credential, None), *port, *band, *at),
-            Record::OpenedByPhone {
-                session,
-                phone,
-                request,
-                port,
-                band,
-                at,
-            } => self.open_by_phone(*session, (*phone, *request), *port, *band, *at),
-            Record::PhoneBound {
-                phone,
-                credential,
-                strength,
-                at,
-            } => self.bind_phone(Phone {
-                id: *phone,
-                credential: *credential,
-                strength: *strength,
-                revoked: false,
-                last_request: 0,
-                last_session: SessionId::new(0),
-                bound: *at,
-            }),
-            Record::PhoneRevoked { phone, .. } => {
-                if let Some(phone) = self.phone_mut(*phone) {
-                    phone.revoked = true;
-                }
-            }
-            Record::AccountNamed { account, name, .. } => self.name_account(*account, *name),
-            Record::Recovered { credential, .. } => {
-                self.revoke_privilege();
-                self.enrol(*credential);
-                self.recover();
-            }
+            Record::PhoneBound { .. }
+            | Record::PhoneRevoked { .. }
+            | Record::AccountNamed { .. }
+            | Record::Recovered { .. }
+            | Record::OpenedByPhone { .. } => self.change_phones(record),
             Record::Progress { advances, .. } => self.advance(advances),
             Record::SegmentClosed { segment, next } => self.close_segment(segment, Some(*next)),
             Record::LastSegment { segment } => self.close_segment(segment, None),
@@ -165,7 +136,7 @@ impl Book {
         self.accounts.iter_mut().find(|account| account.id == id)
     }
 
-    fn enrol(&mut self, credential: Credential) {
+    pub(super) fn enrol(&mut self, credential: Credential) {
         // Checked: there is room for both.
         if let Some(id) = credential.account()
             && self.account(id).is_none()
@@ -176,7 +147,7 @@ impl Book {
         let _ = self.credentials.push(credential);
     }
 
-    fn revoke(&mut self, id: CredentialId) {
+    pub(super) fn revoke(&mut self, id: CredentialId) {
         let mut cards = self.credentials.iter_mut();
         if let Some(card) = cards.find(|card| card.id == id) {
             card.revoked = true;
@@ -184,32 +155,8 @@ impl Book {
         self.revoke_phones_of(id);
     }
 
-    /// All privilege cards open nothing any more, nor do their phones.
-    fn revoke_privilege(&mut self) {
-        let privilege = |card: &&Credential| card.role == Role::Privilege && !card.revoked;
-        while let Some(id) = self.credentials.iter().find(privilege).map(|card| card.id) {
-            self.revoke(id);
-        }
-    }
-
-    fn open_by_phone(
-        &mut self,
-        id: SessionId,
-        (phone, request): (PhoneId, u32),
-        port: PortId,
-        band: BandIndex,
-        at: WallTime,
-    ) {
-        let Some(phone) = self.phone_mut(phone) else {
-            return;
-        };
-        (phone.last_request, phone.last_session) = (request, id);
-        let by = (phone.credential, Some(phone.strength));
-        self.open_session(id, by, port, band, at);
-    }
-
     /// Opens a session with a card; `strength` says how it proved itself where that was not now.
-    fn open_session(
+    pub(super) fn open_session(
         &mut self,
         id: SessionId,
         (credential, strength): (CredentialId, Option<Strength>),

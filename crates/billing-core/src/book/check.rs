@@ -131,38 +131,11 @@ impl Book {
                 band,
                 ..
             } => self.check_opening(*session, *credential, *port, *band),
-            Record::OpenedByPhone {
-                session,
-                phone,
-                request,
-                port,
-                band,
-                ..
-            } => {
-                let credential = self.check_request(*phone, *request)?;
-                self.check_opening(*session, credential, *port, *band)
-            }
-            Record::PhoneBound {
-                phone,
-                credential,
-                strength,
-                ..
-            } => {
-                let card = self.card(*credential)?;
-                if let Some(account) = card.account() {
-                    self.active(account)?;
-                }
-                self.check_binding(*phone, card, *strength)
-            }
-            Record::PhoneRevoked { phone, .. } => self.live_phone(*phone).map(drop),
-            // Also of one that is closed: its statements go on.
-            Record::AccountNamed { account, .. } => {
-                self.account(*account).map(drop).ok_or(FoldError::Account)
-            }
-            Record::Recovered { credential, .. } => {
-                self.check_recovery(credential)?;
-                self.check_enrolment(credential)
-            }
+            Record::PhoneBound { .. }
+            | Record::PhoneRevoked { .. }
+            | Record::AccountNamed { .. }
+            | Record::Recovered { .. }
+            | Record::OpenedByPhone { .. } => self.check_phones(record),
             Record::Progress { advances, .. } => self.check_advances(advances),
             Record::SegmentClosed { segment, next } => {
                 let (_, tariff) = self.tariff_of(segment.account).ok_or(FoldError::Tariff)?;
@@ -196,20 +169,20 @@ impl Book {
     }
 
     /// A card that opens something.
-    fn card(&self, id: CredentialId) -> Result<&Credential, FoldError> {
+    pub(super) fn card(&self, id: CredentialId) -> Result<&Credential, FoldError> {
         self.credentials
             .iter()
             .find(|card| card.id == id && !card.revoked)
             .ok_or(FoldError::Credential)
     }
 
-    fn active(&self, id: AccountId) -> Result<&Account, FoldError> {
+    pub(super) fn active(&self, id: AccountId) -> Result<&Account, FoldError> {
         self.account(id)
             .filter(|account| account.active)
             .ok_or(FoldError::Account)
     }
 
-    fn check_enrolment(&self, credential: &Credential) -> Result<(), FoldError> {
+    pub(super) fn check_enrolment(&self, credential: &Credential) -> Result<(), FoldError> {
         let twice = self
             .credentials
             .iter()
@@ -232,7 +205,7 @@ impl Book {
         self.active(id).map(drop)
     }
 
-    fn check_opening(
+    pub(super) fn check_opening(
         &self,
         id: SessionId,
         credential: CredentialId,

@@ -8,6 +8,7 @@
 
 use super::check::ensure;
 use super::{Book, FoldError};
+use crate::record::Record;
 use pile_units::{
     AccountId, AccountName, Credential, CredentialId, MAX_PHONES, PhoneId, Role, SessionId,
     Strength, WallTime,
@@ -81,42 +82,112 @@ impl Book {
     }
 
     /// A phone that opens something.
-    pub(super) fn live_phone(&self, id: PhoneId) -> Result<&Phone, FoldError> {
+    fn live_phone(&self, id: PhoneId) -> Result<&Phone, FoldError> {
         let phone = self.phone(id).filter(|phone| !phone.revoked);
         phone.ok_or(FoldError::Phone)
     }
 
-    pub(super) fn check_binding(
-        &self,
-        id: PhoneId,
-        card: &Credential,
-        strength: Strength,
-    ) -> Result<(), FoldError> {
-        // As for a card that is tapped to charge: a weaker proof does not match it.
-        ensure(strength >= card.strength, FoldError::Credential)?;
-        match self.next_phone() {
-            None => Err(FoldError::Capacity),
-            Some(next) => ensure(id == next, FoldError::Phone),
+    /// [`Book::check`] of the records that are this room's.
+    pub(super) fn check_phones(&self, record: &Record) -> Result<(), FoldError> {
+        match record {
+            Record::PhoneBound {
+                phone,
+                credential,
+                strength,
+                ..
+            } => {
+                let card = self.card(*credential)?;
+                if let Some(account) = card.account() {
+                    self.active(account)?;
+                }
+                // As for a card that is tapped to charge: a weaker proof does not match it.
+                ensure(*strength >= card.strength, FoldError::Credential)?;
+                let next = self.next_phone().ok_or(FoldError::Capacity)?;
+                ensure(*phone == next, FoldError::Phone)
+            }
+            Record::PhoneRevoked { phone, .. } => self.live_phone(*phone).map(drop),
+            // Also of one that is closed: its statements go on.
+            Record::AccountNamed { account, .. } => {
+                let known = self.account(*account).is_some();
+                ensure(known, FoldError::Account)
+            }
+            Record::Recovered { credential, .. } => {
+                ensure(credential.role == Role::Privilege, FoldError::Credential)?;
+                ensure(self.recoveries < u8::MAX, FoldError::Capacity)?;
+                self.check_enrolment(credential)
+            }
+            Record::OpenedByPhone {
+                session,
+                phone,
+                request,
+                port,
+                band,
+                ..
+            } => {
+                let phone = self.live_phone(*phone)?;
+                ensure(*request > phone.last_request, FoldError::Request)?;
+                self.check_opening(*session, phone.credential, *port, *band)
+            }
+            _ => Ok(()),
         }
     }
 
-    /// The card of a phone whose request may open a session.
-    pub(super) fn check_request(
-        &self,
-        phone: PhoneId,
-        request: u32,
-    ) -> Result<CredentialId, FoldError> {
-        let phone = self.live_phone(phone)?;
-        ensure(request > phone.last_request, FoldError::Request)?;
-        Ok(phone.credential)
+    /// Makes one of them part of the book.
+    pub(super) fn change_phones(&mut self, record: &Record) {
+        match record {
+            Record::PhoneBound {
+                phone,
+                credential,
+                strength,
+                at,
+            } => self.bind_phone(Phone {
+                id: *phone,
+                credential: *credential,
+                strength: *strength,
+                revoked: false,
+                last_request: 0,
+                last_session: SessionId::new(0),
+                bound: *at,
+            }),
+            Record::PhoneRevoked { phone, .. } => {
+                if let Some(phone) = self.phone_mut(*phone) {
+                    phone.revoked = true;
+                }
+            }
+            Record::AccountNamed { account, name, .. } => self.name_account(*account, *name),
+            Record::Recovered { credential, .. } => {
+                self.revoke_privilege();
+                self.enrol(*credential);
+                self.recoveries = self.recoveries.saturating_add(1);
+            }
+            Record::OpenedByPhone {
+                session,
+                phone,
+                request,
+                port,
+                band,
+                at,
+            } => {
+                let Some(phone) = self.phone_mut(*phone) else {
+                    return;
+                };
+                (phone.last_request, phone.last_session) = (*request, *session);
+                let by = (phone.credential, Some(phone.strength));
+                self.open_session(*session, by, *port, *band, *at);
+            }
+            _ => {}
+        }
     }
 
-    pub(super) fn check_recovery(&self, credential: &Credential) -> Result<(), FoldError> {
-        ensure(credential.role == Role::Privilege, FoldError::Credential)?;
-        ensure(self.recoveries < u8::MAX, FoldError::Capacity)
+    /// All privilege cards open nothing any more, nor do their phones.
+    fn revoke_privilege(&mut self) {
+        let privilege = |card: &&Credential| card.role == Role::Privilege && !card.revoked;
+        while let Some(id) = self.credentials.iter().find(privilege).map(|card| card.id) {
+            self.revoke(id);
+        }
     }
 
-    pub(super) fn bind_phone(&mut self, phone: Phone) {
+    fn bind_phone(&mut self, phone: Phone) {
         if self.phones.is_full()
             && let Some(oldest) = self.phones.iter().position(|phone| phone.revoked)
         {
@@ -126,7 +197,7 @@ impl Book {
         let _ = self.phones.push(phone);
     }
 
-    pub(super) fn phone_mut(&mut self, id: PhoneId) -> Option<&mut Phone> {
+    fn phone_mut(&mut self, id: PhoneId) -> Option<&mut Phone> {
         self.phones.iter_mut().find(|phone| phone.id == id)
     }
 
@@ -137,7 +208,7 @@ impl Book {
             .for_each(|phone| phone.revoked = true);
     }
 
-    pub(super) fn name_account(&mut self, account: AccountId, name: AccountName) {
+    fn name_account(&mut self, account: AccountId, name: AccountName) {
         let mut names = self.names.iter_mut();
         if let Some((_, old)) = names.find(|(named, _)| *named == account) {
             *old = name;
@@ -145,10 +216,6 @@ impl Book {
             // Checked: it is one of the accounts, and each has a place.
             let _ = self.names.push((account, name));
         }
-    }
-
-    pub(super) fn recover(&mut self) {
-        self.recoveries = self.recoveries.saturating_add(1);
     }
 
     pub(super) fn restore_phone(&mut self, phone: &Phone) -> Result<(), FoldError> {

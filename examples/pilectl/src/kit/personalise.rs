@@ -291,7 +291,6 @@ fn report(kit: &Site, number: u16, done: Done) -> Result<String, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::make::random;
     use super::super::site::Stage;
     use super::*;
     use pile_sim::cards::Ntag424;

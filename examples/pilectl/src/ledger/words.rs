@@ -97,26 +97,11 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
             port,
             ..
         } => format!("session {session} opened on port {port} with card {credential}"),
-        Record::OpenedByPhone {
-            session,
-            phone,
-            request,
-            port,
-            ..
-        } => {
-            format!("session {session} opened on port {port} with phone {phone}, request {request}")
-        }
-        Record::PhoneBound {
-            phone, credential, ..
-        } => format!("phone {phone} bound to card {credential}"),
-        Record::PhoneRevoked { phone, .. } => format!("phone {phone} revoked"),
-        Record::AccountNamed { account, name, .. } => {
-            format!("account {account} named {:?}", name.as_str())
-        }
-        Record::Recovered { credential, .. } => format!(
-            "privilege card {} enrolled by a recovery code, the one before revoked",
-            credential.id
-        ),
+        Record::PhoneBound { .. }
+        | Record::PhoneRevoked { .. }
+        | Record::AccountNamed { .. }
+        | Record::Recovered { .. }
+        | Record::OpenedByPhone { .. } => by_phone(record),
         Record::Progress { advances, .. } => {
             let energy: Energy = advances.iter().map(Advance::energy).sum();
             let (count, kwh) = (advances.iter().count(), kwh(energy));
@@ -143,6 +128,33 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
             ..
         } => format!("settlement {settlement} paid: {:?}", reference.as_str()),
         Record::Snapshot(_) => "part of a snapshot".to_owned(),
+    }
+}
+
+/// What a record says that came of phones, or of a management phone.
+fn by_phone(record: &Record) -> String {
+    match record {
+        Record::OpenedByPhone {
+            session,
+            phone,
+            request,
+            port,
+            ..
+        } => {
+            format!("session {session} opened on port {port} with phone {phone}, request {request}")
+        }
+        Record::PhoneBound {
+            phone, credential, ..
+        } => format!("phone {phone} bound to card {credential}"),
+        Record::PhoneRevoked { phone, .. } => format!("phone {phone} revoked"),
+        Record::AccountNamed { account, name, .. } => {
+            format!("account {account} named {:?}", name.as_str())
+        }
+        Record::Recovered { credential, .. } => format!(
+            "privilege card {} enrolled by a recovery code, the one before revoked",
+            credential.id
+        ),
+        _ => String::new(),
     }
 }
 

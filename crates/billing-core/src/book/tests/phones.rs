@@ -266,7 +266,9 @@ fn pieces_that_contradict_what_stands_before_them_are_refused() {
     let base: Vec<Piece> = ready().pieces().collect();
     let restore = |last: Piece| {
         let mut book = Book::new();
-        base.iter().for_each(|piece| book.restore(piece).unwrap());
+        for piece in &base {
+            book.restore(piece).unwrap();
+        }
         book.restore(&last)
     };
     let one = *phone(&book, 1);
