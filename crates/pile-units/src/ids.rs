@@ -140,7 +140,8 @@ impl<'de> serde::Deserialize<'de> for PlanId {
     }
 }
 
-/// The most phones the pile keeps, revoked ones among them.
+/// The most phones one pile keeps, revoked ones among them: of a full pile the phone that was revoked
+/// and bound the longest ago is forgotten for a new one.
 pub const MAX_PHONES: usize = 64;
 
 macro_rules! id {
@@ -200,7 +201,7 @@ id!(
     SessionId(u32)
 );
 id!(
-    /// A card (or later a phone) the pile knows. Never reused, so a revoked one stays revoked.
+    /// A card the pile knows. Never reused, so a revoked one stays revoked.
     ///
     /// ```
     /// use pile_units::CredentialId;
@@ -209,7 +210,7 @@ id!(
     CredentialId(u16)
 );
 id!(
-    /// A phone that was bound to the pile. Never reused, so a revoked one stays revoked.
+    /// A phone that was bound to a card: the first is 1, and no number is given twice.
     ///
     /// ```
     /// use pile_units::PhoneId;

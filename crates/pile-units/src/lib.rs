@@ -19,7 +19,7 @@ pub use ids::{
 };
 pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
-pub use name::{AccountName, MAX_NAME};
+pub use name::AccountName;
 pub use time::{ClockQuality, Duration, Instant, UnixSeconds, UtcOffset, WallTime};
 pub use trim::MeterTrim;
 

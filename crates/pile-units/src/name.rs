@@ -1,37 +1,39 @@
-//! What the landlord calls an account.
+//! What people call an account.
 
 use crate::OutOfRange;
 
-/// The most bytes of an [`AccountName`].
-pub const MAX_NAME: usize = 24;
+/// The most bytes of a name.
+const MAX: usize = 24;
 
-/// The name that the landlord gave an account: 1..=24 bytes of UTF-8 without control characters,
-/// which no terminal or printer is to be told by a name.
+/// The name that a landlord gives an account, such as a flat's number or a person's name: 1..=24 bytes
+/// of UTF-8, no control characters, not only spaces.
 ///
 /// ```
 /// use pile_units::AccountName;
-/// let name: AccountName = "李, room 204".parse()?;
-/// assert_eq!(name.as_str(), "李, room 204");
-/// assert!("".parse::<AccountName>().is_err());
-/// assert!("room\n204".parse::<AccountName>().is_err());
+/// let name: AccountName = "Flat 3, 王小明".parse()?;
+/// assert_eq!(name.as_str(), "Flat 3, 王小明");
+/// assert!("   ".parse::<AccountName>().is_err());
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
 ///
 /// # Serialised form
-/// That of a text: its length in bytes, a varint, and its bytes. It is checked when it is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A text. What is no name is refused when it is read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountName {
     // Zero after the name, so that equal names are equal arrays.
-    bytes: [u8; MAX_NAME],
+    bytes: [u8; MAX],
     len: u8,
 }
 
 impl AccountName {
+    /// The most bytes of a name.
+    pub const MAX_BYTES: usize = MAX;
+
     /// The name.
     pub fn as_str(&self) -> &str {
-        self.bytes
-            .get(..usize::from(self.len))
-            .and_then(|name| core::str::from_utf8(name).ok())
+        // UTF-8 by construction.
+        let name = self.bytes.get(..usize::from(self.len));
+        name.and_then(|name| core::str::from_utf8(name).ok())
             .unwrap_or_default()
     }
 }
@@ -39,17 +41,23 @@ impl AccountName {
 impl core::str::FromStr for AccountName {
     type Err = OutOfRange;
 
+    /// # Errors
+    /// [`OutOfRange`] for a text that is no name.
     fn from_str(text: &str) -> Result<Self, OutOfRange> {
-        if text.is_empty() || text.chars().any(char::is_control) {
+        if text.trim().is_empty() || text.chars().any(char::is_control) {
             return Err(OutOfRange);
         }
-        let mut bytes = [0; MAX_NAME];
-        bytes
-            .get_mut(..text.len())
-            .ok_or(OutOfRange)?
-            .copy_from_slice(text.as_bytes());
+        let mut bytes = [0; MAX];
+        let place = bytes.get_mut(..text.len()).ok_or(OutOfRange)?;
+        place.copy_from_slice(text.as_bytes());
         let len = u8::try_from(text.len()).map_err(|_| OutOfRange)?;
         Ok(Self { bytes, len })
+    }
+}
+
+impl core::fmt::Debug for AccountName {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("AccountName").field(&self.as_str()).finish()
     }
 }
 
@@ -72,7 +80,7 @@ impl<'de> serde::Deserialize<'de> for AccountName {
             type Value = AccountName;
 
             fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str("a name of 1 to 24 bytes")
+                f.write_str("a name of 1 to 24 bytes without control characters")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<AccountName, E> {
@@ -85,36 +93,50 @@ impl<'de> serde::Deserialize<'de> for AccountName {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    extern crate std;
+
+    use super::AccountName;
+    use std::string::ToString;
 
     #[test]
-    fn a_name_has_1_to_24_bytes_and_no_control_characters() {
-        let longest = "twenty-four bytes long !";
-        assert_eq!(longest.parse::<AccountName>().unwrap().as_str(), longest);
-        for wrong in [
-            "",
-            "twenty-five bytes long !!",
-            "a\tb",
-            "\u{7f}",
-            "\u{85}",
-            // Nine of three bytes each.
-            "现现现现现现现现现",
+    fn a_name_has_24_bytes_of_any_script_and_no_more() {
+        for name in [
+            "a",
+            "3",
+            "Müller",
+            "twenty-four bytes long !",
+            "王小明李小红张三",
         ] {
-            assert_eq!(wrong.parse::<AccountName>(), Err(OutOfRange), "{wrong:?}");
+            let parsed: AccountName = name.parse().unwrap();
+            assert_eq!((parsed.as_str(), parsed.to_string()), (name, name.into()));
+        }
+        for name in ["twenty-five bytes long !!", "王小明李小红张三x"] {
+            assert!(name.parse::<AccountName>().is_err(), "{name}");
         }
     }
 
     #[test]
-    fn its_wire_form_is_a_text_and_is_checked_when_read() {
-        let name: AccountName = "Li 李".parse().unwrap();
-        let bytes = [6, b'L', b'i', b' ', 0xe6, 0x9d, 0x8e];
-        let mut buffer = [0; 32];
-        assert_eq!(postcard::to_slice(&name, &mut buffer).unwrap(), &bytes);
-        assert_eq!(postcard::from_bytes(&bytes), Ok(name));
-        for wrong in [&[0][..], &[1, b'\n'], &[1, 0xe6], &[25; 26]] {
+    fn nothing_that_cannot_be_seen_or_breaks_a_line_is_a_name() {
+        for name in [
+            "", " ", "\u{3000}", "a\nb", "\t", "a\0", "\u{7f}", "\u{85}b",
+        ] {
+            assert!(name.parse::<AccountName>().is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_checked_when_it_is_read() {
+        assert!(postcard::from_bytes::<AccountName>(b"\x02ab").is_ok());
+        for bytes in [
+            &b"\x00"[..],
+            b"\x01 ",
+            b"\x02a\n",
+            b"\x01\xff",
+            b"\x19aaaaaaaaaaaaaaaaaaaaaaaaa",
+        ] {
             assert!(
-                postcard::from_bytes::<AccountName>(wrong).is_err(),
-                "{wrong:?}"
+                postcard::from_bytes::<AccountName>(bytes).is_err(),
+                "{bytes:?}"
             );
         }
     }
