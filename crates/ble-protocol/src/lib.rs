@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod advert;
 mod pipe;
 
 pub use pipe::{Gone, Pipe};
