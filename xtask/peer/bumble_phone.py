@@ -26,6 +26,7 @@ it; bumble still parses it. Nothing of openpile is used here.
 
 import asyncio
 import json
+import logging
 import sys
 
 from bumble import hci
@@ -140,10 +141,10 @@ class Phone:
         end = asyncio.ensure_future(gone.wait())
         await asyncio.wait({talk, end}, return_when=asyncio.FIRST_COMPLETED)
         end.cancel()
-        if talk.done():
-            talk.result()
-        else:
+        if not talk.done():
             talk.cancel()
+        elif not talk.cancelled():  # bumble cancels what waits for an answer when the link is lost
+            talk.result()
 
     async def talk(self, connection, reader, writer):
         peer = Peer(connection)
@@ -169,6 +170,8 @@ class Phone:
 
 
 async def main():
+    # Packets for a connection that has just been lost are no news here.
+    logging.basicConfig(level=logging.CRITICAL)
     air = LocalLink()
     port = free_port()
     async with await open_transport(f"tcp-server:127.0.0.1:{port}") as wire:

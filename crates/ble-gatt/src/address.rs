@@ -18,9 +18,9 @@ pub struct RadioAddress([u8; 6]);
 
 impl RadioAddress {
     /// A static random address from six random bytes; two bits of the last are set.
-    pub const fn from_random(bytes: [u8; 6]) -> Self {
-        let [a, b, c, d, e, f] = bytes;
-        Self([a, b, c, d, e, f | 0xC0])
+    pub const fn from_random(mut bytes: [u8; 6]) -> Self {
+        bytes[5] |= 0xC0;
+        Self(bytes)
     }
 
     /// A resolvable private address that the board has made (vol. 6 part B, 1.3.2.2), highest byte
@@ -46,7 +46,10 @@ impl RadioAddress {
 
 impl core::fmt::Display for RadioAddress {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let [a, b, c, d, e, f] = self.0;
-        write!(out, "{f:02X}:{e:02X}:{d:02X}:{c:02X}:{b:02X}:{a:02X}")
+        for (place, byte) in self.0.iter().rev().enumerate() {
+            let colon = if place == 0 { "" } else { ":" };
+            write!(out, "{colon}{byte:02X}")?;
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use embassy_sync::channel::Channel;
 use embassy_time::{Duration, Timer, with_timeout};
 use trouble_host::att::AttClient;
 use trouble_host::prelude::{
-    AdvertisementParameters, Advertisement, AttributeServer, AttributeTable, Characteristic,
+    Advertisement, AdvertisementParameters, AttributeServer, AttributeTable, Characteristic,
     CharacteristicProp, Connection, DefaultPacketPool, GattConnection, GattConnectionEvent,
     GattEvent, Peripheral, Reply, Service, appearance, characteristic, service,
 };
@@ -21,8 +21,10 @@ use crate::{Error, RadioAddress};
 
 /// Attributes: the two services that every peripheral has (6), and ours with its two values (6).
 const ATTRIBUTES: usize = 12;
-/// How long a pile that wants to leave lets its last bytes out.
+/// How long a pile that wants to leave lets its last bytes reach the radio's queue, and then the air:
+/// no controller tells when a queue of some 2 KiB has gone out.
 const LAST_WORD: Duration = Duration::from_secs(1);
+const LAST_FLIGHT: Duration = Duration::from_millis(300);
 /// How long after a packet buffer was wanting it is asked for again.
 const BUFFER_AGAIN: Duration = Duration::from_millis(5);
 /// How often a pile tells of itself: found within a second or two, and little air time.
@@ -68,9 +70,13 @@ pub async fn run<C: Controller + 'static>(
             CharacteristicProp::Write,
             CharacteristicProp::WriteWithoutResponse,
         ];
-        let rx = uart.add_characteristic(RX, written, [0_u8; 0], &mut []).build();
+        let rx = uart
+            .add_characteristic(RX, written, [0_u8; 0], &mut [])
+            .build();
         let notified = [CharacteristicProp::Notify];
-        let tx = uart.add_characteristic(TX, notified, [0_u8; 0], &mut []).build();
+        let tx = uart
+            .add_characteristic(TX, notified, [0_u8; 0], &mut [])
+            .build();
         uart.build();
         (rx.handle, tx)
     };
@@ -164,6 +170,7 @@ async fn serve(
     let leave = async {
         exchange.wish_to_leave().await;
         let _ = with_timeout(LAST_WORD, exchange.said()).await;
+        Timer::after(LAST_FLIGHT).await;
         connection.raw().disconnect();
         core::future::pending::<()>().await;
     };
@@ -177,7 +184,7 @@ async fn serve(
     .await;
 }
 
-/// Takes what the phone does, always at once: what waits here is dropped by the host.
+/// Takes what the phone does until it has gone. Always at once: what waits here is dropped by the host.
 async fn hear<'a>(
     connection: &GattConnection<'a, '_, DefaultPacketPool>,
     exchange: &Exchange,
@@ -192,33 +199,48 @@ async fn hear<'a>(
             GattConnectionEvent::Gatt { event } => event,
             _ => continue,
         };
-        let (reply, wait) = match event {
-            GattEvent::Write(write) if write.handle() == rx => {
-                if !write.with_data(|_, bytes| exchange.hear(bytes)) {
-                    // Nothing is lost silently: the phone sees the connection end.
-                    connection.raw().disconnect();
-                    continue;
-                }
-                let wait = matches!(write.payload().incoming(), AttClient::Request(_));
-                (write.accept_unprocessed(), wait)
-            }
-            other => (other.accept(), false),
-        };
-        if let Ok(reply) = reply {
-            // An answer to a command is empty; it must not take the place of a request's.
-            if wait || !answers.is_full() {
-                if answers.try_send((reply, wait)).is_err() {
-                    connection.raw().disconnect();
-                }
-            }
+        let went_well = take(event, exchange, answers, rx);
+        let listened = core::mem::replace(&mut listens, tx.should_notify(connection));
+        // Who does not listen any more could miss something and not know.
+        if !went_well || (listened && !listens) {
+            break;
         }
-        if tx.should_notify(connection) {
-            listens = true;
+        if listens {
             exchange.subscribed(portion(connection));
-        } else if listens {
-            // Who does not listen any more could miss something and not know.
-            connection.raw().disconnect();
         }
+    }
+    // Nothing is lost silently: the pipe hears no byte from after a hole, the phone sees the end.
+    exchange.down();
+    connection.raw().disconnect();
+    while !matches!(
+        connection.next().await,
+        GattConnectionEvent::Disconnected { .. }
+    ) {}
+}
+
+/// Takes one thing that the phone does; false where it cannot be taken.
+fn take<'a>(
+    event: GattEvent<'a, '_, DefaultPacketPool>,
+    exchange: &Exchange,
+    answers: &Channel<NoopRawMutex, Answer<'a>, 1>,
+    rx: u16,
+) -> bool {
+    // Nothing is to be answered to a command; its empty reply must not take a request's place.
+    let asks = matches!(event.payload().incoming(), AttClient::Request(_));
+    let (reply, wait) = match event {
+        GattEvent::Write(write) if write.handle() == rx => {
+            if !write.with_data(|_, bytes| exchange.hear(bytes)) {
+                return false;
+            }
+            (write.accept_unprocessed(), true)
+        }
+        other => (other.accept(), false),
+    };
+    match reply {
+        Ok(reply) if asks => answers.try_send((reply, wait)).is_ok(),
+        // Without a buffer for the answer the phone would wait for 30 s and give up.
+        Err(_) if asks => false,
+        _ => true,
     }
 }
 

@@ -6,6 +6,7 @@
 extern crate std;
 
 pub mod advert;
+pub mod module;
 mod pipe;
 
 pub use pipe::{Gone, Pipe};

@@ -17,6 +17,7 @@ mod cards;
 mod meters;
 mod parts;
 mod pile;
+mod radio;
 mod units;
 
 // The C library's start-up code and `memcpy`; a board has both in its runtime crate.
@@ -46,6 +47,7 @@ extern "C" fn main() -> core::ffi::c_int {
         cards::holds,
         meters::holds,
         pile::holds,
+        radio::holds,
     ];
     rooms
         .iter()

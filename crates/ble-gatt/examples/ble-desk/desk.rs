@@ -19,10 +19,8 @@ pub async fn radio(hci: &str, address: RadioAddress, exchange: &Exchange) -> io:
     let stream = TcpStream::connect(hci).await?;
     stream.set_nodelay(true)?;
     let (reader, writer) = stream.into_split();
-    let wire = SerialTransport::<NoopRawMutex, _, _>::new(
-        FromTokio::new(reader),
-        FromTokio::new(writer),
-    );
+    let wire =
+        SerialTransport::<NoopRawMutex, _, _>::new(FromTokio::new(reader), FromTokio::new(writer));
     let controller = ExternalController::<_, COMMANDS>::new(wire);
     Err(io::Error::other(
         ble_gatt::run(controller, address, exchange)
@@ -49,15 +47,15 @@ pub async fn forward(mut pipe: impl Pipe, address: &str) -> io::Result<()> {
     let (mut from_phone, mut from_pile) = ([0; 512], [0; 512]);
     loop {
         pipe.connected().await;
-        let mut pile = TcpStream::connect(address).await?;
+        let mut socket = TcpStream::connect(address).await?;
         loop {
             let portion = pipe.portion().min(from_pile.len());
             tokio::select! {
                 read = pipe.read(&mut from_phone) => match read {
-                    Ok(read) => pile.write_all(&from_phone[..read]).await?,
+                    Ok(read) => socket.write_all(&from_phone[..read]).await?,
                     Err(_) => break,
                 },
-                read = pile.read(&mut from_pile[..portion]) => {
+                read = socket.read(&mut from_pile[..portion]) => {
                     let read = read?;
                     if read == 0 {
                         pipe.disconnect().await;
