@@ -25,13 +25,17 @@
 //! - **Within a frame** it is data, unless 20 ms of silence stand before and after it: that is a link
 //!   that was lost in the middle of a frame. Sealed bytes look so by chance once in 2^56.
 //!
-//! What remains: a phone may write `OK+LOST` itself. It loses its own link by that, and nothing else.
+//! What remains: where nobody read in those 20 ms, the loss is taken for data, and heard only with the
+//! next phone's `OK+CONN`. A phone may write `OK+LOST` itself. It loses its own link by that, and nothing else.
 //! With the state pin no word is believed at all, and none is asked for: wire it where there is one.
 //!
 //! # Pace
 //! These modules have no flow control on their wire. [`Module`] writes 20 bytes at a time, waits until
 //! they have left, and leaves pauses above the rate that a module sends at (2,000 bytes a second: the
 //! lower end of the HM-10's data sheet; slower phones make it slower, which the link's credits see).
+//!
+//! The other way the phone must keep to the wire's rate, since nothing holds it back either: at 9600
+//! baud 20 bytes every 25 ms. It knows such a module by its service.
 //!
 //! What it writes is never the two bytes `AT` alone, which would disconnect an HM-10: a frame's last
 //! portion ends in a zero, and all others are 20 bytes long.
