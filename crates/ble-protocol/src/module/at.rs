@@ -149,7 +149,8 @@ fn commands(kind: Kind, set_up: &SetUp, by_text: bool) -> Option<Vec<Command, 9>
         }
         Kind::Jdy16 => {
             let baud = jdy16_baud(*baud)?;
-            add(command("OK", format_args!("AT+DISC\r\n")));
+            // A connected module hears it only while PWRC is low; the restart disconnects the phone.
+            add(command("VER", format_args!("AT+VER\r\n")));
             add(command("OK", format_args!("AT+HOSTEN0\r\n")));
             // Never asleep.
             add(command("OK", format_args!("AT+STARTEN0\r\n")));

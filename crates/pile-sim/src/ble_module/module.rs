@@ -421,6 +421,9 @@ impl Module {
         } else if let Some(tells) = value("AT+ENLOG") {
             self.kept.tells = tells == "1";
             matches!(tells, "0" | "1")
+        } else if command == "AT+VER" {
+            self.say(b"+VER=JDY-16-V1.5\r\n");
+            return;
         } else if command == "AT+RST" {
             self.disconnect();
             self.restarts = Some(self.now + RESTART_US);
