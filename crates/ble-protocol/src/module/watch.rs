@@ -74,7 +74,7 @@ impl Watch {
                 return if self.held_within {
                     None
                 } else {
-                    whole.and_then(|word| self.said(word))
+                    whole.map(|word| self.said(word))
                 };
             }
             self.let_go(up);
@@ -94,7 +94,7 @@ impl Watch {
     pub fn silence(&mut self, up: bool) -> Option<Word> {
         self.silent = true;
         if let Some(word) = Word::of(&self.held) {
-            return self.said(word);
+            return Some(self.said(word));
         }
         self.let_go(up);
         None
@@ -114,9 +114,9 @@ impl Watch {
     }
 
     /// Whatever was not taken of the connection that ends or begins here is gone with it.
-    fn said(&mut self, word: Word) -> Option<Word> {
+    fn said(&mut self, word: Word) -> Word {
         self.restart();
-        Some(word)
+        word
     }
 
     fn let_go(&mut self, up: bool) {

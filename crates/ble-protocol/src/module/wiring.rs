@@ -45,7 +45,7 @@ impl Wiring for ByText {
     }
 
     async fn changes(&mut self, _: bool) {
-        pending().await
+        pending::<()>().await;
     }
 
     fn command(&mut self, _: bool) -> bool {

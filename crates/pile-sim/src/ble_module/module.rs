@@ -136,7 +136,7 @@ impl Module {
         if self.connected {
             return true;
         }
-        !self.working.steady && (self.now / BLINK_US) % 2 == 0
+        !self.working.steady && (self.now / BLINK_US).is_multiple_of(2)
     }
 
     /// Ten bits, microseconds, rounded up.
