@@ -13,7 +13,7 @@ use embassy_futures::poll_once;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_io_async::{ErrorType, Read, Write};
 
-/// HCI_Reset (Core Specification, vol. 4 part E, 7.3.2), as an H4 command.
+/// `HCI_Reset` (Core Specification, vol. 4 part E, 7.3.2), as an H4 command.
 const RESET: [u8; 4] = [0x01, 0x03, 0x0C, 0x00];
 
 /// Nothing waits here, so nothing is woken; and there is one thread.
@@ -36,7 +36,7 @@ critical_section::set_impl!(OneThread);
 unsafe impl critical_section::Impl for OneThread {
     unsafe fn acquire() -> critical_section::RawRestoreState {}
 
-    unsafe fn release(_: critical_section::RawRestoreState) {}
+    unsafe fn release((): critical_section::RawRestoreState) {}
 }
 
 /// Tells whether the host resets its radio first, then waits, and the pipe waits for a phone.
