@@ -5,6 +5,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod advert;
 mod backoff;
 pub mod frame;
 mod hint;
@@ -12,6 +13,7 @@ mod key;
 mod line;
 mod mac;
 pub mod message;
+pub mod module;
 mod noise;
 pub mod permission;
 mod phone_end;

@@ -19,6 +19,7 @@ mod link;
 mod meters;
 mod parts;
 mod pile;
+mod radio;
 mod units;
 
 // The C library's start-up code and `memcpy`; a board has both in its runtime crate.
@@ -50,6 +51,7 @@ extern "C" fn main() -> core::ffi::c_int {
         link::holds,
         meters::holds,
         pile::holds,
+        radio::holds,
     ];
     rooms
         .iter()
