@@ -58,6 +58,13 @@ const FLOORS: &[(&str, Place)] = &[
         },
     ),
     (
+        "ble-gatt",
+        Place {
+            floor: 3,
+            domain: true,
+        },
+    ),
+    (
         "pile-controller",
         Place {
             floor: 3,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bench;
+mod bumble;
 mod demo;
 mod fuzz;
 mod gate;
@@ -12,6 +13,7 @@ mod mutate;
 mod pcsc;
 mod peer;
 mod process;
+mod python;
 mod runner;
 mod source;
 mod steps;

@@ -5,7 +5,7 @@
 
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
-use crate::{demo, gate, hygiene, layout, machine, pcsc, peer, tools};
+use crate::{bumble, demo, gate, hygiene, layout, machine, pcsc, peer, tools};
 
 /// Every step.
 pub const STEPS: &[Step] = &[
@@ -73,6 +73,11 @@ pub const STEPS: &[Step] = &[
         name: "ocmf-peer",
         shows: "our receipts verify in an OCMF library of other hands, and its records here",
         run: peer::check,
+    },
+    Step {
+        name: "bumble",
+        shows: "a Bluetooth stack of other hands finds the pile, connects, and loses and doubles nothing",
+        run: bumble::check,
     },
     Step {
         name: "pcsc",

@@ -21,8 +21,9 @@ use crate::cost::SessionCost;
 use crate::record::{Attempts, Fault};
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Energy, Limits, MAX_PLANS, MAX_PORTS, MeterTrim, Money,
-    PileId, PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly, WallTime,
+    AccountId, AccountName, Credential, CredentialId, Energy, Limits, MAX_PHONES, MAX_PLANS,
+    MAX_PORTS, MeterTrim, Money, PileId, PlanId, PortId, Price, SessionId, Strength, TariffVersion,
+    UidOnly, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,7 @@ mod apply;
 mod attempts;
 mod balance;
 mod check;
+mod phones;
 mod pieces;
 mod plans;
 #[cfg(test)]
@@ -42,6 +44,7 @@ mod tests;
 pub use attempts::MAX_TRIED;
 pub use balance::Balance;
 pub use check::FoldError;
+pub use phones::Phone;
 pub use plans::PlannedTariff;
 pub use retention::Rate;
 
@@ -279,6 +282,11 @@ pub struct Book {
     credentials: heapless::Vec<Credential, MAX_CREDENTIALS>,
     accounts: heapless::Vec<Account, MAX_ACCOUNTS>,
     settlements: heapless::Vec<Settlement, MAX_SETTLEMENTS>,
+    /// In the order of their numbers.
+    phones: heapless::Vec<Phone, MAX_PHONES>,
+    /// In the order in which the accounts were first named.
+    names: heapless::Vec<(AccountId, AccountName), MAX_ACCOUNTS>,
+    recoveries: u8,
     /// The card that was tried last comes last.
     attempts: heapless::Vec<Attempts, MAX_TRIED>,
     unseen: u32,
@@ -311,6 +319,9 @@ impl Book {
             credentials: heapless::Vec::new(),
             accounts: heapless::Vec::new(),
             settlements: heapless::Vec::new(),
+            phones: heapless::Vec::new(),
+            names: heapless::Vec::new(),
+            recoveries: 0,
             attempts: heapless::Vec::new(),
             unseen: 0,
             ports: [Port::NEW; MAX_PORTS],

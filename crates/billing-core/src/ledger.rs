@@ -18,6 +18,7 @@
 
 mod capacity;
 mod error;
+mod export;
 mod fold;
 mod look;
 #[cfg(test)]
@@ -29,8 +30,8 @@ pub use look::Look;
 
 use crate::book::{Book, FoldError};
 use crate::journal::{
-    AppendError, Appended, Chain, Corruption, Damage, Head, Identity, Journal, Kind, MAX_PAYLOAD,
-    MountError, RawFrame, ReclaimError, Room, ScanError,
+    AppendError, Appended, Corruption, Damage, Head, Identity, Journal, Kind, MAX_PAYLOAD,
+    MountError, ReclaimError, Room, ScanError,
 };
 use crate::record::{Piece, Record};
 use capacity::Capacity;
@@ -404,18 +405,6 @@ impl<F: NorFlash> Ledger<F> {
             .await
     }
 
-    /// Reads all frames as they stand, for an export that its reader can verify: as
-    /// [`Journal::export`].
-    ///
-    /// # Errors
-    /// [`ScanError`] if the flash no longer holds what was written.
-    pub async fn export(
-        &mut self,
-        mut each: impl FnMut(RawFrame<'_>),
-    ) -> Result<Chain, ScanError<F::Error>> {
-        self.journal.export(&mut each).await
-    }
-
     /// The number of the last record; what the ledger writes for itself takes numbers, too, and is
     /// not counted here. 0 before any.
     pub const fn last_record(&self) -> u64 {
@@ -458,6 +447,9 @@ async fn named<F: NorFlash>(flash: &mut F) -> Result<Option<(u32, Credential)>, 
                     privilege: card, ..
                 }
                 | Record::Enrolled {
+                    credential: card, ..
+                }
+                | Record::Recovered {
                     credential: card, ..
                 }
                 | Record::Snapshot(Piece::Credential(card)),

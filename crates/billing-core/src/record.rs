@@ -17,6 +17,7 @@ pub(crate) mod arbitrary;
 mod attempts;
 #[cfg(test)]
 mod golden;
+mod kind;
 mod piece;
 mod reason;
 mod reference;
@@ -33,8 +34,9 @@ pub use reference::{MAX_REFERENCE, Reference};
 use crate::cost::Bill;
 use crate::tariff::{BandIndex, BandName, Tariff};
 use pile_units::{
-    AccountId, Credential, CredentialId, Currency, Energy, Limits, MeterTrim, Money, PileId,
-    PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly, UnixSeconds, WallTime,
+    AccountId, AccountName, Credential, CredentialId, Currency, Energy, Limits, MeterTrim, Money,
+    PhoneId, PileId, PlanId, PortId, Price, SessionId, Strength, TariffVersion, UidOnly,
+    UnixSeconds, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -347,73 +349,61 @@ pub enum Record {
         /// When.
         at: WallTime,
     },
+    /// A phone was bound to a card by a tap of it: it acts as the card does, until it or the card is
+    /// revoked.
+    PhoneBound {
+        /// The phone.
+        phone: PhoneId,
+        /// The card that was tapped.
+        credential: CredentialId,
+        /// How the card proved itself at that tap.
+        strength: Strength,
+        /// When.
+        at: WallTime,
+    },
+    /// A phone opens nothing from here on (I5).
+    PhoneRevoked {
+        /// The phone.
+        phone: PhoneId,
+        /// When.
+        at: WallTime,
+    },
+    /// An account has this name from here on.
+    AccountNamed {
+        /// The account.
+        account: AccountId,
+        /// The name; it takes the place of the one before.
+        name: AccountName,
+        /// When.
+        at: WallTime,
+    },
+    /// The landlord lost the privilege card and showed a recovery code: this card is the privilege
+    /// card now. The old one and its phones are revoked.
+    Recovered {
+        /// The new privilege card.
+        credential: Credential,
+        /// When.
+        at: WallTime,
+    },
+    /// As [`SessionOpened`](Self::SessionOpened), by a phone, on its card's account.
+    OpenedByPhone {
+        /// Its number.
+        session: SessionId,
+        /// The phone, which names the card.
+        phone: PhoneId,
+        /// The number that the phone gave its request: greater than that of its last start, so that
+        /// one repeated after an answer was lost starts nothing.
+        request: u32,
+        /// The port.
+        port: PortId,
+        /// The band in force, in the tariff of the account.
+        band: BandIndex,
+        /// When.
+        at: WallTime,
+    },
 }
 
 impl Record {
-    /// True for a record of a kind that may outlive its place in the log as it is. Whether this one
-    /// still must, [`Book::keeps`](crate::book::Book::keeps) says.
-    pub const fn is_kept(&self) -> bool {
-        matches!(
-            self,
-            Self::SegmentClosed { .. }
-                | Self::LastSegment { .. }
-                | Self::SessionClosed(_)
-                | Self::Settled(_)
-                | Self::Paid { .. }
-        )
-    }
-
-    /// The pile's clock once this record stands, where it showed `last` before:
-    /// [`Book::last`](crate::book::Book::last) after [`Book::apply`](crate::book::Book::apply).
-    ///
-    /// Every record tells its time, but for two kinds that can lie ahead of a clock that was set
-    /// back: a segment that ends when it began, and a bill, whose last segment told it.
-    ///
-    /// ```
-    /// use billing_core::record::{Advances, Record};
-    /// use pile_units::{UnixSeconds, WallTime};
-    /// let last = WallTime { unix: UnixSeconds::new(1000), ..WallTime::default() };
-    /// let progress = Record::Progress { elapsed: 60, advances: Advances::default() };
-    /// assert_eq!(progress.time_after(last).unix, UnixSeconds::new(1060));
-    /// ```
-    pub const fn time_after(&self, last: WallTime) -> WallTime {
-        match self {
-            Self::Commissioned { at, .. }
-            | Self::Enrolled { at, .. }
-            | Self::Revoked { at, .. }
-            | Self::AccountClosed { at, .. }
-            | Self::PolicySet { at, .. }
-            | Self::TariffSet { at, .. }
-            | Self::LimitsSet { at, .. }
-            | Self::PortSwitched { at, .. }
-            | Self::ClockSet { to: at, .. }
-            | Self::SessionOpened { at, .. }
-            | Self::FaultLatched { at, .. }
-            | Self::FaultCleared { at, .. }
-            | Self::Paid { at, .. }
-            | Self::TariffPlanned { at, .. }
-            | Self::PlanAssigned { at, .. }
-            | Self::Exported { at, .. }
-            | Self::AccountListed { at, .. }
-            | Self::AttemptsSeen { at }
-            | Self::Calibrated { at, .. } => *at,
-            Self::Attempted(attempts) => attempts.last,
-            Self::Progress { elapsed, .. } => WallTime {
-                unix: last.unix.plus(*elapsed),
-                quality: last.quality,
-            },
-            Self::SegmentClosed { segment, .. } | Self::LastSegment { segment } => {
-                if segment.to.unix.get() == segment.from.unix.get() {
-                    last
-                } else {
-                    segment.to
-                }
-            }
-            Self::Settled(settlement) => settlement.at,
-            Self::SessionClosed(_) | Self::Snapshot(_) => last,
-        }
-    }
-
     /// A buffer that holds any record's bytes.
     pub const fn buffer() -> [u8; MAX_PAYLOAD] {
         [0; MAX_PAYLOAD]

@@ -38,8 +38,9 @@ pub use tally::Tally;
 use crate::book::{Account, Settlement};
 use crate::record::{ClosedSession, Record, Reference};
 use pile_units::{AccountId, UnixSeconds, WallTime};
+use serde::{Deserialize, Serialize};
 
-/// Which sessions of an account a statement is about.
+/// Which sessions of an account a statement is about. The order is the format of messages.
 ///
 /// ```
 /// use billing_core::statement::Period;
@@ -51,7 +52,7 @@ use pile_units::{AccountId, UnixSeconds, WallTime};
 /// };
 /// assert_ne!(october, Period::Open);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Period {
     /// Those that this settlement froze.
     Settlement(u32),

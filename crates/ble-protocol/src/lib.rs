@@ -5,6 +5,33 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod advert;
+mod backoff;
+pub mod frame;
+mod hint;
+mod key;
+mod line;
+mod mac;
+pub mod message;
+pub mod module;
+mod noise;
+pub mod permission;
+mod phone_end;
+mod pile_end;
 mod pipe;
+mod queues;
+mod refusal;
+mod timing;
+mod why;
 
+pub use hint::VERSION;
+pub use key::{Holder, Keys, LinkKey, PhoneKeys};
+pub use message::MAX_MESSAGE;
+pub use phone_end::{PhoneEnd, PhoneEvent};
+pub use pile_end::{Offered, PileEnd, PileEvent};
 pub use pipe::{Gone, Pipe};
+pub use refusal::Refusal;
+pub use why::{SendError, Why};
+
+/// The most Data frames of one direction that are under way and not credited.
+pub const WINDOW: u16 = 4;

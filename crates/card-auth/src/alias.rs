@@ -56,7 +56,7 @@ impl Drop for AliasKey {
 
 /// HMAC-SHA-256 with a key of at most one block (64 bytes). RFC 2104 fills such a key up with
 /// zeros, so doing it here leaves nothing that could fail.
-fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
+pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> [u8; 32] {
     let mut block = Zeroizing::new([0; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     Hmac::<Sha256>::new((&*block).into())

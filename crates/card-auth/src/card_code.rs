@@ -12,29 +12,29 @@
 //! | ---: | --- |
 //! | 1 | low nibble the role: 0 privilege, 1 charging; high nibble the size of the UID: 0 four bytes, 1 seven, 2 ten |
 //! | 4, 7 or 10 | UID, in the order the card sends it |
-//! | 16 | binding secret, random |
+//! | 16 | binding secret |
 //! | 3 | CRC-24/OPENPGP (RFC 4880 section 6.1) of the byte 1, the version, and all bytes before; most significant byte first |
 //!
 //! For the usual card of seven bytes that is 48 characters of a QR code's alphanumeric set (ISO/IEC
 //! 18004 clause 7.3.4): version 3 at error correction level M, 29 modules a side. They can be typed,
 //! too: lower case, spaces and hyphens are taken, O for 0, I and L for 1. The check sum finds every
 //! single wrong symbol (a burst of 5 bits) and every exchange of two neighbours (of 10).
+//!
+//! The secret is [made of the site's key](crate::binding_secret): a pile knows it when the card is
+//! tapped, and stores none.
 
 use crate::Uid;
-use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use crate::printed::{
+    CHECK, GROUP, Unreadable, characters, check_sum, read_symbols, write_symbols,
+};
+use crate::secrets::{BindingSecret, SECRET};
+use zeroize::Zeroizing;
 
 /// The version in front of a code.
 const VERSION: u8 = 1;
 const PREFIX: [u8; 4] = *b"OP1:";
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Bytes of the longest code: role, ten of UID, secret, check sum.
 const MAX_BYTES: usize = 1 + 10 + SECRET + CHECK;
-const SECRET: usize = 16;
-const CHECK: usize = 3;
-
-/// Characters that stand together where a code is printed to be typed, from the first behind `OP1:` on.
-const GROUP: usize = 4;
 
 /// The most characters a code has.
 pub const MAX_CARD_CODE: usize = PREFIX.len() + (MAX_BYTES * 8).div_ceil(5);
@@ -51,49 +51,6 @@ pub enum CardRole {
     Privilege,
     /// A tenant's.
     Charging,
-}
-
-/// The secret on a card's face: 128 random bits that a phone shows knowledge of when it binds.
-///
-/// ```
-/// use card_auth::BindingSecret;
-/// assert_eq!(format!("{:?}", BindingSecret::new([7; 16])), "BindingSecret(..)");
-/// assert_ne!(BindingSecret::new([7; 16]), BindingSecret::new([8; 16]));
-/// ```
-#[derive(Clone)]
-pub struct BindingSecret([u8; SECRET]);
-
-impl BindingSecret {
-    /// Makes a secret from 16 random bytes. The caller wipes its own copy.
-    pub const fn new(bytes: [u8; SECRET]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes, for a key derivation and nothing else.
-    pub const fn expose(&self) -> &[u8; SECRET] {
-        &self.0
-    }
-}
-
-impl PartialEq for BindingSecret {
-    /// In constant time.
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for BindingSecret {}
-
-impl core::fmt::Debug for BindingSecret {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("BindingSecret(..)")
-    }
-}
-
-impl Drop for BindingSecret {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
 }
 
 /// Error returned by [`CardCode::parse`].
@@ -185,29 +142,14 @@ impl CardCode {
             _ => 0x20,
         };
         let head = [size | role];
-        let body = head.iter().chain(uid).chain(&self.secret.0);
-        let check = crc24(body.clone().copied());
+        let body = head.iter().chain(uid).chain(self.secret.expose());
+        let check = check_sum(&[VERSION], body.clone().copied());
         let length = 1 + uid.len() + SECRET + CHECK;
         bytes
             .iter_mut()
             .zip(body.chain(&check))
             .for_each(|(to, from)| *to = *from);
-        let symbols = (length * 8).div_ceil(5);
-        let characters = PREFIX.into_iter().chain((0..symbols).map(|at| {
-            let value =
-                (at * 5..at * 5 + 5).fold(0, |value, bit| value << 1 | bit_of(&*bytes, bit));
-            ALPHABET
-                .get(usize::from(value))
-                .copied()
-                .unwrap_or_default()
-        }));
-        let mut written = 0;
-        for (to, from) in buffer.iter_mut().zip(characters) {
-            *to = from;
-            written += 1;
-        }
-        // ASCII by construction.
-        core::str::from_utf8(buffer.get(..written).unwrap_or_default()).unwrap_or_default()
+        write_symbols(&PREFIX, bytes.get(..length).unwrap_or_default(), buffer)
     }
 
     /// Reads a code as a camera or a person gives it.
@@ -215,31 +157,17 @@ impl CardCode {
     /// # Errors
     /// [`InvalidCardCode`] says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, InvalidCardCode> {
-        let mut characters = text
-            .bytes()
-            .filter(|byte| !matches!(byte, b' ' | b'-' | b'\n' | b'\r' | b'\t'))
-            .map(|byte| byte.to_ascii_uppercase());
+        let mut characters = characters(text);
         match [(); 4].map(|()| characters.next().unwrap_or_default()) {
             [b'O' | b'0', b'P', b'1' | b'I' | b'L', b':'] => {}
             [b'O' | b'0', b'P', b'0'..=b'9', b':'] => return Err(InvalidCardCode::Version),
             _ => return Err(InvalidCardCode::Foreign),
         }
         let mut bytes = Zeroizing::new([0; MAX_BYTES]);
-        let mut symbols = 0;
-        for (at, character) in characters.enumerate() {
-            let value = value_of(character).ok_or(InvalidCardCode::Symbol { at })?;
-            for bit in 0..5 {
-                let place = at * 5 + bit;
-                let set = value >> (4 - bit) & 1;
-                match bytes.get_mut(place / 8) {
-                    Some(byte) => *byte |= set << (7 - place % 8),
-                    // Filling bits of the longest code.
-                    None if set == 0 && place < MAX_BYTES * 8 + 4 => {}
-                    None => return Err(InvalidCardCode::Length),
-                }
-            }
-            symbols = at + 1;
-        }
+        let symbols = read_symbols(characters, bytes.as_mut_slice()).map_err(|why| match why {
+            Unreadable::Symbol { at } => InvalidCardCode::Symbol { at },
+            Unreadable::Length => InvalidCardCode::Length,
+        })?;
         let (head, rest) = bytes.split_first().ok_or(InvalidCardCode::Length)?;
         let size = match (head >> 4, symbols) {
             (0, 39) => 4,
@@ -256,7 +184,7 @@ impl CardCode {
             .split_first_chunk::<CHECK>()
             .ok_or(InvalidCardCode::Length)?;
         let body = core::iter::once(head).chain(uid).chain(secret);
-        if crc24(body.copied()) != *check || filling.iter().any(|byte| *byte != 0) {
+        if check_sum(&[VERSION], body.copied()) != *check || filling.iter().any(|byte| *byte != 0) {
             return Err(InvalidCardCode::CheckSum);
         }
         Ok(Self {
@@ -269,30 +197,6 @@ impl CardCode {
             secret: BindingSecret::new(*secret),
         })
     }
-}
-
-fn bit_of(bytes: &[u8], at: usize) -> u8 {
-    let byte = bytes.get(at / 8).copied().unwrap_or_default();
-    byte >> (7 - at % 8) & 1
-}
-
-fn value_of(character: u8) -> Option<u8> {
-    let character = match character {
-        b'O' => b'0',
-        b'I' | b'L' => b'1',
-        other => other,
-    };
-    let at = ALPHABET.iter().position(|symbol| *symbol == character)?;
-    u8::try_from(at).ok()
-}
-
-fn crc24(body: impl Iterator<Item = u8>) -> [u8; CHECK] {
-    const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_24_OPENPGP);
-    let mut digest = CRC.digest();
-    digest.update(&[VERSION]);
-    body.for_each(|byte| digest.update(&[byte]));
-    let [_, high, middle, low] = digest.finalize().to_be_bytes();
-    [high, middle, low]
 }
 
 #[cfg(test)]

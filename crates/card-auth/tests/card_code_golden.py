@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the golden card codes from the table in src/card_code.rs, bit by bit, and nothing else."""
+"""Makes the golden codes from the tables in src/card_code.rs and src/recovery_code.rs, bit by bit,
+and nothing else."""
 
 from pathlib import Path
 
@@ -21,10 +22,18 @@ def crc24(data):
 def text(role, uid, secret):
     size = {4: 0, 7: 1, 10: 2}[len(uid)]
     body = bytes([size << 4 | role]) + uid + secret
-    whole = body + crc24(b"\x01" + body).to_bytes(3, "big")
+    return "OP1:" + symbols(body + crc24(b"\x01" + body).to_bytes(3, "big"))
+
+
+def recovery(number, secret):
+    body = bytes([number]) + secret
+    return "OPR1:" + symbols(body + crc24(b"R\x01" + body).to_bytes(3, "big"))
+
+
+def symbols(whole):
     bits = "".join(f"{byte:08b}" for byte in whole)
     bits += "0" * (-len(bits) % 5)
-    return "OP1:" + "".join(ALPHABET[int(bits[at : at + 5], 2)] for at in range(0, len(bits), 5))
+    return "".join(ALPHABET[int(bits[at : at + 5], 2)] for at in range(0, len(bits), 5))
 
 
 def rust(data):
@@ -44,3 +53,13 @@ rows = [
 ]
 (here / "golden.in").write_text("[\n" + "".join(rows) + "]\n")
 (here / "no_such_role.txt").write_text(text(2, bytes(4), bytes(16)) + "\n")
+
+RECOVERIES = [
+    (0, bytes(range(16))),
+    (1, bytes(range(255, 239, -1))),
+    (255, bytes([0] * 15 + [1])),
+]
+rows = [
+    f"    ({number}, {rust(secret)}, \"{recovery(number, secret)}\"),\n" for number, secret in RECOVERIES
+]
+(here.parent / "recovery_code" / "golden.in").write_text("[\n" + "".join(rows) + "]\n")

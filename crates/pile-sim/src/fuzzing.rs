@@ -9,6 +9,7 @@
 )]
 
 mod cards;
+mod link;
 mod meters;
 
 use std::cell::OnceCell;
@@ -22,6 +23,7 @@ use embassy_futures::block_on;
 use crate::flash::{VirtualNor, Words};
 
 pub use cards::card_frames;
+pub use link::{frame_stream, phone_end, pile_end};
 pub use meters::meter_bytes;
 
 type Flash = VirtualNor<8, 2048>;

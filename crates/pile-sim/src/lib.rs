@@ -3,6 +3,7 @@
 
 pub mod bl0910;
 pub mod bl0942;
+pub mod ble_module;
 pub mod cards;
 mod dice;
 pub mod flash;

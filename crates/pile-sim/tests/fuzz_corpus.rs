@@ -42,6 +42,13 @@ fn i8_every_seed_of_card_frames_keeps_the_promises() {
     assert!(play("card_frames", pile_sim::fuzzing::card_frames) >= 15);
 }
 
+#[test]
+fn i8_every_seed_of_the_link_keeps_the_promises() {
+    assert!(play("frame_stream", pile_sim::fuzzing::frame_stream) >= 4);
+    assert!(play("pile_end", pile_sim::fuzzing::pile_end) >= 8);
+    assert!(play("phone_end", pile_sim::fuzzing::phone_end) >= 8);
+}
+
 /// True if the image of a seed, with its first byte, is mounted.
 fn is_mounted(seed: &[u8]) -> bool {
     let mut image = vec![0xff; PAGES * 2048];
@@ -118,6 +125,15 @@ proptest! {
         kind in 0u8..4, data in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         pile_sim::fuzzing::card_frames(&[&[kind], &data[..]].concat());
+    }
+
+    #[test]
+    fn i8_whatever_is_on_the_wire_to_a_phone_keeps_the_promises(
+        data in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        pile_sim::fuzzing::frame_stream(&data);
+        pile_sim::fuzzing::pile_end(&data);
+        pile_sim::fuzzing::phone_end(&data);
     }
 
     #[test]

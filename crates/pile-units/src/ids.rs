@@ -1,4 +1,4 @@
-//! Identities: a port, an account, a session, a credential, a tariff plan and version, a pile.
+//! Identities: a port, an account, a session, a credential, a phone, a tariff plan and version, a pile.
 
 use crate::OutOfRange;
 
@@ -140,6 +140,10 @@ impl<'de> serde::Deserialize<'de> for PlanId {
     }
 }
 
+/// The most phones one pile keeps, revoked ones among them: of a full pile the phone that was revoked
+/// and bound the longest ago is forgotten for a new one.
+pub const MAX_PHONES: usize = 64;
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*
@@ -197,13 +201,22 @@ id!(
     SessionId(u32)
 );
 id!(
-    /// A card (or later a phone) the pile knows. Never reused, so a revoked one stays revoked.
+    /// A card the pile knows. Never reused, so a revoked one stays revoked.
     ///
     /// ```
     /// use pile_units::CredentialId;
     /// assert_eq!(CredentialId::new(2).get(), 2);
     /// ```
     CredentialId(u16)
+);
+id!(
+    /// A phone that was bound to a card: the first is 1, and no number is given twice.
+    ///
+    /// ```
+    /// use pile_units::PhoneId;
+    /// assert_eq!(PhoneId::new(3).to_string(), "3");
+    /// ```
+    PhoneId(u16)
 );
 id!(
     /// A tariff as it was set: the first is 1, each change adds one, whichever plan it is for.

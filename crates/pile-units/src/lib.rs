@@ -7,16 +7,19 @@ mod electric;
 mod ids;
 mod limits;
 mod money;
+mod name;
 mod time;
 mod trim;
 
 pub use credential::{CardAlias, Credential, Role, Strength, UidOnly};
 pub use electric::{Current, Energy, Power, Temperature, Voltage};
 pub use ids::{
-    AccountId, CredentialId, MAX_PLANS, MAX_PORTS, PileId, PlanId, PortId, SessionId, TariffVersion,
+    AccountId, CredentialId, MAX_PHONES, MAX_PLANS, MAX_PORTS, PhoneId, PileId, PlanId, PortId,
+    SessionId, TariffVersion,
 };
 pub use limits::Limits;
 pub use money::{Amount, Currency, Fee, Money, Price};
+pub use name::AccountName;
 pub use time::{ClockQuality, Duration, Instant, UnixSeconds, UtcOffset, WallTime};
 pub use trim::MeterTrim;
 

@@ -91,7 +91,11 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
     for account in accounts {
         match gather::sheet(&archive, account, period) {
             Ok(sheet) => sheets.push(Sheet {
-                name: names.get(&account.id).cloned(),
+                // The landlord's own list goes before what the pile was told.
+                name: names
+                    .get(&account.id)
+                    .cloned()
+                    .or_else(|| archive.book.name(account.id).map(ToString::to_string)),
                 ..sheet
             }),
             Err(error) => return refused(account.id, error),

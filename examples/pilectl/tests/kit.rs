@@ -9,7 +9,7 @@
 
 mod common;
 
-use card_auth::{CardCode, CardRole};
+use card_auth::{CardCode, CardRole, RecoveryCode, SiteKey, binding_secret, recovery_secret};
 use common::Desk;
 use rxing::BarcodeFormat;
 use rxing::helpers::detect_in_luma;
@@ -39,19 +39,48 @@ fn pictures(sheet: &str) -> Vec<(Vec<u8>, u32)> {
     pictures.map(paint).collect()
 }
 
+/// The site key of a site file.
+fn site_key(site: &str) -> [u8; 16] {
+    let line = site
+        .lines()
+        .find(|line| line.starts_with("site_key"))
+        .unwrap();
+    let digits = line.split('"').nth(1).unwrap();
+    u128::from_str_radix(digits, 16).unwrap().to_be_bytes()
+}
+
 #[test]
-fn every_code_of_the_sheet_is_read_back_by_another_decoder() {
+fn every_code_of_the_sheet_is_read_back_by_another_decoder_and_is_of_the_site_key() {
     let desk = Desk::with(&[]);
     desk.well("kit new --cards 20 --out kit --house Garden<b>Road");
     let sheet = desk.read("kit/sheet.html");
-    let codes: Vec<CardCode> = pictures(&sheet)
+    let read: Vec<String> = pictures(&sheet)
         .into_iter()
         .map(|(pixels, side)| {
             let read = detect_in_luma(pixels, side, side, Some(BarcodeFormat::QR_CODE)).unwrap();
-            CardCode::parse(read.getText()).unwrap()
+            read.getText().to_owned()
         })
         .collect();
-    assert_eq!(codes.len(), 21);
+    assert_eq!(read.len(), 21 + 3);
+    let codes: Vec<CardCode> = read[..21]
+        .iter()
+        .map(|text| CardCode::parse(text).unwrap())
+        .collect();
+    let site = SiteKey::new(site_key(&desk.read("kit/site.toml")));
+    for code in &codes {
+        assert_eq!(code.secret, binding_secret(&site, &code.uid));
+    }
+    for (number, text) in (0..).zip(&read[21..]) {
+        let secret = recovery_secret(&site, number);
+        let code = RecoveryCode { number, secret };
+        assert_eq!(RecoveryCode::parse(text), Ok(code));
+    }
+    // And to type, in groups of four.
+    for text in &read {
+        let (prefix, rest) = text.split_at(text.find(':').unwrap() + 1);
+        let printed = format!("<code>{prefix} {}", &rest[..4]);
+        assert!(sheet.contains(&printed), "{text}");
+    }
     assert_eq!(codes[0].role, CardRole::Privilege);
     assert!(
         codes[1..]
@@ -144,7 +173,7 @@ fn two_kits_have_nothing_in_common() {
         secrets(desk.read("a/site.toml")),
         secrets(desk.read("b/site.toml")),
     );
-    assert_eq!((a.len(), b.len()), (5, 5));
+    assert_eq!((a.len(), b.len()), (3, 3));
     assert!(a.iter().all(|secret| !b.contains(secret)));
 }
 
@@ -202,7 +231,7 @@ fn a_list_of_uids_is_taken_or_refused_by_its_line() {
 #[test]
 fn a_site_file_that_was_altered_is_named_by_its_line_and_not_quoted() {
     let desk = Desk::new();
-    desk.well("kit new --cards 2 --out kit");
+    desk.well("kit new --cards 3 --out kit");
     let site = desk.read("kit/site.toml");
     let lines: Vec<&str> = site.lines().collect();
     let mut refused = 0;
@@ -242,6 +271,44 @@ fn a_site_file_that_was_altered_is_named_by_its_line_and_not_quoted() {
     assert!(refused > 40, "{refused}");
     desk.put("kit/site.toml", site.as_bytes());
     desk.well("kit show kit");
+}
+
+/// The site file as version 1 had it: a random secret a card.
+fn as_version_1(site: &str) -> String {
+    let secret = "binding_secret = \"000102030405060708090A0B0C0D0E0F\"";
+    let lines = site.lines().map(|line| match line.split(" = ").next() {
+        Some("version") => "version = 1".to_owned(),
+        Some("stage") => format!("{line}\n{secret}"),
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+#[test]
+fn a_kit_of_version_1_keeps_its_keys_and_is_told_to_print_its_sheet_again() {
+    let desk = Desk::new();
+    desk.well("kit new --cards 2 --out kit");
+    let (site, sheet) = (desk.read("kit/site.toml"), desk.read("kit/sheet.html"));
+    let old = as_version_1(&site);
+    assert_eq!(old.matches("binding_secret").count(), 3);
+    desk.put("kit/site.toml", old.as_bytes());
+    desk.put("kit/sheet.html", b"codes that bind no phone");
+    let warned = "warning: kit/site.toml: written by an older pilectl: the codes it printed bind no \
+                  phone; pilectl kit sheet kit makes the sheet anew";
+    let said = desk.well("kit show kit");
+    assert!(said.contains(warned), "{said}");
+    assert_eq!(desk.read("kit/site.toml"), old, "a look changes nothing");
+    assert!(desk.well("kit sheet kit").contains(warned));
+    assert_eq!(desk.read("kit/site.toml"), site);
+    assert_eq!(desk.read("kit/sheet.html"), sheet);
+    assert!(!desk.well("kit show kit").contains("warning"));
+    // Neither version holds what belongs to the other.
+    let secret = old.replace("version = 1", "version = 2");
+    desk.put("kit/site.toml", secret.as_bytes());
+    desk.fails("kit show kit", 2, &["card 0 is not as version 2 has it"]);
+    let none = site.replace("version = 2", "version = 1");
+    desk.put("kit/site.toml", none.as_bytes());
+    desk.fails("kit show kit", 2, &["card 0 is not as version 1 has it"]);
 }
 
 #[cfg(unix)]

@@ -12,7 +12,7 @@ mod common;
 use std::time::Instant;
 
 use card_auth::ev2::{CommMode, Start};
-use card_auth::{CardKey, Family, KeySlot, SiteKey, Uid};
+use card_auth::{CardCode, CardKey, Family, KeySlot, SiteKey, Uid};
 use clap::Parser;
 use common::Desk;
 use pile_sim::cards::{Application, Ntag424};
@@ -92,14 +92,24 @@ fn a_card_is_personalised_proven_and_left_alone_the_second_time() {
     assert!(said.contains("landlord's card is personalised"), "{said}");
 }
 
+/// The codes to type on a sheet, without prefix and gaps.
+fn codes(sheet: &str) -> Vec<String> {
+    let codes = sheet.split("<code>").skip(1);
+    let code = |text: &str| {
+        let text = text.split("</code>").next().unwrap();
+        text.split_once(':').unwrap().1.replace(' ', "")
+    };
+    codes.map(code).collect()
+}
+
 #[test]
 fn nothing_that_is_said_holds_a_secret_or_a_uid() {
     let desk = kit(2);
     let site = desk.read("kit/site.toml");
     let mut secrets = values(&site, "site_key");
     secrets.extend(values(&site, "uid"));
-    secrets.extend(values(&site, "binding_secret"));
-    assert_eq!(secrets.len(), 7);
+    secrets.extend(codes(&desk.read("kit/sheet.html")));
+    assert_eq!(secrets.len(), 1 + 3 + 3 + 3);
     let said = [
         desk.well("kit personalise kit --card 1 --virtual"),
         desk.run("kit personalise kit --card 2 --virtual --take-away-after 9")
@@ -110,6 +120,7 @@ fn nothing_that_is_said_holds_a_secret_or_a_uid() {
     .concat()
     .to_uppercase();
     for secret in secrets {
+        assert!(secret.len() >= 14, "{secret}");
         assert!(!said.contains(&secret));
     }
 }
@@ -284,7 +295,7 @@ fn a_card_whose_chip_broke_waits_for_another_under_a_new_code() {
     let [_, uid, other] = &values(&site, "uid")[..] else {
         panic!("three cards");
     };
-    let secrets = values(&site, "binding_secret");
+    let printed = codes(&desk.read("kit/sheet.html"));
     // As a real chip leaves it.
     let (before, after) = site.split_at(site.find(uid.as_str()).unwrap());
     let after = after.replacen("\"drawn\"", "\"personalised\"", 1);
@@ -296,10 +307,14 @@ fn a_card_whose_chip_broke_waits_for_another_under_a_new_code() {
     assert!(desk.well("kit show kit").contains("0 of 3 are ready"));
     let released = desk.read("kit/site.toml");
     assert!(!released.contains(uid.as_str()) && released.contains(other.as_str()));
-    let now = values(&released, "binding_secret");
-    assert_eq!((&now[0], &now[2]), (&secrets[0], &secrets[2]));
+    let now = codes(&desk.read("kit/sheet.html"));
+    let same: Vec<bool> = now.iter().zip(&printed).map(|(a, b)| a == b).collect();
+    // The cards' codes, then the recovery codes.
+    assert_eq!(same, [true, false, true, true, true, true]);
+    let binding = |code: &str| CardCode::parse(&format!("OP1:{code}")).unwrap().secret;
     assert_ne!(
-        now[1], secrets[1],
+        binding(&now[1]),
+        binding(&printed[1]),
         "the old code binds no phone to the new card"
     );
     assert_eq!(

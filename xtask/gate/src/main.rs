@@ -14,9 +14,12 @@
 
 mod billing;
 mod cards;
+mod messages;
+mod link;
 mod meters;
 mod parts;
 mod pile;
+mod radio;
 mod units;
 
 // The C library's start-up code and `memcpy`; a board has both in its runtime crate.
@@ -44,8 +47,11 @@ extern "C" fn main() -> core::ffi::c_int {
         units::holds,
         billing::holds,
         cards::holds,
+        messages::holds,
+        link::holds,
         meters::holds,
         pile::holds,
+        radio::holds,
     ];
     rooms
         .iter()

@@ -7,7 +7,9 @@ use super::{Account, Book, FoldError, OpenSegment, OpenSession, PlannedTariff, S
 use crate::cost::SessionCost;
 use crate::record::{Advances, ClosedSession, Record, Segment};
 use crate::tariff::BandIndex;
-use pile_units::{AccountId, Credential, CredentialId, Energy, PortId, SessionId, WallTime};
+use pile_units::{
+    AccountId, Credential, CredentialId, Energy, PortId, SessionId, Strength, WallTime,
+};
 
 impl Book {
     /// Adds one record.
@@ -102,7 +104,12 @@ impl Book {
                 port,
                 band,
                 at,
-            } => self.open_session(*session, *credential, *port, *band, *at),
+            } => self.open_session(*session, (*credential, None), *port, *band, *at),
+            Record::PhoneBound { .. }
+            | Record::PhoneRevoked { .. }
+            | Record::AccountNamed { .. }
+            | Record::Recovered { .. }
+            | Record::OpenedByPhone { .. } => self.change_phones(record),
             Record::Progress { advances, .. } => self.advance(advances),
             Record::SegmentClosed { segment, next } => self.close_segment(segment, Some(*next)),
             Record::LastSegment { segment } => self.close_segment(segment, None),
@@ -129,7 +136,7 @@ impl Book {
         self.accounts.iter_mut().find(|account| account.id == id)
     }
 
-    fn enrol(&mut self, credential: Credential) {
+    pub(super) fn enrol(&mut self, credential: Credential) {
         // Checked: there is room for both.
         if let Some(id) = credential.account()
             && self.account(id).is_none()
@@ -140,17 +147,19 @@ impl Book {
         let _ = self.credentials.push(credential);
     }
 
-    fn revoke(&mut self, id: CredentialId) {
+    pub(super) fn revoke(&mut self, id: CredentialId) {
         let mut cards = self.credentials.iter_mut();
         if let Some(card) = cards.find(|card| card.id == id) {
             card.revoked = true;
         }
+        self.revoke_phones_of(id);
     }
 
-    fn open_session(
+    /// Opens a session with a card; `strength` says how it proved itself where that was not now.
+    pub(super) fn open_session(
         &mut self,
         id: SessionId,
-        credential: CredentialId,
+        (credential, strength): (CredentialId, Option<Strength>),
         port: PortId,
         band: BandIndex,
         at: WallTime,
@@ -166,7 +175,7 @@ impl Book {
             id,
             account,
             credential,
-            strength: card.strength,
+            strength: strength.unwrap_or(card.strength),
             port,
             opened: at,
             segment,

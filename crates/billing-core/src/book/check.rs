@@ -44,6 +44,10 @@ pub enum FoldError {
     Capacity,
     /// A piece of a snapshot where none belongs, or one that does not fit those before it.
     Snapshot,
+    /// The phone is unknown or revoked, or its number is not the next.
+    Phone,
+    /// The phone started a session by this request, or by a later one.
+    Request,
 }
 
 impl core::fmt::Display for FoldError {
@@ -63,6 +67,8 @@ impl core::fmt::Display for FoldError {
             }
             Self::Capacity => "there are more of them than a pile can hold",
             Self::Snapshot => "a piece of a snapshot stands where none belongs",
+            Self::Phone => "a phone is unknown, revoked or out of order",
+            Self::Request => "a phone's request is repeated or out of order",
         })
     }
 }
@@ -125,6 +131,11 @@ impl Book {
                 band,
                 ..
             } => self.check_opening(*session, *credential, *port, *band),
+            Record::PhoneBound { .. }
+            | Record::PhoneRevoked { .. }
+            | Record::AccountNamed { .. }
+            | Record::Recovered { .. }
+            | Record::OpenedByPhone { .. } => self.check_phones(record),
             Record::Progress { advances, .. } => self.check_advances(advances),
             Record::SegmentClosed { segment, next } => {
                 let (_, tariff) = self.tariff_of(segment.account).ok_or(FoldError::Tariff)?;
@@ -158,20 +169,20 @@ impl Book {
     }
 
     /// A card that opens something.
-    fn card(&self, id: CredentialId) -> Result<&Credential, FoldError> {
+    pub(super) fn card(&self, id: CredentialId) -> Result<&Credential, FoldError> {
         self.credentials
             .iter()
             .find(|card| card.id == id && !card.revoked)
             .ok_or(FoldError::Credential)
     }
 
-    fn active(&self, id: AccountId) -> Result<&Account, FoldError> {
+    pub(super) fn active(&self, id: AccountId) -> Result<&Account, FoldError> {
         self.account(id)
             .filter(|account| account.active)
             .ok_or(FoldError::Account)
     }
 
-    fn check_enrolment(&self, credential: &Credential) -> Result<(), FoldError> {
+    pub(super) fn check_enrolment(&self, credential: &Credential) -> Result<(), FoldError> {
         let twice = self
             .credentials
             .iter()
@@ -194,7 +205,7 @@ impl Book {
         self.active(id).map(drop)
     }
 
-    fn check_opening(
+    pub(super) fn check_opening(
         &self,
         id: SessionId,
         credential: CredentialId,

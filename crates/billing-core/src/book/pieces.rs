@@ -37,6 +37,13 @@ impl Book {
                 enabled: port.enabled,
                 trim: port.trim,
             });
+        let named = self.names.iter().map(|(account, name)| Piece::Named {
+            account: *account,
+            name: *name,
+        });
+        // A pile whose card was never recovered says nothing of it.
+        let recoveries = Some(self.recoveries).filter(|it| *it > 0);
+        let recoveries = recoveries.map(Piece::Recoveries).into_iter();
         pile.chain(tariffs)
             .chain(self.planned.iter().map(|it| Piece::Planned(it.clone())))
             .chain(self.accounts.iter().map(|it| Piece::Account(*it)))
@@ -45,13 +52,16 @@ impl Book {
             .chain(self.open_sessions().map(|it| Piece::Session(it.clone())))
             .chain(self.settlements.iter().map(|it| Piece::Settlement(*it)))
             .chain(self.attempts.iter().map(|it| Piece::Attempts(*it)))
+            .chain(self.phones.iter().map(|it| Piece::Phone(*it)))
+            .chain(named)
+            .chain(recoveries)
     }
 
     /// Bytes that the pieces take on the flash at most, where `frame` says what one takes.
     ///
     /// One tariff and all ports are counted always, so that only an enrolment, a session, a
-    /// settlement, and a tariff that is planned or is of another plan make it more; and refused
-    /// attempts with every card there can be some with.
+    /// settlement, a phone, a name, a recovery, and a tariff that is planned or is of another plan make
+    /// it more; and refused attempts with every card there can be some with.
     pub(crate) fn snapshot_bound(&self, frame: impl Fn(usize) -> u32) -> u32 {
         let many = |number: usize, payload| {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
@@ -67,6 +77,9 @@ impl Book {
             many(self.open_sessions().count(), size::SESSION),
             many(self.settlements.len(), size::SETTLEMENT),
             many(self.credentials.len().min(MAX_TRIED), size::ATTEMPTS),
+            many(self.phones.len(), size::PHONE),
+            many(self.names.len(), size::NAMED),
+            many(usize::from(self.recoveries > 0), size::RECOVERIES),
         ]
         .into_iter()
         .fold(0, u32::saturating_add)
@@ -161,6 +174,9 @@ impl Book {
                 let pushed = self.settlements.push(*settlement);
                 pushed.map_err(|_| FoldError::Capacity)
             }
+            Piece::Phone(phone) => self.restore_phone(phone),
+            Piece::Named { account, name } => self.restore_name(*account, *name),
+            Piece::Recoveries(recoveries) => self.restore_recoveries(*recoveries),
             Piece::Attempts(attempts) => {
                 let mut cards = self.credentials.iter();
                 let known = cards.any(|card| card.id == attempts.credential);

@@ -6,7 +6,7 @@ extern crate std;
 use super::Book;
 use super::testing::next_record;
 use crate::record::{Record, arbitrary};
-use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
+use pile_units::{AccountId, CredentialId, Energy, PhoneId, SessionId, UnixSeconds};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::vec::Vec;
@@ -51,7 +51,8 @@ proptest! {
         for _ in 0..600 {
             let record = next_record(&book, ports, &mut dice);
             let (began, band) = match &record {
-                Record::SessionOpened { session, band, .. } => (Some(*session), Some(*band)),
+                Record::SessionOpened { session, band, .. }
+                | Record::OpenedByPhone { session, band, .. } => (Some(*session), Some(*band)),
                 Record::SegmentClosed { segment, next } => (Some(segment.session), Some(*next)),
                 _ => (None, None),
             };
@@ -156,7 +157,8 @@ proptest! {
             let record = next_record(&book, ports, &mut dice);
             book.apply(&record).unwrap();
             match record {
-                Record::SessionOpened { session, at, .. } => drop(ends.insert(session, at.unix)),
+                Record::SessionOpened { session, at, .. }
+                | Record::OpenedByPhone { session, at, .. } => drop(ends.insert(session, at.unix)),
                 Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
                     let end = ends.insert(segment.session, segment.to.unix);
                     prop_assert_eq!(end, Some(segment.from.unix));
@@ -189,6 +191,47 @@ proptest! {
         // And it goes on as the first would.
         let record = next_record(&book, 10, &mut dice);
         prop_assert_eq!(again.apply(&record), Ok(()));
+    }
+
+    #[test]
+    fn i5_no_phone_outlives_its_card_and_no_request_is_taken_twice(
+        seed in any::<u64>(), ports in 1usize..=16,
+    ) {
+        let mut book = Book::new();
+        let mut dice = dice(seed);
+        // The judge: which phones live, and the request of each one's last start.
+        let mut cards: HashMap<PhoneId, CredentialId> = HashMap::new();
+        let mut requests: HashMap<PhoneId, u32> = HashMap::new();
+        let mut privilege = CredentialId::new(0);
+        let mut given = 0;
+        for _ in 0..600 {
+            let record = next_record(&book, ports, &mut dice);
+            book.apply(&record).unwrap();
+            match record {
+                Record::PhoneBound { phone, credential, .. } => {
+                    prop_assert!(phone.get() > given);
+                    given = phone.get();
+                    cards.insert(phone, credential);
+                }
+                Record::PhoneRevoked { phone, .. } => drop(cards.remove(&phone)),
+                Record::Revoked { credential, .. } => cards.retain(|_, card| *card != credential),
+                Record::Recovered { credential, .. } => {
+                    cards.retain(|_, card| *card != privilege);
+                    privilege = credential.id;
+                }
+                Record::OpenedByPhone { phone, request, .. } => {
+                    prop_assert!(cards.contains_key(&phone));
+                    let before = requests.insert(phone, request).unwrap_or(0);
+                    prop_assert!(request > before);
+                    // What was lost and is sent again.
+                    prop_assert!(book.check(&record).is_err());
+                }
+                _ => {}
+            }
+            let living = book.phones().iter().filter(|it| !it.revoked);
+            let living: HashMap<_, _> = living.map(|it| (it.id, it.credential)).collect();
+            prop_assert_eq!(&living, &cards);
+        }
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Lives of a pile for tests: records that may truly come next, chosen by dice.
 
+mod phones;
+
+pub use phones::opened_by_phone;
+
 use super::{Book, OpenSession};
 use crate::record::{
     Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Record, Reference, Revocation,
@@ -68,6 +72,7 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
             .with_port_power(pile_units::Power::from_watts(600))
             .ok()
             .map(|limits| Record::LimitsSet { limits, at }),
+        7 if dice(2) == 0 => phones::matter(book, at, dice),
         7 => Some(Record::PortSwitched {
             port,
             enabled: dice(2) == 0,
@@ -88,7 +93,10 @@ pub fn next_record(book: &Book, ports: usize, dice: &mut dyn FnMut(u32) -> u32) 
         _ => None,
     };
     let likely = match (choice, book.session(port)) {
-        (_, None) if choice < 90 => opened(book, port, at, dice),
+        (_, None) if choice < 60 => opened(book, port, at, dice),
+        (_, None) if choice < 90 => {
+            opened_by_phone(book, port, at, dice).or_else(|| opened(book, port, at, dice))
+        }
         (19..50, Some(session)) => closing(book, session, at, dice(3000)),
         (50..60, Some(session)) => segment_closed(book, session, at, dice),
         _ => None,

@@ -13,6 +13,7 @@ mod mount;
 mod reclaim;
 mod repair;
 mod salvage;
+mod slice;
 pub mod testing;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use error::{
 };
 pub use frame::Chain;
 pub use layout::Room;
+pub use slice::{ExportPlace, ExportSlice, SliceError};
 
 use embedded_storage_async::nor_flash::NorFlash;
 

@@ -44,6 +44,8 @@ const LONGEST: usize = size::PILE;
 const _: () = assert!(
     LONGEST >= size::SESSION
         && LONGEST >= size::ACCOUNT
+        && LONGEST >= size::NAMED
+        && LONGEST >= size::PHONE
         && LONGEST >= size::CLOSED + NUMBER
         && LONGEST >= size::SEGMENT + NUMBER
         && LONGEST >= size::SETTLED + NUMBER
@@ -326,8 +328,12 @@ mod tests {
             let card = frame(size::CREDENTIAL) + frame(size::ACCOUNT);
             let settled = frame(size::SETTLED) + frame(size::SETTLEMENT);
             let tariff = frame(size::PLANNED);
+            let recovered = frame(size::CREDENTIAL) + frame(size::RECOVERIES);
             let others = [
                 frame(size::SESSION),
+                frame(size::PHONE),
+                frame(size::NAMED),
+                recovered,
                 frame(size::CLOSED),
                 card,
                 settled,

@@ -4,17 +4,18 @@ extern crate std;
 
 use super::capacity::Capacity;
 use super::{Ledger, LedgerError, OpenError};
-use crate::book::testing::{closing, enrolled, next_record, opened, paid, tariff_set};
+use crate::book::testing::{closing, enrolled, next_record, opened, paid, progress, tariff_set};
 use crate::book::{Book, FoldError};
 use crate::journal::testing::RamFlash;
 use crate::journal::{AppendError, Identity, Journal, MAX_PAYLOAD, MountError};
 use crate::record::{Advance, Advances, Piece, Record, Revocation, size};
 use embassy_futures::block_on;
-use pile_units::{CredentialId, Energy, PortId, WallTime};
+use pile_units::{CardAlias, Credential, CredentialId, Energy, PortId, WallTime};
 use proptest::prelude::*;
 use std::vec::Vec;
 
 mod damage;
+mod slices;
 
 type Flash = RamFlash<4, 1024, 32768>;
 
@@ -170,6 +171,36 @@ fn the_privilege_card_is_found_on_a_flash_that_is_refused() {
     assert_eq!(found, Ok(Some(privilege)));
     flash.bytes.fill(0x5a);
     assert_eq!(block_on(Ledger::salvage_privilege(&mut flash)), Ok(None));
+}
+
+#[test]
+fn the_card_that_was_recovered_last_is_found_on_a_flash_that_is_refused() {
+    let (mut ledger, mut book) = format();
+    let mut dice = dice(4);
+    let lost = next_record(&book, 4, &mut dice);
+    write(&mut ledger, &mut book, &lost);
+    let credential = Credential {
+        id: CredentialId::new(1),
+        alias: CardAlias::new([7; 8]),
+        ..book.credentials()[0]
+    };
+    let at = WallTime::default();
+    write(
+        &mut ledger,
+        &mut book,
+        &Record::Recovered { credential, at },
+    );
+    let found = |ledger: &Ledger<Flash>| {
+        let mut flash = ledger.journal.flash().clone();
+        block_on(Ledger::salvage_privilege(&mut flash))
+    };
+    assert_eq!(found(&ledger), Ok(Some(credential)));
+    // Also where only a snapshot says so.
+    while ledger.journal.oldest_page() < 2 {
+        let record = progress(&book, 3, &mut dice);
+        write(&mut ledger, &mut book, &record);
+    }
+    assert_eq!(found(&ledger), Ok(Some(credential)));
 }
 
 #[test]

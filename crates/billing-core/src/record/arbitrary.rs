@@ -2,6 +2,8 @@
 
 extern crate std;
 
+mod phones;
+
 use super::{
     Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Piece, Record, Reference,
     Revocation, Segment, StopReason,
@@ -373,6 +375,7 @@ pub fn piece() -> impl Strategy<Value = Piece> {
         settlement().prop_map(Piece::Settlement),
         planned().prop_map(Piece::Planned),
         attempts().prop_map(Piece::Attempts),
+        phones::piece(),
     ]
 }
 
@@ -465,6 +468,7 @@ pub fn record() -> impl Strategy<Value = Record> {
         attempts().prop_map(Record::Attempted),
         at().prop_map(|at| Record::AttemptsSeen { at }),
         (port(), trim(), at()).prop_map(|(port, trim, at)| Record::Calibrated { port, trim, at }),
+        phones::record(),
     ]
 }
 

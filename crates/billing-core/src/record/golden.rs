@@ -6,6 +6,7 @@
 
 extern crate std;
 
+mod phones;
 mod pieces;
 
 use super::{

@@ -1,11 +1,11 @@
 //! What a snapshot is made of.
 
 use super::{Attempts, Fault};
-use crate::book::{Account, OpenSession, PlannedTariff, Rate, Settlement};
+use crate::book::{Account, OpenSession, Phone, PlannedTariff, Rate, Settlement};
 use crate::tariff::Tariff;
 use pile_units::{
-    AccountId, Credential, Energy, Limits, MeterTrim, PileId, PlanId, PortId, SessionId,
-    TariffVersion, UidOnly, WallTime,
+    AccountId, AccountName, Credential, Energy, Limits, MeterTrim, PileId, PlanId, PortId,
+    SessionId, TariffVersion, UidOnly, WallTime,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +80,15 @@ pub enum Piece {
     Planned(PlannedTariff),
     /// What was refused of a card.
     Attempts(Attempts),
+    /// A phone.
+    Phone(Phone),
+    /// What an account is called.
+    Named {
+        /// The account.
+        account: AccountId,
+        /// Its name.
+        name: AccountName,
+    },
+    /// How often a privilege card was recovered, where it was.
+    Recoveries(u8),
 }

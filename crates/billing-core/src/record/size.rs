@@ -31,3 +31,9 @@ pub const SESSION: usize = 96;
 pub const SETTLEMENT: usize = 51;
 /// [`Piece::Attempts`](super::Piece::Attempts).
 pub const ATTEMPTS: usize = 17;
+/// [`Piece::Phone`](super::Piece::Phone).
+pub const PHONE: usize = 26;
+/// [`Piece::Named`](super::Piece::Named).
+pub const NAMED: usize = 30;
+/// [`Piece::Recoveries`](super::Piece::Recoveries).
+pub const RECOVERIES: usize = 3;

@@ -7,15 +7,15 @@ use super::{
     Advance, Advances, Attempt, Attempts, ClosedSession, Fault, Piece, Record, Revocation, Segment,
     size,
 };
-use crate::book::{Account, OpenSegment, OpenSession, PlannedTariff, Rate, Settlement};
+use crate::book::{Account, OpenSegment, OpenSession, Phone, PlannedTariff, Rate, Settlement};
 use crate::cost::SessionCost;
 use crate::journal::MAX_PAYLOAD;
 use crate::record::StopReason;
 use crate::tariff::{BandIndex, Tariff};
 use pile_units::{
     AccountId, CardAlias, ClockQuality, Credential, CredentialId, Currency, Duration, Energy,
-    Limits, MAX_PORTS, MeterTrim, Money, PileId, PlanId, PortId, Power, Price, Role, SessionId,
-    Strength, TariffVersion, Temperature, UidOnly, UnixSeconds, WallTime,
+    Limits, MAX_PORTS, MeterTrim, Money, PhoneId, PileId, PlanId, PortId, Power, Price, Role,
+    SessionId, Strength, TariffVersion, Temperature, UidOnly, UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
 use std::vec::Vec;
@@ -245,6 +245,22 @@ fn the_longest_pieces_of_a_snapshot_are_as_long_as_planned() {
     assert_eq!(len(settlement), size::SETTLEMENT);
     let attempts = Piece::Attempts(most_attempts());
     assert_eq!(len(attempts), size::ATTEMPTS);
+    let phone = Phone {
+        id: PhoneId::new(u16::MAX),
+        credential: CredentialId::new(u16::MAX),
+        strength: Strength::MutualAes,
+        revoked: true,
+        last_request: u32::MAX,
+        last_session: SessionId::new(u32::MAX),
+        bound: AT,
+    };
+    assert_eq!(len(Piece::Phone(phone)), size::PHONE);
+    let named = Piece::Named {
+        account: AccountId::new(u16::MAX),
+        name: "twenty-four bytes long !".parse().unwrap(),
+    };
+    assert_eq!(len(named), size::NAMED);
+    assert_eq!(len(Piece::Recoveries(u8::MAX)), size::RECOVERIES);
 }
 
 #[test]
@@ -350,6 +366,10 @@ fn exactly_the_records_a_bill_rests_on_are_kept() {
         Record::ClockSet { from: AT, to: AT },
         Record::Exported { through: 1, at: AT },
         Record::Attempted(most_attempts()),
+        Record::Recovered {
+            credential: most_credential(),
+            at: AT,
+        },
         Record::Snapshot(Piece::Settlement(most_settlement())),
     ];
     assert!(!folded.iter().any(Record::is_kept));

@@ -53,7 +53,7 @@ pub enum Line {
 ///     totals.closing.saturating_sub(totals.opening)
 /// }
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Totals {
     /// Sessions.
     pub sessions: u32,

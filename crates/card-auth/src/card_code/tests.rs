@@ -1,5 +1,6 @@
-use super::{ALPHABET, BindingSecret, CardCode, CardRole, InvalidCardCode, MAX_CARD_CODE};
+use super::{BindingSecret, CardCode, CardRole, InvalidCardCode, MAX_CARD_CODE};
 use crate::Uid;
+use crate::printed::ALPHABET;
 use proptest::prelude::*;
 use std::format;
 use std::string::{String, ToString};

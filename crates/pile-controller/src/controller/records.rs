@@ -38,7 +38,9 @@ impl Controller {
         }
         self.spend(durable.headroom, &record);
         match &record {
-            Record::SessionOpened { port, .. } => self.opened(now, *port),
+            Record::SessionOpened { port, .. } | Record::OpenedByPhone { port, .. } => {
+                self.opened(now, *port);
+            }
             Record::SegmentClosed { segment, .. } => {
                 if let Some(port) = self.port_of(segment) {
                     self.next_segment(port);

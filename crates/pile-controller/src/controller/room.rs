@@ -32,14 +32,14 @@ impl Controller {
 
     /// Sessions whose opening is on its way to the flash.
     pub(super) fn opening(&self) -> u32 {
-        let opening = |record: &Record| matches!(record, Record::SessionOpened { .. });
+        let opening = |record: &Record| record.opening().is_some();
         self.outbox.count(opening)
     }
 
     /// The record became part of the book after its ledger counted: what that took is taken off.
     pub(super) fn spend(&mut self, counted: Headroom, record: &Record) {
         self.headroom = counted;
-        if matches!(record, Record::SessionOpened { .. }) {
+        if record.opening().is_some() {
             self.headroom.sessions = self.headroom.sessions.saturating_sub(1);
         } else if record.is_kept() {
             self.headroom.facts = self.headroom.facts.saturating_sub(1);

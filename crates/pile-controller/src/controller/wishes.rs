@@ -175,7 +175,7 @@ impl Controller {
 
     /// The currency of every bill of this pile: fixed by the first session, durable or not.
     pub(super) fn currency_in_use(&self) -> Option<Currency> {
-        let opening = |record: &Record| matches!(record, Record::SessionOpened { .. });
+        let opening = |record: &Record| record.opening().is_some();
         let opening = self.outbox.any(opening).then(|| self.book.currency());
         self.book.fixed_currency().or(opening)
     }

@@ -120,7 +120,9 @@ fn i6_latched() {
             match record {
                 Record::FaultLatched { port, .. } => latched[port.index()] = true,
                 Record::FaultCleared { port, .. } => latched[port.index()] = false,
-                Record::SessionOpened { port, .. } => prop_assert!(!latched[port.index()]),
+                Record::SessionOpened { port, .. } | Record::OpenedByPhone { port, .. } => {
+                    prop_assert!(!latched[port.index()]);
+                }
                 _ => {}
             }
         }

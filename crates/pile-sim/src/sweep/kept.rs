@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing_core::record::Record;
-use pile_units::{AccountId, CredentialId, SessionId};
+use pile_units::{AccountId, CredentialId, PhoneId, SessionId};
 
 /// What a list of records lets go.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,8 @@ pub(super) struct Kept {
     exported: u64,
     /// Whose card it is.
     holders: BTreeMap<CredentialId, AccountId>,
+    /// Whose phone it is.
+    phones: BTreeMap<PhoneId, CredentialId>,
     sessions: BTreeMap<SessionId, Session>,
     paid: BTreeSet<u32>,
 }
@@ -59,6 +61,17 @@ impl Kept {
                 ..
             } => {
                 let account = self.holders.get(credential).copied();
+                let stage = Stage::Open;
+                self.sessions.insert(*session, Session { account, stage });
+            }
+            Record::PhoneBound {
+                phone, credential, ..
+            } => {
+                self.phones.insert(*phone, *credential);
+            }
+            Record::OpenedByPhone { session, phone, .. } => {
+                let card = self.phones.get(phone);
+                let account = card.and_then(|card| self.holders.get(card)).copied();
                 let stage = Stage::Open;
                 self.sessions.insert(*session, Session { account, stage });
             }

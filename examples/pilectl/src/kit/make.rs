@@ -76,7 +76,7 @@ pub(super) fn run(options: &Options) -> Result<Answer, Refusal> {
     };
     let key: Zeroizing<[u8; 16]> = Zeroizing::new(random()?);
     let names = (options.house.as_str(), address);
-    let kit = Site::new(names, *key, known, random)?;
+    let kit = Site::new(names, *key, known);
     make_folder(&options.out)?;
     kit.create(&options.out)?;
     write_papers(&kit, &options.out)?;
@@ -84,7 +84,7 @@ pub(super) fn run(options: &Options) -> Result<Answer, Refusal> {
     Ok(Answer::well(format!(
         "A kit of the landlord's card and {} charging cards:\n\n  \
          {}  the secrets of the house: keep it, keep a copy, give it to nobody\n  \
-         {folder}/sheet.html  the cards to print and cut\n  \
+         {folder}/sheet.html  the cards to print and cut, and recovery codes for you alone\n  \
          {folder}/apdus/      what each chip is to be told\n\n\
          Next: lay a blank NTAG 424 DNA on a card reader and put card 0 on it, the landlord's:\n  \
          pilectl kit personalise {folder} --card 0\n\
@@ -122,6 +122,8 @@ pub(super) fn show(folder: &Path) -> Result<Answer, Refusal> {
 
 pub(super) fn print(folder: &Path) -> Result<Answer, Refusal> {
     let kit = Site::read(folder)?;
+    // One that an older pilectl wrote is as this one writes it from here on.
+    kit.replace(folder)?;
     write_papers(&kit, folder)?;
     Ok(Answer::well(format!(
         "{0}/sheet.html and {0}/apdus/ are as the site file says.\n",

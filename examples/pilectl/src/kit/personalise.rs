@@ -291,7 +291,6 @@ fn report(kit: &Site, number: u16, done: Done) -> Result<String, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::make::random;
     use super::super::site::Stage;
     use super::*;
     use pile_sim::cards::Ntag424;
@@ -303,7 +302,7 @@ mod tests {
     fn refused(chip: &Ntag424) -> (String, bool, Ntag424) {
         let folder = tempfile::tempdir().unwrap();
         let known = (Stage::Drawn, vec![UID]);
-        let kit = Site::new(("house", "pile.example/c"), [7; 16], known, random).unwrap();
+        let kit = Site::new(("house", "pile.example/c"), [7; 16], known);
         let file = folder.path().join("tags/card-00.tag");
         std::fs::create_dir(folder.path().join("tags")).unwrap();
         std::fs::write(&file, chip.memory()).unwrap();

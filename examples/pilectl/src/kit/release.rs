@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options) -> Result<Answer, Refusal> {
             break *uid;
         }
     };
-    kit.release(&options.kit, options.card, (uid, random()?))?;
+    kit.release(&options.kit, options.card, uid)?;
     write_papers(&kit, &options.kit)?;
     let mut text = format!(
         "Done: {name} waits for another chip. Its code is a new one: personalise it, then print the \

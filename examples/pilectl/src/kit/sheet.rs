@@ -1,5 +1,5 @@
 //! The sheet: the cards' faces in the size of a bank card (ISO/IEC 7810 ID-1, 85.6 x 54 mm), eight to
-//! a page of A4, to print, cut out and stick on.
+//! a page of A4, to print, cut out and stick on; and a page of recovery codes, for the landlord alone.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -34,6 +34,12 @@ article svg { width: 38.3mm; height: 38.3mm; margin-left: -2mm; }
 .wait { font-weight: 700; }
 code { grid-column: 1 / 3; align-self: end; text-align: center; font: 8.2pt/1.35 'DejaVu Sans Mono', monospace;
   word-spacing: -.25em; text-wrap: balance; }
+.recovery { break-before: page; margin-top: 6mm; }
+.recovery p { margin: 2mm 0; max-width: 150mm; }
+.recovery section { display: grid; grid-template-columns: 36mm 1fr; column-gap: 4mm; align-items: center;
+  border-top: .25mm solid #888; padding: 3mm 0; break-inside: avoid; }
+.recovery svg { width: 36mm; height: 36mm; }
+.recovery code { grid-column: auto; text-align: left; font-size: 10pt; }
 @media print { header { display: none; } body { margin: 0; } }";
 
 /// Writes `sheet.html`, readable by its owner only: the codes bind phones.
@@ -50,7 +56,9 @@ pub(super) fn write(kit: &Site, folder: &Path) -> Result<(), Refusal> {
     for card in &kit.cards {
         page += &face(kit, card)?;
     }
-    page += "</main>\n</body>\n</html>\n";
+    page += "</main>\n";
+    page += &recovery(kit)?;
+    page += "</body>\n</html>\n";
     rewrite(&folder.join("sheet.html"), page.as_bytes())
 }
 
@@ -76,7 +84,7 @@ fn face(kit: &Site, card: &KitCard) -> Result<String, Refusal> {
         }
         Stage::Given | Stage::Personalised => "",
     };
-    let code = card.code();
+    let code = card.code(&kit.key());
     Ok(format!(
         "<article{kind}>\n{}\n<div class=\"face\">{who}\n<div class=\"house\">{wait}{}</div></div>\n\
          <code>{}</code>\n</article>\n",
@@ -86,10 +94,36 @@ fn face(kit: &Site, card: &KitCard) -> Result<String, Refusal> {
     ))
 }
 
-/// The symbol of a card's code: version 3 at level M, 29 modules a side, for chips of seven bytes.
+/// The page that is kept apart from the cards.
+fn recovery(kit: &Site) -> Result<String, Refusal> {
+    let mut page = format!(
+        "<div class=\"recovery\">\n<h1>Recovery codes of {}</h1>\n\
+         <p>For the landlord alone. If the landlord's card is lost, one of these codes, scanned with a \
+         phone beside the pile, lets you name a new card in its place: the old card and the phones bound to \
+         it open nothing any more. Accounts, tariffs and what is owed stay as they are.</p>\n\
+         <p>Each code works once, and they work in their order: 1 first, then 2, then 3. The pile writes \
+         down that it was used. Whoever has the next code can take the pile over: keep this page locked \
+         away, apart from the cards, and show it to nobody.</p>\n\
+         <p lang=\"zh\">仅供房东使用：管理卡丢失时，用手机扫描恢复码即可启用新卡。每码一次，按顺序使用，请妥善锁好。</p>\n",
+        escaped(&kit.house)
+    );
+    for (number, code) in kit.recovery_codes() {
+        let number = u16::from(number) + 1;
+        let label = format!("Recovery code {number}");
+        page += &format!(
+            "<section>\n{}\n<div><div class=\"who\">{label}<small lang=\"zh\">恢复码 {number}</small></div>\n\
+             <code>{}</code></div>\n</section>\n",
+            picture(&symbol(&code)?, &label),
+            grouped(&code)
+        );
+    }
+    Ok(page + "</div>\n")
+}
+
+/// The symbol of a code: version 3 at level M, 29 modules a side, for chips of seven bytes.
 pub(super) fn symbol(code: &str) -> Result<QrCode, Refusal> {
     QrCode::with_version(code, Version::Normal(3), EcLevel::M)
-        .map_err(|error| Refusal::new(format!("a card's code: {error}"), "report it"))
+        .map_err(|error| Refusal::new(format!("a code: {error}"), "report it"))
 }
 
 /// The symbol as SVG, with the quiet zone of four modules (ISO/IEC 18004 clause 6.3.8).

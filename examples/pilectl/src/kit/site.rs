@@ -5,7 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use card_auth::personalise::Plan;
-use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, SiteKey, Uid};
+use card_auth::{
+    CardCode, CardRole, MAX_CARD_CODE, RECOVERY_CODE, RecoveryCode, SiteKey, Uid, binding_secret,
+    recovery_secret,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -14,7 +17,11 @@ use super::uids::ChipUid;
 use crate::answer::Refusal;
 
 const FILE: &str = "site.toml";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// It held a random binding secret a card, which no pile can know.
+const RANDOM_SECRETS: u32 = 1;
+/// Recovery codes of a kit: 0, 1 and 2.
+const RECOVERIES: u8 = 3;
 const HEAD: &str = "\
 # The secrets of a house with an openpile. Whoever has this file can make cards for it and read the
 # codes on them: keep it, keep a copy of it, and give it to nobody. Written by `pilectl kit`.
@@ -87,7 +94,9 @@ pub(super) struct KitCard {
     pub number: u16,
     pub uid: Hex<7>,
     pub stage: Stage,
-    pub binding_secret: Hex<16>,
+    /// Of a file of version 1; read, and never written.
+    #[serde(default, rename = "binding_secret", skip_serializing)]
+    random_secret: Option<Hex<16>>,
 }
 
 impl KitCard {
@@ -118,12 +127,13 @@ impl KitCard {
         }
     }
 
-    /// What is printed on it.
-    pub fn code(&self) -> Zeroizing<String> {
+    /// What is printed on it in the house with this key.
+    pub fn code(&self, site: &SiteKey) -> Zeroizing<String> {
+        let uid = self.uid();
         let code = CardCode {
             role: self.role(),
-            uid: self.uid(),
-            secret: BindingSecret::new(self.binding_secret.0),
+            secret: binding_secret(site, &uid),
+            uid,
         };
         let mut buffer = Zeroizing::new([0; MAX_CARD_CODE]);
         Zeroizing::new(code.write(&mut buffer).to_owned())
@@ -152,23 +162,20 @@ impl Site {
         (house, address): (&str, &str),
         site_key: [u8; 16],
         (stage, uids): (Stage, Vec<ChipUid>),
-        mut secret: impl FnMut() -> Result<[u8; 16], Refusal>,
-    ) -> Result<Self, Refusal> {
-        let cards = uids.into_iter().zip(0..).map(|(uid, number)| {
-            Ok(KitCard {
-                number,
-                uid: Hex(uid),
-                stage,
-                binding_secret: Hex(secret()?),
-            })
+    ) -> Self {
+        let cards = uids.into_iter().zip(0..).map(|(uid, number)| KitCard {
+            number,
+            uid: Hex(uid),
+            stage,
+            random_secret: None,
         });
-        Ok(Self {
+        Self {
             version: VERSION,
             house: house.to_owned(),
             address: address.to_owned(),
             secret: Hex(site_key),
-            cards: cards.collect::<Result<_, _>>()?,
-        })
+            cards: cards.collect(),
+        }
     }
 
     /// Reads the site file of a kit.
@@ -189,7 +196,7 @@ impl Site {
                 Refusal::new(format!("{name}: cannot be read: {error}"), remedy)
             })?;
         files::warn_if_open_to_others(&path);
-        let site: Self = toml::from_str(&text).map_err(|error| {
+        let mut site: Self = toml::from_str(&text).map_err(|error| {
             // The library's own text quotes what stands there, which may be a secret.
             let at = error.span().map_or(0, |span| span.start);
             let line = text
@@ -206,21 +213,46 @@ impl Site {
                 "take the copy that you kept of it",
             )
         })?;
+        if site.version == RANDOM_SECRETS {
+            site.forget_random_secrets();
+            eprintln!(
+                "warning: {name}: written by an older pilectl: the codes it printed bind no phone; \
+                 pilectl kit sheet {} makes the sheet anew, to be printed again",
+                kit.display()
+            );
+        }
         Ok(site)
     }
 
-    fn check(&self) -> Result<(), String> {
-        if self.version != VERSION {
-            return Err(format!(
-                "is of version {}, and this pilectl knows {VERSION}",
-                self.version
-            ));
+    /// A file of version 1 as one of now: keys and UIDs are the same, so the chips stay as they are.
+    fn forget_random_secrets(&mut self) {
+        self.version = VERSION;
+        for card in &mut self.cards {
+            card.random_secret = None;
         }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let secrets = match self.version {
+            VERSION => false,
+            RANDOM_SECRETS => true,
+            other => {
+                return Err(format!(
+                    "is of version {other}, and this pilectl knows {VERSION}"
+                ));
+            }
+        };
         for (card, number) in self.cards.iter().zip(0..) {
             if card.number != number {
                 return Err(format!(
                     "card {} stands where card {number} belongs",
                     card.number
+                ));
+            }
+            if card.random_secret.is_some() != secrets {
+                return Err(format!(
+                    "card {number} is not as version {} has it",
+                    self.version
                 ));
             }
             if self
@@ -302,41 +334,33 @@ impl Site {
         number: u16,
         (uid, stage): (ChipUid, Stage),
     ) -> Result<(), Refusal> {
-        self.alter(kit, number, |card| {
-            (card.uid, card.stage) = (Hex(uid), stage);
-        })
-    }
-
-    /// Takes a card's chip from it, in the file too: it waits for another, under a drawn UID and with a
-    /// new binding secret, so that the code of before binds no phone to the card of now.
-    ///
-    /// # Errors
-    /// As [`note`](Self::note).
-    pub fn release(
-        &mut self,
-        kit: &Path,
-        number: u16,
-        (uid, secret): (ChipUid, [u8; 16]),
-    ) -> Result<(), Refusal> {
-        self.alter(kit, number, |card| {
-            (card.uid, card.stage) = (Hex(uid), Stage::Drawn);
-            card.binding_secret = Hex(secret);
-        })
-    }
-
-    fn alter(
-        &mut self,
-        kit: &Path,
-        number: u16,
-        change: impl FnOnce(&mut KitCard),
-    ) -> Result<(), Refusal> {
         let mut next = self.clone();
         if let Some(card) = next.cards.get_mut(usize::from(number)) {
-            change(card);
+            (card.uid, card.stage) = (Hex(uid), stage);
         }
         next.replace(kit)?;
         *self = next;
         Ok(())
+    }
+
+    /// Takes a card's chip from it, in the file too: it waits for another, under a drawn UID, and so with
+    /// a new binding secret: the code of before binds no phone to the card of now.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note).
+    pub fn release(&mut self, kit: &Path, number: u16, uid: ChipUid) -> Result<(), Refusal> {
+        self.note(kit, number, (uid, Stage::Drawn))
+    }
+
+    /// The codes by which the landlord names a new card when card 0 is lost, the first one first.
+    pub fn recovery_codes(&self) -> impl Iterator<Item = (u8, Zeroizing<String>)> {
+        let key = self.key();
+        (0..RECOVERIES).map(move |number| {
+            let secret = recovery_secret(&key, number);
+            let mut buffer = Zeroizing::new([0; RECOVERY_CODE]);
+            let code = RecoveryCode { number, secret };
+            (number, Zeroizing::new(code.write(&mut buffer).to_owned()))
+        })
     }
 }
 

@@ -45,6 +45,9 @@ pub fn summary(archive: &Archive) -> String {
             money(account.owed()),
             words::plan(account.plan)
         );
+        if let Some(name) = book.name(account.id) {
+            text += &format!("{:>10}{name}\n", "");
+        }
     }
     text += "\nTariffs in force\n";
     for (plan, version, tariff) in book.tariffs() {
@@ -81,6 +84,16 @@ pub fn summary(archive: &Archive) -> String {
     for tried in book.attempts() {
         let (told, last) = (words::attempts(tried), zone.minute(tried.last));
         text += &format!("  {told}, {last}\n");
+    }
+    if !book.phones().is_empty() {
+        text += "\nPhones\n";
+    }
+    for phone in book.phones() {
+        text += &format!("  {}\n", words::phone(phone, zone));
+    }
+    if book.recoveries() > 0 {
+        let times = counted(book.recoveries().into(), "time");
+        text += &format!("\nThe privilege card was recovered {times}\n");
     }
     let balance = book.balance();
     text += &format!(
@@ -148,7 +161,8 @@ impl Owners {
             Record::Enrolled { credential, .. } => credential.account(),
             Record::AccountClosed { account, .. }
             | Record::PlanAssigned { account, .. }
-            | Record::AccountListed { account, .. } => Some(*account),
+            | Record::AccountListed { account, .. }
+            | Record::AccountNamed { account, .. } => Some(*account),
             Record::Settled(settlement) => Some(settlement.account),
             Record::Paid { settlement, .. } => self.settlements.get(settlement).copied(),
             other => self.sessions.get(&session_of(other)?).copied(),
@@ -158,7 +172,9 @@ impl Owners {
 
 fn session_of(record: &Record) -> Option<SessionId> {
     match record {
-        Record::SessionOpened { session, .. } => Some(*session),
+        Record::SessionOpened { session, .. } | Record::OpenedByPhone { session, .. } => {
+            Some(*session)
+        }
         Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
             Some(segment.session)
         }
@@ -211,7 +227,7 @@ pub fn session(archive: &Archive, id: SessionId) -> Result<Answer, Refusal> {
             hex(&Sha256::digest(&entry.payload))
         );
     }
-    let opening = |entry: &&&Entry| matches!(entry.record, Record::SessionOpened { .. });
+    let opening = |entry: &&&Entry| entry.record.opening().is_some();
     if entries.iter().find(opening).is_none() {
         text +=
             "          (the record of its opening is in the books; its time stands in the bill)\n";

@@ -1,5 +1,6 @@
 //! What a record says, in a line.
 
+use billing_core::book::Phone;
 use billing_core::record::{
     Advance, Attempt, Attempts, ClosedSession, Record, Revocation, Segment,
 };
@@ -96,6 +97,11 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
             port,
             ..
         } => format!("session {session} opened on port {port} with card {credential}"),
+        Record::PhoneBound { .. }
+        | Record::PhoneRevoked { .. }
+        | Record::AccountNamed { .. }
+        | Record::Recovered { .. }
+        | Record::OpenedByPhone { .. } => by_phone(record),
         Record::Progress { advances, .. } => {
             let energy: Energy = advances.iter().map(Advance::energy).sum();
             let (count, kwh) = (advances.iter().count(), kwh(energy));
@@ -125,6 +131,33 @@ pub fn of(record: &Record, zone: Zone, currency: Currency) -> String {
     }
 }
 
+/// What a record says that came of phones, or of a management phone.
+fn by_phone(record: &Record) -> String {
+    match record {
+        Record::OpenedByPhone {
+            session,
+            phone,
+            request,
+            port,
+            ..
+        } => {
+            format!("session {session} opened on port {port} with phone {phone}, request {request}")
+        }
+        Record::PhoneBound {
+            phone, credential, ..
+        } => format!("phone {phone} bound to card {credential}"),
+        Record::PhoneRevoked { phone, .. } => format!("phone {phone} revoked"),
+        Record::AccountNamed { account, name, .. } => {
+            format!("account {account} named {:?}", name.as_str())
+        }
+        Record::Recovered { credential, .. } => format!(
+            "privilege card {} enrolled by a recovery code, the one before revoked",
+            credential.id
+        ),
+        _ => String::new(),
+    }
+}
+
 /// Whose cards may be known by their number.
 const fn allowed(uid_only: UidOnly) -> &'static str {
     match uid_only {
@@ -143,6 +176,13 @@ pub fn attempts(tried: &Attempts) -> String {
         Attempt::Revoked => "it was revoked",
     };
     format!("card {card} refused {times}, at last because {why}")
+}
+
+/// A phone that the pile knows.
+pub fn phone(phone: &Phone, zone: Zone) -> String {
+    let (id, card, bound) = (phone.id, phone.credential, zone.minute(phone.bound));
+    let state = if phone.revoked { ", revoked" } else { "" };
+    format!("phone {id} of card {card}, bound {bound}{state}")
 }
 
 const fn revocation(why: Revocation) -> &'static str {
