@@ -250,11 +250,11 @@ fn the_first_altered_record_of_an_export_is_named() {
             .map(|line| (*line).to_owned())
             .collect::<Vec<_>>()
     };
-    // A record, with one behind it: what a piece is changed to is none.
+    // Two records: a piece is changed to no other kind below.
     let record = |at: &usize| {
         log.frames[at - 1..=*at]
             .iter()
-            .all(|it| it.kind != Kind::Piece)
+            .all(|it| matches!(it.kind, Kind::Record | Kind::Carried))
     };
     let at = (200..log.frames.len()).find(record).unwrap();
     let seq = log.frames[at - 1].seq;
