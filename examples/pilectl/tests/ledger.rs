@@ -250,11 +250,11 @@ fn the_first_altered_record_of_an_export_is_named() {
             .map(|line| (*line).to_owned())
             .collect::<Vec<_>>()
     };
-    // A record, with one behind it: what a piece is changed to is none.
+    // Two records: a piece is changed to no other kind below.
     let record = |at: &usize| {
         log.frames[at - 1..=*at]
             .iter()
-            .all(|it| it.kind != Kind::Piece)
+            .all(|it| matches!(it.kind, Kind::Record | Kind::Carried))
     };
     let at = (200..log.frames.len()).find(record).unwrap();
     let seq = log.frames[at - 1].seq;
@@ -314,7 +314,9 @@ fn the_first_altered_record_of_an_export_is_named() {
     altered[0].replace_range(head..head + 4, "0000");
     named(altered, &number(log.origin.seq), "the hash chain breaks");
     let mut altered = all();
-    altered.last_mut().unwrap().replace_range(10..11, "9");
+    let last = altered.last_mut().unwrap();
+    let digit = if &last[10..11] == "9" { "8" } else { "9" };
+    last.replace_range(10..11, digit);
     named(altered, "RECORD", "last line");
     let mut altered = all();
     altered.push("{}".to_owned());

@@ -272,18 +272,32 @@ fn files_that_contradict_each_other_are_refused_by_the_record() {
 
 #[test]
 fn a_bill_forged_where_the_fold_cannot_see_it_makes_no_statement() {
-    let mut log = log(&lived());
     // What is carried is older than the snapshot: only the account's registers tell.
-    let open = log.frames.iter().find_map(|frame| {
-        let entry = frame.raw().entry().unwrap();
-        let Some(Record::SessionClosed(closed)) = Record::decode(entry.payload) else {
-            return None;
-        };
-        let settled = log.book.account(closed.account).unwrap().settled_through;
-        let is_open = frame.kind == Kind::Carried && closed.session > settled;
-        is_open.then_some((entry.seq, closed))
-    });
-    let (number, mut closed) = open.expect("nothing open was carried");
+    let open = |log: &Log| {
+        log.frames.iter().find_map(|frame| {
+            let entry = frame.raw().entry().unwrap();
+            let Some(Record::SessionClosed(closed)) = Record::decode(entry.payload) else {
+                return None;
+            };
+            let settled = log.book.account(closed.account).unwrap().settled_through;
+            let is_open = frame.kind == Kind::Carried && closed.session > settled;
+            is_open.then_some((entry.seq, closed))
+        })
+    };
+    // The life goes on until such a bill was carried.
+    let mut pile = Pile::new(7);
+    let mut found = None;
+    for _ in 0..40 {
+        pile.live(500);
+        let (image, next) = pile.snapshot();
+        pile = next;
+        let log = log(&image);
+        if let Some((number, closed)) = open(&log) {
+            found = Some((log, number, closed));
+            break;
+        }
+    }
+    let (mut log, number, mut closed) = found.expect("nothing open was carried");
     closed.bill.total = closed.bill.total.saturating_add(Money::from_micros(10_000));
     let mut buffer = Record::buffer();
     let payload = Record::SessionClosed(closed).encode(&mut buffer);
