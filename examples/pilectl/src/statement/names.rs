@@ -51,8 +51,8 @@ pub(super) fn find(names: &Names, text: &str) -> Result<AccountId, Refusal> {
     if let Ok(number) = text.parse() {
         return Ok(AccountId::new(number));
     }
-    let mut named = names.iter().filter(|(_, name)| name.as_str() == text);
-    match (named.next(), named.next()) {
+    let mut so_called = names.iter().filter(|(_, name)| name.as_str() == text);
+    match (so_called.next(), so_called.next()) {
         (Some((id, _)), None) => Ok(*id),
         (Some(_), Some(_)) => Err(Refusal::new(
             format!("several accounts are called {text}"),
