@@ -14,8 +14,8 @@
 
 mod billing;
 mod cards;
-mod messages;
 mod link;
+mod messages;
 mod meters;
 mod parts;
 mod pile;
