@@ -185,7 +185,11 @@ impl Zone {
         } else {
             (year, month + 1)
         };
-        let from = self.day(&format!("{year:04}-{month:02}-01"))?;
+        // East of Greenwich the first month of Unix time begins before it.
+        let from = match (year, month) {
+            (1970, 1) => UnixSeconds::new(0),
+            _ => self.day(&format!("{year:04}-{month:02}-01"))?,
+        };
         Some((from, self.day(&format!("{next_year:04}-{next:02}-01"))?))
     }
 }

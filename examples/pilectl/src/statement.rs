@@ -1,12 +1,13 @@
 //! `pilectl statement`: what an account is to pay, every session of it, checked.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use billing_core::book::Account;
 use billing_core::record::Record;
 use billing_core::statement::{Period, StatementError};
 use clap::{Args, ValueEnum};
-use pile_units::{AccountId, UnixSeconds};
+use pile_units::{AccountId, UnixSeconds, WallTime};
 
 use crate::answer::{self, Answer, Refusal};
 use crate::figures::counted;
@@ -140,7 +141,9 @@ fn asked<'a>(
         return Err(Refusal::new("no statement without an account", remedy));
     }
     let asked = options.account.as_deref();
-    let asked = asked.map(|text| names::find(names, text)).transpose()?;
+    let asked = asked
+        .map(|text| names::find(names, &archive.book, text))
+        .transpose()?;
     let asked = asked.map(|id| account(archive, id)).transpose()?;
     if let Some(id) = options.settlement {
         let of = settled_account(archive, id)?;
@@ -168,31 +171,48 @@ fn asked<'a>(
     Ok((accounts, period))
 }
 
-/// A month that lies before the first session of the files or after their last record would give
-/// an empty bill that looks like a true one.
+/// A month that lies before the first session of the files or after the last time they tell would
+/// give an empty bill that looks like a true one. Sessions are dated as a statement dates them: by
+/// the latest day that a bill of before it told, and from before the clock was first set, 1970-01.
 fn covered(
     archive: &Archive,
     month: &str,
     (from, to): (UnixSeconds, UnixSeconds),
 ) -> Result<(), Refusal> {
-    let closed = archive.entries.iter().filter_map(|it| match &it.record {
-        Record::SessionClosed(session) => Some(session.closed),
-        _ => None,
-    });
-    let last = archive.book.last();
-    let Some(first) = closed.min_by_key(|it| it.unix) else {
-        return Ok(());
-    };
-    if first.unix < to && from <= last.unix {
+    let (mut clock, mut last) = (WallTime::default(), None::<WallTime>);
+    let (mut first, mut undated) = (None::<WallTime>, false);
+    let mut dated = BTreeSet::new();
+    for entry in &archive.entries {
+        clock = entry.record.time_after(clock);
+        if clock.quality.tells_time_of_day() && last.is_none_or(|it| it.unix < clock.unix) {
+            last = Some(clock);
+        }
+        if let Record::SessionClosed(session) = &entry.record {
+            if session.closed.quality.tells_time_of_day() {
+                first = first.or(Some(session.closed));
+                dated.insert(session.account);
+            } else {
+                undated |= !dated.contains(&session.account);
+            }
+        }
+    }
+    let span = first.zip(last);
+    let known = span.is_some_and(|(first, last)| first.unix < to && from <= last.unix);
+    if known || (undated && from.get() == 0) {
         return Ok(());
     }
     let zone = archive.zone;
-    Err(Refusal::new(
-        format!(
-            "nothing of {month} is in these files: their sessions go from {} to {}",
+    let there = match (span, undated) {
+        (Some((first, last)), _) => format!(
+            "their sessions go from {} to {}",
             zone.minute(first),
             zone.minute(last)
         ),
+        (None, true) => "their sessions have no date, and stand under 1970-01".to_owned(),
+        (None, false) => "no session has ended in them".to_owned(),
+    };
+    Err(Refusal::new(
+        format!("nothing of {month} is in these files: {there}"),
         "give another month, or add the exports of that time",
     ))
 }

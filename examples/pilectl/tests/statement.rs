@@ -12,10 +12,14 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use billing_core::book::testing::{closing, enrolled, opened};
 use billing_core::journal::Kind;
 use billing_core::record::Record;
 use common::{Desk, Pile, lived, log};
-use pile_units::{Currency, Money, UidOnly};
+use pile_units::{
+    CardAlias, ClockQuality, Credential, CredentialId, Currency, Money, PileId, PlanId, PortId,
+    Role, Strength, UidOnly, UnixSeconds, WallTime,
+};
 use pilectl::ledger::export;
 use pilectl::ledger::log::Log;
 use serde_json::Value;
@@ -332,21 +336,102 @@ fn an_account_is_asked_for_by_number_or_by_name_and_never_guessed() {
     assert_eq!(by_name, desk.well(&format!("{base} --account 1")));
     let unknown = ["no account is called Berta", "give its number"];
     desk.fails(&format!("{base} --account Berta"), 2, &unknown);
+    desk.put("numbers.csv", b"account,name\n1,2\n2,Room-9\n3,999\n");
+    let numbers = "statement pile.bin --names numbers.csv --account";
+    let either = ["account 1 is called 2, and there is a number 2, too"];
+    desk.fails(&format!("{numbers} 2"), 2, &either);
+    let named = desk.well(&format!("{numbers} 999"));
+    assert_eq!(named, desk.well(&format!("{numbers} 3")));
     let twice = ["several accounts are called Flat-4"];
     desk.fails(&format!("{base} --account Flat-4"), 2, &twice);
     desk.fails(base, 2, &["--account N, --settlement N, or --all"]);
 }
 
+/// A pile in China with one account, whose sessions end at these times by its clock.
+fn billed_at(times: &[WallTime]) -> Vec<u8> {
+    let mut pile = Pile::new(5);
+    let (start, mut dice) = (WallTime::default(), |_: u32| 0);
+    pile.put(&Record::Commissioned {
+        pile: PileId::new([1; 8]),
+        privilege: Credential {
+            id: CredentialId::new(0),
+            role: Role::Privilege,
+            strength: Strength::UidOnly,
+            alias: CardAlias::new([9; 8]),
+            revoked: false,
+        },
+        at: start,
+    });
+    let table = "currency = \"CNY\"\nutc_offset = \"+08:00\"\nunknown_time_band = \"day\"\n[[band]]\n\
+        name = \"day\"\nfrom = \"00:00\"\nto = \"24:00\"\nenergy = \"0.568\"\nservice = \"0.20\"\n";
+    pile.put(&Record::TariffSet {
+        plan: PlanId::STANDARD,
+        version: pile.book.next_tariff().unwrap(),
+        tariff: tariff_file::parse(table).unwrap(),
+        at: start,
+    });
+    pile.put(&enrolled(&pile.book, start, true).unwrap());
+    let port = PortId::from_number(1).unwrap();
+    for at in times {
+        pile.put(&opened(&pile.book, port, *at, &mut dice).unwrap());
+        for _ in 0..2 {
+            let session = pile.book.session(port).unwrap().clone();
+            pile.put(&closing(&pile.book, &session, *at, 0).unwrap());
+        }
+    }
+    pile.image()
+}
+
+fn known(unix: u32) -> WallTime {
+    WallTime {
+        unix: UnixSeconds::new(unix),
+        quality: ClockQuality::Informative,
+    }
+}
+
 #[test]
 fn a_month_that_the_ledger_does_not_know_is_no_empty_bill() {
-    let desk = Desk::with(&[("pile.bin", &lived())]);
-    for month in ["2019-02", "2101-07"] {
-        let asked = format!("statement pile.bin --all --month {month}");
-        let said = [
-            &format!("nothing of {month} is in these files"),
-            "give another month",
-        ];
-        desk.fails(&asked, 2, &said);
+    // 2026-10-02, 2027-03-10 and 2026-10-20 there; a minute after a start without a clock.
+    let (october, march, later) = (
+        known(1_790_900_000),
+        known(1_804_600_000),
+        known(1_792_500_000),
+    );
+    let undated = WallTime {
+        unix: UnixSeconds::new(60),
+        quality: ClockQuality::Unknown,
+    };
+    type Case<'a> = (&'a [WallTime], &'a [(&'a str, usize)], &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
+        // The clock is lost after a bill, and that month is still there.
+        (
+            &[october, undated],
+            &[("2026-10", 2)],
+            &["2026-09", "2026-11", "1970-01"],
+        ),
+        // A clock that was ahead is set back: both are dated as the statement says.
+        (&[march, later], &[("2027-03", 2)], &["2026-10", "2027-04"]),
+        // Before the clock was set, east of Greenwich.
+        (
+            &[undated, october],
+            &[("1970-01", 1), ("2026-10", 1)],
+            &["2019-02", "2101-07"],
+        ),
+        (&[undated], &[("1970-01", 1)], &["1970-02", "2026-10"]),
+        (&[], &[], &["1970-01", "2026-10"]),
+    ];
+    for (times, there, not) in cases {
+        let desk = Desk::with(&[("pile.bin", &billed_at(times))]);
+        for (month, sessions) in *there {
+            let value = json(&desk, &format!("pile.bin --all --month {month}"));
+            let found = value["statements"][0]["sessions"].as_array().unwrap().len();
+            assert_eq!(found, *sessions, "{month}");
+        }
+        for month in *not {
+            let asked = format!("statement pile.bin --all --month {month}");
+            let said = [&format!("nothing of {month} is in"), "give another month"];
+            desk.fails(&asked, 2, &said);
+        }
     }
 }
 

@@ -97,7 +97,8 @@ struct Sample {
     live_on: u64,
 }
 
-/// Which tasks are cut: one in so many. Most are records of progress, one like another.
+/// Which tasks are cut: one in so many. Most are records of progress, one like another. Where a
+/// session opens (write-ahead) and where it is billed, always.
 #[derive(Debug, Clone, Copy)]
 struct Tasks {
     progress: u64,

@@ -64,10 +64,17 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         let mut points = Points::default();
         let is_progress = moment.records_progress();
         let Sample { tasks, seed, .. } = self.sample;
-        let one_in = if is_progress {
-            tasks.progress
-        } else {
-            tasks.other
+        let one_in = match &moment.task {
+            _ if is_progress => tasks.progress,
+            Task::Append(record)
+                if matches!(
+                    **record,
+                    Record::SessionOpened { .. } | Record::SessionClosed(_)
+                ) =>
+            {
+                1
+            }
+            _ => tasks.other,
         };
         if !(task as u64 ^ seed).is_multiple_of(one_in) {
             return Some(points);
@@ -79,6 +86,7 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
         let mut tried = HashSet::new();
         let mut before = self.cells.clone();
         for (index, operation) in moment.operations.iter().enumerate() {
+            let mut cut = false;
             for outcome in Outcome::all(operation, W) {
                 let mut cells = before.clone();
                 outcome.leave(operation, &mut cells);
@@ -91,9 +99,11 @@ impl<'a, const W: usize, const E: usize> Walker<'a, W, E> {
                 let operation = self.operation + index;
                 let first = Cut { operation, outcome };
                 let print = print ^ operation as u64;
-                if later > 1 && !self.chosen(print.rotate_left(32), later) {
+                // One of each operation at least.
+                if later > 1 && cut && !self.chosen(print.rotate_left(32), later) {
                     continue;
                 }
+                cut = true;
                 points.single += 1;
                 self.single((moment, &expected), &cells, print, first, &mut points);
             }

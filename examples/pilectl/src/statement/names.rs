@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use billing_core::book::Book;
 use pile_units::AccountId;
 use serde::Deserialize;
 
@@ -46,21 +47,31 @@ pub(super) fn read(path: &Path) -> Result<Names, Refusal> {
     Ok(names)
 }
 
-/// The account that a number or a name stands for.
-pub(super) fn find(names: &Names, text: &str) -> Result<AccountId, Refusal> {
-    if let Ok(number) = text.parse() {
-        return Ok(AccountId::new(number));
-    }
-    let mut so_called = names.iter().filter(|(_, name)| name.as_str() == text);
-    match (so_called.next(), so_called.next()) {
-        (Some((id, _)), None) => Ok(*id),
-        (Some(_), Some(_)) => Err(Refusal::new(
+/// The account that a name stands for, in the file of `--names` or on the pile, or a number.
+pub(super) fn find(names: &Names, book: &Book, text: &str) -> Result<AccountId, Refusal> {
+    let is_called = |id: &AccountId| match names.get(id) {
+        Some(name) => name.as_str() == text,
+        None => book.name(*id).is_some_and(|name| name.as_str() == text),
+    };
+    let accounts = book.accounts().iter().map(|account| account.id);
+    let so_called: Vec<_> = accounts.filter(is_called).collect();
+    let numbered = text.parse().ok().map(AccountId::new);
+    let there = |id: &AccountId| book.account(*id).is_some();
+    match (so_called.as_slice(), numbered) {
+        ([], Some(id)) => Ok(id),
+        ([id], number) if number.filter(there).is_none() => Ok(*id),
+        ([id], Some(number)) if *id == number => Ok(number),
+        ([], None) => Err(Refusal::new(
+            format!("no account is called {text}"),
+            "give its number, or its name on the pile or in the file of --names",
+        )),
+        ([id], Some(number)) => Err(Refusal::new(
+            format!("account {id} is called {text}, and there is a number {number}, too"),
+            "give the other account's number, or name them so that no name is a number",
+        )),
+        (_, _) => Err(Refusal::new(
             format!("several accounts are called {text}"),
             "give the number",
-        )),
-        (None, _) => Err(Refusal::new(
-            format!("no account is called {text}"),
-            "give its number, or its name as it stands in the file of --names",
         )),
     }
 }
