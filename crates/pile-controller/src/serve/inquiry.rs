@@ -94,7 +94,7 @@ pub(super) fn inquiry(
                 newest: heapless::Vec::new(),
             })
         }),
-        Request::Receipt { session, from } => receipt(*session, *from, viewer, book),
+        Request::Receipt { session, from } => bill(*session, *from, viewer, book),
         Request::Statement {
             account,
             period,
@@ -131,7 +131,7 @@ fn whose(
     }
 }
 
-fn receipt(
+fn bill(
     session: SessionId,
     from: u8,
     viewer: &Viewer,
