@@ -131,12 +131,7 @@ fn whose(
     }
 }
 
-fn bill(
-    session: SessionId,
-    from: u8,
-    viewer: &Viewer,
-    book: &Book,
-) -> Result<Question, Refusal> {
+fn bill(session: SessionId, from: u8, viewer: &Viewer, book: &Book) -> Result<Question, Refusal> {
     let running = book.open_sessions().find(|open| open.id == session);
     if running.is_some_and(|open| !viewer.sees(open.account)) {
         return Err(Refusal::NotYours);
