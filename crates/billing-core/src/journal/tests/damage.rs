@@ -86,6 +86,10 @@ fn is_torn_at_every_cut(reference: Reference) {
     for cut in (start..end).step_by(8) {
         let mut torn = flash.clone();
         torn.bytes[cut..end].fill(0xff);
+        if torn.bytes == flash.bytes {
+            // What was to come is as an erased flash: nothing is missing.
+            continue;
+        }
         let found = entries(torn);
         assert_eq!(found, Ok(before.clone()), "{} bytes stand", cut - start);
     }
