@@ -1,6 +1,6 @@
 //! What can happen to the machine.
 
-use crate::Command;
+use crate::{ByPhone, Command};
 use billing_core::ledger::Headroom;
 use billing_core::record::Fault;
 use metering::Sample;
@@ -21,10 +21,6 @@ pub use ble_protocol::Refusal;
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to box a tariff on"
-)]
 pub enum Event {
     /// A card was presented; its UID stays behind in the reader's task.
     Card {
@@ -69,6 +65,8 @@ pub enum Event {
     LedgerFailed,
     /// The landlord asks for something; the number is echoed in the answer.
     Command(u16, Command),
+    /// A phone wants something; the number is echoed in what it is told ([`Action::Tell`](crate::Action::Tell)).
+    Phone(u16, ByPhone),
     /// Nothing but time: [`Controller::deadline`](crate::Controller::deadline) was reached.
     Tick,
 }

@@ -42,6 +42,8 @@ pub struct Bench {
     pub ledger: Book,
     pub signals: Vec<Signal>,
     pub answers: Vec<(u16, Outcome)>,
+    /// What phones were told.
+    pub told: Vec<(u16, Outcome)>,
     /// What the wires gave, mW x ms: ever, to each session, and to each session by the price then.
     pub wires: Vec<u128>,
     pub delivered: BTreeMap<SessionId, u128>,
@@ -63,7 +65,7 @@ pub struct Bench {
     /// Energy that no reading at its pace could see: a dead meter, or power on an open port.
     hidden: Vec<bool>,
     booted: (Vec<u128>, Vec<Energy>),
-    next_command: u16,
+    pub next_command: u16,
 }
 
 impl Bench {
@@ -95,6 +97,7 @@ impl Bench {
             ledger: Book::new(),
             signals: Vec::new(),
             answers: Vec::new(),
+            told: Vec::new(),
             wires: std::vec![0; count],
             delivered: BTreeMap::new(),
             priced: BTreeMap::new(),
@@ -354,6 +357,8 @@ impl Bench {
             Record::Revoked { .. } => self.seen.revoked += 1,
             Record::Settled(_) => self.seen.settled += 1,
             Record::AccountClosed { .. } => self.seen.deregistered += 1,
+            Record::OpenedByPhone { .. } => self.seen.by_phone += 1,
+            Record::PhoneRevoked { .. } => self.seen.phones_revoked += 1,
             _ => {}
         }
         self.records.push((self.now, record));
@@ -383,6 +388,7 @@ impl Bench {
                     self.signals.push(signal);
                 }
                 Action::Answer(id, outcome) => self.answers.push((id, outcome)),
+                Action::Tell(id, outcome) => self.told.push((id, outcome)),
                 Action::SetClock(wall) => self.rtc = (self.now, wall),
                 Action::Indicate(..) => {}
             }

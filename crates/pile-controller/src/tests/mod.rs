@@ -1,13 +1,15 @@
 //! The machine on a bench.
 
-mod bench;
+pub(crate) mod bench;
 mod bytes;
 mod cards;
 mod flows;
 mod landlord;
 mod ops;
+pub(crate) mod phones;
 mod prices;
 mod properties;
+mod recovery;
 mod shipped_bugs;
 mod table;
 mod trips;
