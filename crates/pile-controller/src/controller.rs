@@ -4,12 +4,14 @@ mod attempts;
 mod jobs;
 mod outbox;
 mod people;
+mod phones;
 mod ports;
 mod prices;
 mod records;
 mod room;
 mod wishes;
 
+use crate::actions::Asker;
 use crate::event::Refusal;
 use crate::port::{Phase, Port, PortState, PortView};
 use crate::{Actions, Durable, Event, Indicator, Outcome, Signal};
@@ -20,7 +22,7 @@ use billing_core::record::{Record, StopReason};
 use jobs::Job;
 use outbox::Outbox;
 use people::{Choice, Window};
-use pile_units::{Instant, MAX_PORTS, PileId, PortId, WallTime};
+use pile_units::{Instant, MAX_PORTS, PileId, PortId, Temperature, WallTime};
 use ports::Failing;
 use prices::Prices;
 
@@ -95,6 +97,8 @@ pub struct Controller {
     job: Option<Job>,
     over_budget: Option<Instant>,
     hot: bool,
+    /// The temperature inside, as it was last said.
+    degrees: Option<Temperature>,
     /// The supply was said to fail.
     failing: Option<Failing>,
     failed: bool,
@@ -149,6 +153,7 @@ impl Controller {
             job: None,
             over_budget: None,
             hot: false,
+            degrees: None,
             failing: None,
             failed: false,
             reader: true,
@@ -189,7 +194,10 @@ impl Controller {
             Event::Persisted(durable) => self.persisted(now, durable, &mut out),
             Event::Room(headroom) => self.count_room(headroom),
             Event::LedgerFailed => self.fail(now, &mut out),
-            Event::Command(id, command) => self.command(now, id, command, &mut out),
+            Event::Command(id, command) => {
+                self.command(now, Asker::Command(id), command, &mut out);
+            }
+            Event::Phone(id, wish) => self.phone(now, id, wish, &mut out),
             Event::Tick => self.tick(now, &mut out),
         }
         self.apply_planned(now, &mut out);

@@ -187,6 +187,7 @@ impl<H: Hardware> Core<'_, H> {
                 Action::Indicate(port, indicator) => state.panel.indicate(port, indicator),
                 Action::Signal(signal) => state.panel.signal(signal),
                 Action::Answer(id, outcome) => self.link.answer(id, outcome),
+                Action::Tell(..) => {}
                 Action::SetClock(to) => state.rtc.set(to),
             }
         }
