@@ -373,10 +373,9 @@ impl State {
         *carried += length;
         *portions += 1;
         let begun = (*free).max(now.saturating_mul(1_000));
-        let takes = self
-            .pace
-            .bytes_per_second
-            .map_or(0, |rate| (length * 1_000_000).div_ceil(u64::from(rate.max(1))));
+        let takes = self.pace.bytes_per_second.map_or(0, |rate| {
+            (length * 1_000_000).div_ceil(u64::from(rate.max(1)))
+        });
         *free = begun + takes;
         let arrives = free.div_ceil(1_000) + self.pace.latency + delay;
         let place = queue.partition_point(|(at, _)| *at <= arrives);
