@@ -96,7 +96,7 @@ pub struct Middle {
     seen: usize,
     partial: [Vec<u8>; 2],
     /// Swapped with the next of its way, or said again when so many more have passed.
-    kept: Option<(Said, usize)>,
+    kept: Option<(Said, usize, Attack)>,
     /// Of this connection.
     here: Vec<Said>,
     /// Of earlier ones.
@@ -124,9 +124,15 @@ impl Middle {
         }
     }
 
-    /// What he does on the connections to come, to which frame of each.
+    /// What he does next, and to which frame of the first connection that has so many; he does it
+    /// once.
     pub const fn attack(&mut self, attack: Option<(Attack, usize)>) {
         self.attack = attack;
+    }
+
+    /// All that the phone said on a connection that came to something, to be said again.
+    pub fn recorded(&self) -> Vec<u8> {
+        self.last_phone.iter().flat_map(plain).collect()
     }
 
     /// How often he did what.
@@ -147,25 +153,21 @@ impl Middle {
         self.here.push(said.clone());
         let index = self.seen;
         self.seen += 1;
-        let target = match self.attack {
-            Some((attack, target)) if target == index => Some(attack),
-            _ => None,
-        };
+        let target = self.attack.take_if(|(_, target)| *target == index);
+        let target = target.map(|(attack, _)| attack);
         let mut out = match target {
             Some(attack) => self.deed(now, attack, said.clone()),
             None => vec![(said.0, plain(&said))],
         };
         if target.is_none()
-            && let Some((kept, left)) = self.kept.take()
+            && let Some((kept, left, attack)) = self.kept.take()
         {
             match (kept.0 == said.0, left) {
                 (true, 1) => {
                     out.push((kept.0, plain(&kept)));
-                    if let Some((attack, _)) = self.attack {
-                        self.did(attack);
-                    }
+                    self.did(attack);
                 }
-                (same, left) => self.kept = Some((kept, left - usize::from(same))),
+                (same, left) => self.kept = Some((kept, left - usize::from(same), attack)),
             }
         }
         let delay = self.held_until.saturating_sub(now);
@@ -180,12 +182,12 @@ impl Middle {
         let mut did = true;
         let out = match attack {
             Attack::ReplayHere => {
-                self.kept = Some((said, 1 + self.below(3)));
+                self.kept = Some((said, 1 + self.below(3), attack));
                 did = false;
                 vec![(way, whole)]
             }
             Attack::Reorder => {
-                self.kept = Some((said, 1));
+                self.kept = Some((said, 1, attack));
                 did = false;
                 vec![]
             }

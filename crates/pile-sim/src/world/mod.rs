@@ -69,6 +69,8 @@ pub struct Setup {
     /// The current from which the meter chips report an over-current, and whether the pile watches
     /// for it at all: it asks each closed port every 80 ms, which a replay of years does not need.
     pub over_current: Option<Current>,
+    /// True if the pile has its site's key: it asks cards for theirs, and lets phones be bound.
+    pub has_site_key: bool,
 }
 
 impl Default for Setup {
@@ -82,6 +84,7 @@ impl Default for Setup {
             reader: ReaderChip::Mfrc522,
             look: Look::Always,
             over_current: None,
+            has_site_key: true,
         }
     }
 }
@@ -260,7 +263,7 @@ impl World {
             pile: self.pile,
             identity: self.identity,
             alias_key: AliasKey::new(self.alias_key),
-            site_key: self.site_key.clone(),
+            site_key: self.setup.has_site_key.then(|| self.site_key.clone()),
             watches_current: self.setup.over_current.is_some(),
             random: self.random.clone(),
             time: self.time.clone(),

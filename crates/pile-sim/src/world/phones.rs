@@ -3,7 +3,7 @@
 use super::World;
 use crate::cards::VirtualCard;
 use crate::link::{Air, Way};
-use ble_protocol::message::{Bound, Notice, Request, RequestId, Response, Welcome};
+use ble_protocol::message::{Asked, Bound, Notice, Request, RequestId, Response, Welcome};
 use ble_protocol::{Client, ClientEvent, LinkKey, Pass, Why};
 use card_auth::{BindingSecret, Uid, binding_secret, recovery_secret};
 use pile_units::{Instant, PhoneId};
@@ -88,6 +88,11 @@ impl VirtualPhone {
         self.0.borrow().client.is_welcomed()
     }
 
+    /// True while it has a connection, welcomed or not.
+    pub fn is_connected(&self) -> bool {
+        self.0.borrow().connection.is_some()
+    }
+
     /// True if its screen says "tap the card".
     pub fn is_asked_to_tap(&self) -> bool {
         self.0.borrow().asked_to_tap
@@ -132,6 +137,12 @@ impl VirtualPhone {
     /// not asked.
     pub fn ask(&self, request: Request) -> Option<RequestId> {
         self.0.borrow_mut().client.ask(request).ok()
+    }
+
+    /// Asks again what was asked with this number, as if its answer had been lost.
+    pub fn ask_again(&self, id: RequestId, request: Request) {
+        let asked = Asked { id, request };
+        let _ = self.0.borrow_mut().client.ask_again(asked);
     }
 
     /// Waits for the answer no more.
@@ -347,6 +358,15 @@ impl World {
         self.wait_for(5_000, |_| phone.0.borrow().connection.is_none());
         // What is under way to the pile arrives, and the pile sees that nobody is there.
         self.run_for(100);
+    }
+
+    /// Lets every phone that is connected hang up.
+    pub fn hang_up_whoever(&mut self) {
+        for phone in self.phones.clone() {
+            if phone.is_connected() {
+                self.hang_up(&phone);
+            }
+        }
     }
 
     /// Takes a phone away with its link open.
