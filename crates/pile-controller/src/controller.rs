@@ -22,7 +22,7 @@ use billing_core::record::{Record, StopReason};
 use jobs::Job;
 use outbox::Outbox;
 use people::{Choice, Window};
-use pile_units::{Instant, MAX_PORTS, PileId, PortId, Temperature, WallTime};
+use pile_units::{Current, Instant, MAX_PORTS, PileId, PortId, Temperature, Voltage, WallTime};
 use ports::Failing;
 use prices::Prices;
 
@@ -272,6 +272,37 @@ impl Controller {
             power: place.power,
             energy: place.session_energy(),
         }
+    }
+
+    /// The number of the last durable record.
+    pub const fn last_record(&self) -> u64 {
+        self.seq
+    }
+
+    /// What can still be written.
+    pub const fn headroom(&self) -> Headroom {
+        self.headroom
+    }
+
+    /// The temperature inside, where something says it.
+    pub const fn temperature_inside(&self) -> Option<Temperature> {
+        self.degrees
+    }
+
+    /// Voltage and current at the port's last reading.
+    pub(crate) fn electric(&self, port: PortId) -> Option<(Voltage, Current)> {
+        self.at(port).electric
+    }
+
+    /// True if the port's meter answers.
+    pub(crate) fn meter_answers(&self, port: PortId) -> bool {
+        self.at(port).has_meter()
+    }
+
+    /// How many ports a session can begin on now.
+    pub fn free_ports(&self) -> u8 {
+        let free = self.ports().filter(|port| self.is_free(*port).is_ok());
+        u8::try_from(free.count()).unwrap_or(u8::MAX)
     }
 
     /// True while the port's relay is told to be closed.

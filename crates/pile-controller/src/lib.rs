@@ -9,6 +9,7 @@ mod controller;
 mod event;
 mod port;
 mod refused;
+pub mod serve;
 pub mod shell;
 #[cfg(test)]
 mod tests;
