@@ -295,7 +295,7 @@ fn adverts(day: &Day) {
                 version: VERSION,
                 free_ports: *free_ports,
             };
-            let mut bytes = advert.advertisement().as_bytes().to_vec();
+            let mut bytes = advert.packet().as_bytes().to_vec();
             assert_eq!(bytes.pop(), Some(*free_ports), "the last byte");
             bytes.extend(advert.scan_response().as_bytes());
             bytes
