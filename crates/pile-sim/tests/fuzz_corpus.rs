@@ -129,7 +129,7 @@ fn seeds_of_conversations_are_written() {
             session: SessionId::new(number),
         })
     };
-    let (landlord, anna, anna_too, ben) = ([0, 0], [0, 1], [0, 2], [0, 3]);
+    let (landlord, anna, anna_too, ben) = ([0, 1], [0, 2], [0, 3], [0, 4]);
     let bike = [9, 49];
     let minute = [7, 60];
     let settle = deed_of(&Request::Settle { account, number: 1 });
@@ -160,7 +160,7 @@ fn seeds_of_conversations_are_written() {
             &minute,
             &landlord,
             &revoke(2),
-            &revoke(1),
+            &revoke(5),
             &minute,
             &anna,
             &anna_too,
@@ -199,7 +199,7 @@ fn seeds_of_conversations_are_written() {
     );
     talk(
         "bind-by-tap",
-        &[&[2, 1], &start, &minute, &[2, 0], &minute, &[0, 5], &start],
+        &[&[2, 1], &start, &minute, &[2, 0], &minute, &[0, 6], &start],
     );
     let asked = [
         Request::Ports { from: port },
