@@ -116,7 +116,11 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
                 true => Request::RevokePhone { phone },
                 false => Request::RevokeMyPhone { phone },
             };
-            house::done(talk, request, format!("Phone {phone} opens nothing any more.\n"))
+            house::done(
+                talk,
+                request,
+                format!("Phone {phone} opens nothing any more.\n"),
+            )
         }
         Command::ReportLost { account } => house::report_lost(talk, *account),
         Command::Accounts => house::accounts(talk, json),

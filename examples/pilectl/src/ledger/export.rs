@@ -192,13 +192,16 @@ impl Partial {
         };
         let bytes = answer::read(path)?;
         let text = str::from_utf8(&bytes).map_err(|_| refuse("is no export"))?;
-        let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let mut lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
         let first: First = lines
             .next()
             .and_then(|line| serde_json::from_str(line).ok())
             .filter(|first: &First| first.openpile_export == VERSION)
             .ok_or_else(|| refuse("is no export"))?;
-        let (Some(identity), Some(head)) = (bytes_of(&first.identity), bytes_of(&first.head)) else {
+        let (Some(identity), Some(head)) = (bytes_of(&first.identity), bytes_of(&first.head))
+        else {
             return Err(refuse("the first line has no identity or no head"));
         };
         let origin = Chain {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use ble_protocol::message::{ReceiptPage, Request, Response, StatementPage};
 use billing_core::receipt::BilledSession;
 use billing_core::record::{ClosedSession, Segment};
 use billing_core::statement::{Period, Tally};
+use ble_protocol::message::{ReceiptPage, Request, Response, StatementPage};
 use pile_units::{AccountId, Currency, Energy, Money, SessionId};
 
 use super::commands::Statement;
@@ -44,7 +44,9 @@ pub fn sessions(
             _ => break,
         }
     }
-    Ok(Answer::well(table(&all, zone).shown(json, "No session yet.")))
+    Ok(Answer::well(
+        table(&all, zone).shown(json, "No session yet."),
+    ))
 }
 
 fn table(sessions: &[ClosedSession], zone: Zone) -> Table {
@@ -70,7 +72,10 @@ fn table(sessions: &[ClosedSession], zone: Zone) -> Table {
             Cell::of(session.port.number()),
             at(session.opened),
             at(session.closed),
-            Cell::new(session.reason.name().replace('_', " "), session.reason.name()),
+            Cell::new(
+                session.reason.name().replace('_', " "),
+                session.reason.name(),
+            ),
             Cell::text(kwh(session.energy)),
             money(session.bill.energy_fee),
             money(session.bill.service_fee),
@@ -104,7 +109,9 @@ pub fn receipt(
         }
     };
     let mut tally = Tally::new(session);
-    let added = segments.iter().try_for_each(|segment| tally.add(segment).map(|_| ()));
+    let added = segments
+        .iter()
+        .try_for_each(|segment| tally.add(segment).map(|_| ()));
     let wrong = match added.and_then(|()| tally.check(&page.session).map(|_| ())) {
         Err(why) => Some(why.to_string()),
         Ok(()) if page.session.session != session => Some("it is another session's".to_owned()),
@@ -116,19 +123,31 @@ pub fn receipt(
         told(talk, &page, &segments)?
     };
     if let Some(why) = wrong {
-        return Ok(Answer::wrong(format!("{text}\nTHIS DOES NOT COME OUT: {why}.\n")));
+        return Ok(Answer::wrong(format!(
+            "{text}\nTHIS DOES NOT COME OUT: {why}.\n"
+        )));
     }
     let Some(out) = out else {
         return Ok(Answer::well(text));
     };
     answer::write(out, text.as_bytes())?;
-    Ok(Answer::well(format!("{}: session {session}, not signed\n", out.display())))
+    Ok(Answer::well(format!(
+        "{}: session {session}, not signed\n",
+        out.display()
+    )))
 }
 
 fn told(talk: &Talk, page: &ReceiptPage, segments: &[Segment]) -> Result<String, Refusal> {
     let (closed, zone) = (&page.session, Zone::new(page.utc_offset));
-    let pile = talk.welcome()?.pile.map_or_else(String::new, |pile| pile.to_string());
-    let doubt = if page.clock_set { "\nThe clock was set while it ran." } else { "" };
+    let pile = talk
+        .welcome()?
+        .pile
+        .map_or_else(String::new, |pile| pile.to_string());
+    let doubt = if page.clock_set {
+        "\nThe clock was set while it ran."
+    } else {
+        ""
+    };
     let billed = BilledSession {
         closed,
         segments: segments.iter().copied(),
@@ -292,7 +311,10 @@ fn summed(page: &StatementPage, lines: &Table, zone: Zone) -> String {
     text += &row("Electricity", in_money(currency, totals.energy_fee));
     text += &row("Service", in_money(currency, totals.service_fee));
     text += &row("Total", in_money(currency, totals.amount));
-    text + &format!("{}, added up here.\n", counted(totals.sessions.into(), "session"))
+    text + &format!(
+        "{}, added up here.\n",
+        counted(totals.sessions.into(), "session")
+    )
 }
 
 fn in_money(currency: Currency, money: Money) -> String {

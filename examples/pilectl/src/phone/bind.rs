@@ -33,7 +33,10 @@ impl Countdown {
 
     /// Says what is left; how long to wait before the next time.
     pub(super) fn tick(&mut self) -> Duration {
-        let left = self.until.saturating_duration_since(Instant::now()).as_secs();
+        let left = self
+            .until
+            .saturating_duration_since(Instant::now())
+            .as_secs();
         if std::io::stderr().is_terminal() && self.said != Some(left) {
             eprint!("\r{}: {left:>3} s ", self.what);
             self.said = Some(left);
@@ -60,7 +63,10 @@ impl Countdown {
 /// [`Refusal`] if the phone is not bound.
 pub fn bind(place: Place, phone: &Path, code: &str) -> Result<Answer, Refusal> {
     let code = CardCode::parse(code).map_err(|error| {
-        Refusal::new(error.to_string(), "type what is printed on the card, from OP1: on")
+        Refusal::new(
+            error.to_string(),
+            "type what is printed on the card, from OP1: on",
+        )
     })?;
     file::is_free(phone)?;
     let shown = place.to_string();
@@ -115,7 +121,10 @@ pub fn bind(place: Place, phone: &Path, code: &str) -> Result<Answer, Refusal> {
 /// [`Refusal`] if no window opens.
 pub fn recover(place: Place, code: &str) -> Result<Answer, Refusal> {
     let code = RecoveryCode::parse(code).map_err(|error| {
-        Refusal::new(error.to_string(), "type what is printed on the sheet, from OPR1: on")
+        Refusal::new(
+            error.to_string(),
+            "type what is printed on the sheet, from OPR1: on",
+        )
     })?;
     let number = code.number;
     let mut talk = Talk::open(place, Pass::recovery(code.secret.expose())).map_err(|refusal| {
@@ -130,13 +139,19 @@ pub fn recover(place: Place, code: &str) -> Result<Answer, Refusal> {
     let Response::Window { seconds } = talk.ask(Request::Recover)? else {
         return Err(words::odd());
     };
-    match window(&mut talk, seconds, "tap the new privilege card at the pile now")? {
+    match window(
+        &mut talk,
+        seconds,
+        "tap the new privilege card at the pile now",
+    )? {
         Some(card) => Ok(Answer::well(format!(
             "Card {} is the privilege card now; the one before and its phones are revoked.\n\
              Recovery code {number} is used up. Next: pilectl phone bind CODE, with this card's code.\n",
             card.id
         ))),
-        None => Ok(Answer::wrong("No card was tapped: the code can be used again.\n")),
+        None => Ok(Answer::wrong(
+            "No card was tapped: the code can be used again.\n",
+        )),
     }
 }
 
@@ -156,7 +171,8 @@ pub(super) fn window(
             Ok(_) => (),
             Err(refusal) => {
                 countdown.end();
-                let remedy = "the window is open still: tap the card, then look: pilectl phone cards";
+                let remedy =
+                    "the window is open still: tap the card, then look: pilectl phone cards";
                 return Err(Refusal::new(refusal.to_string(), remedy));
             }
         }

@@ -24,8 +24,14 @@ use crate::ledger::words as record_words;
 /// # Errors
 /// [`Refusal`] if it stays.
 pub fn clear_fault(talk: &mut Talk, number: u8) -> Result<Answer, Refusal> {
-    let request = Request::ClearFault { port: port(number)? };
-    done(talk, request, format!("The fault of port {number} is cleared.\n"))
+    let request = Request::ClearFault {
+        port: port(number)?,
+    };
+    done(
+        talk,
+        request,
+        format!("The fault of port {number} is cleared.\n"),
+    )
 }
 
 /// `stop-port PORT`.
@@ -33,7 +39,9 @@ pub fn clear_fault(talk: &mut Talk, number: u8) -> Result<Answer, Refusal> {
 /// # Errors
 /// [`Refusal`] if nothing is stopped.
 pub fn stop_port(talk: &mut Talk, number: u8) -> Result<Answer, Refusal> {
-    let request = Request::StopPort { port: port(number)? };
+    let request = Request::StopPort {
+        port: port(number)?,
+    };
     done(talk, request, format!("Port {number} is off.\n"))
 }
 
@@ -62,8 +70,15 @@ pub fn set_clock(talk: &mut Talk, at: Option<&str>) -> Result<Answer, Refusal> {
         text.parse().map_err(wrong)?
     } else {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.ok().and_then(|since| u32::try_from(since.as_secs()).ok());
-        let none = || Refusal::new("this computer's clock is not set", "set it, or say --at SECONDS");
+        let now = now
+            .ok()
+            .and_then(|since| u32::try_from(since.as_secs()).ok());
+        let none = || {
+            Refusal::new(
+                "this computer's clock is not set",
+                "set it, or say --at SECONDS",
+            )
+        };
         now.ok_or_else(none)?
     };
     let (zone, _) = talk.local()?;
@@ -118,8 +133,16 @@ fn figures(limits: &Limits) -> [(&'static str, i64, &'static str); 11] {
         ("full_power", watts(limits.full_power()), "W"),
         ("full_after", seconds(limits.full_after()), "s"),
         ("longest_session", seconds(limits.longest_session()), "s"),
-        ("warn_temperature", celsius(limits.warn_temperature()), "degrees C"),
-        ("cut_temperature", celsius(limits.cut_temperature()), "degrees C"),
+        (
+            "warn_temperature",
+            celsius(limits.warn_temperature()),
+            "degrees C",
+        ),
+        (
+            "cut_temperature",
+            celsius(limits.cut_temperature()),
+            "degrees C",
+        ),
     ]
 }
 
@@ -128,18 +151,27 @@ fn shown(limits: &Limits, json: bool) -> String {
         let members = figures(limits).map(|(name, figure, _)| (name.to_owned(), figure.into()));
         return pretty(&Value::Object(members.into_iter().collect()));
     }
-    let lines = figures(limits).map(|(name, figure, unit)| format!("{name:<17} {figure:>6} {unit}\n"));
+    let lines =
+        figures(limits).map(|(name, figure, unit)| format!("{name:<17} {figure:>6} {unit}\n"));
     lines.concat()
 }
 
 /// The limits with this one, such as `port_power=800`.
 fn with(limits: Limits, text: &str) -> Result<Limits, Refusal> {
     let names = figures(&limits).map(|(name, ..)| name).join(", ");
-    let odd = || Refusal::new(format!("{text}: no limit"), format!("give NAME=VALUE; names: {names}"));
+    let odd = || {
+        Refusal::new(
+            format!("{text}: no limit"),
+            format!("give NAME=VALUE; names: {names}"),
+        )
+    };
     let (name, value) = text.split_once('=').ok_or_else(odd)?;
     let number: u32 = value.parse().map_err(|_| odd())?;
     let (watts, seconds) = (Power::from_watts(number), Duration::from_seconds(number));
-    let celsius = i8::try_from(number).map_or(Temperature::from_celsius(i8::MAX), Temperature::from_celsius);
+    let celsius = i8::try_from(number).map_or(
+        Temperature::from_celsius(i8::MAX),
+        Temperature::from_celsius,
+    );
     let set: Result<Limits, OutOfRange> = match name {
         "port_power" => limits.with_port_power(watts),
         "pile_power" => limits.with_pile_power(watts),
@@ -197,29 +229,51 @@ pub fn diagnostics(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
 
 fn facts(seen: &Diagnostics, firmware: &str, zone: Zone) -> String {
     let (minutes, hours) = (seen.uptime / 60 % 60, seen.uptime / 3600);
-    let days = seen.days_left.map_or_else(String::new, |days| format!(", about {days} days"));
+    let days = seen
+        .days_left
+        .map_or_else(String::new, |days| format!(", about {days} days"));
     let temperature = seen.temperature.map_or_else(
         || "not measured".to_owned(),
-        |it| format!("{}.{} degrees C", it.decicelsius() / 10, (it.decicelsius() % 10).abs()),
+        |it| {
+            format!(
+                "{}.{} degrees C",
+                it.decicelsius() / 10,
+                (it.decicelsius() % 10).abs()
+            )
+        },
     );
-    let reader = if seen.reader { "answers" } else { "DOES NOT ANSWER" };
+    let reader = if seen.reader {
+        "answers"
+    } else {
+        "DOES NOT ANSWER"
+    };
     let rows = [
         ("firmware", firmware.to_owned()),
         ("clock", zone.second(seen.now)),
         ("running", format!("{hours} h {minutes} min")),
         ("last record", seen.last_record.to_string()),
         ("exported up to", seen.exported.to_string()),
-        ("room", format!("{}{days}", counted(seen.sessions_left.into(), "session"))),
+        (
+            "room",
+            format!("{}{days}", counted(seen.sessions_left.into(), "session")),
+        ),
         ("temperature", temperature),
         ("card reader", reader.to_owned()),
-        ("refused cards", format!("{} not looked at", seen.unseen_attempts)),
+        (
+            "refused cards",
+            format!("{} not looked at", seen.unseen_attempts),
+        ),
         ("phones", seen.phones.to_string()),
         (
             "link",
-            format!("{} failed handshakes, {} bad frames", seen.failed_handshakes, seen.bad_frames),
+            format!(
+                "{} failed handshakes, {} bad frames",
+                seen.failed_handshakes, seen.bad_frames
+            ),
         ),
     ];
-    rows.map(|(what, told)| format!("{what:<15} {told}\n")).concat()
+    rows.map(|(what, told)| format!("{what:<15} {told}\n"))
+        .concat()
 }
 
 fn ports(seen: &Diagnostics) -> Table {
@@ -249,11 +303,13 @@ fn ports(seen: &Diagnostics) -> Table {
             Cell::text(kwh(it.unattributed)),
             Cell::of(it.power.milliwatts() / 1000),
             it.voltage.map_or_else(none, |it| Cell::of(it.millivolts())),
-            it.current.map_or_else(none, |it| Cell::of(it.milliamperes())),
+            it.current
+                .map_or_else(none, |it| Cell::of(it.milliamperes())),
             Cell::text(trim),
             Cell::new(if it.meter { "answers" } else { "DEAD" }, it.meter),
             Cell::new(if it.enabled { "in" } else { "out" }, it.enabled),
-            it.fault.map_or_else(none, |it| Cell::text(it.name().replace('_', " "))),
+            it.fault
+                .map_or_else(none, |it| Cell::text(it.name().replace('_', " "))),
         ]);
     }
     table
@@ -285,7 +341,9 @@ pub fn tried(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
             ]);
         }
         let last = page.cards.iter().last();
-        from = last.filter(|_| page.more).and_then(|last| last.credential.next());
+        from = last
+            .filter(|_| page.more)
+            .and_then(|last| last.credential.next());
     }
     Ok(Answer::well(table.shown(json, "No card was refused.")))
 }

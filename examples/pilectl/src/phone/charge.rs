@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use billing_core::record::ClosedSession;
 use ble_protocol::message::{
     Notice, PortPage, PortView, PriceNow, Request, Response, Running, UpTo,
 };
-use billing_core::record::ClosedSession;
 use pile_units::{Currency, Energy, Money, PortId, SessionId};
 
 use super::commands::Start;
@@ -45,7 +45,9 @@ fn all(talk: &mut Talk) -> Result<Ports, Refusal> {
             return Err(words::odd());
         };
         views.extend(ports.iter().copied());
-        let next = views.last().and_then(|last| PortId::from_number(last.port.number() + 1).ok());
+        let next = views
+            .last()
+            .and_then(|last| PortId::from_number(last.port.number() + 1).ok());
         match next {
             Some(next) if more && !ports.is_empty() => from = next,
             _ => {
@@ -131,7 +133,8 @@ fn table(ports: &Ports) -> Table {
     ]);
     for view in &ports.views {
         let none = || Cell::new("", serde_json::Value::Null);
-        let figure = |made: &dyn Fn(&Running) -> Cell| view.running.as_ref().map_or_else(none, made);
+        let figure =
+            |made: &dyn Fn(&Running) -> Cell| view.running.as_ref().map_or_else(none, made);
         table.row([
             Cell::of(view.port.number()),
             Cell::text(words::condition(view.condition)),
@@ -154,10 +157,21 @@ fn line(notice: &Notice, currency: Currency) -> Option<String> {
             let condition = words::condition(view.condition);
             format!("port {}: {condition}\n", view.port)
         }
-        Notice::SessionOpened { session, port, account, .. } => {
+        Notice::SessionOpened {
+            session,
+            port,
+            account,
+            ..
+        } => {
             format!("port {port}: session {session} of account {account}\n")
         }
-        Notice::Reading { session, port, power, energy, cost } => {
+        Notice::Reading {
+            session,
+            port,
+            power,
+            energy,
+            cost,
+        } => {
             let watts = power.milliwatts() / 1000;
             let (kwh, cost) = (kwh(*energy), micros(*cost));
             format!("port {port}: session {session}: {watts} W, {kwh} kWh, {cost} {currency}\n")
@@ -186,7 +200,11 @@ pub(super) fn bill(closed: &ClosedSession) -> String {
 /// Prints at once. A reader that went away, such as `head`, ends it with the next line.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if out
+        .write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .is_err()
+    {
         std::process::exit(0);
     }
 }
@@ -202,7 +220,8 @@ fn say(text: &str) {
 pub fn millionths(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 6 || text.ends_with('.') {
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 6 || text.ends_with('.')
+    {
         return None;
     }
     let whole = whole.parse::<u64>().ok()?.checked_mul(1_000_000)?;

@@ -94,7 +94,10 @@ fn fetch(talk: &mut Talk, out: &Path) -> Result<(), Refusal> {
         };
         if writer.identity() != chunk.identity() {
             return Err(Refusal::new(
-                format!("{}: is an export of another pile, or of its former ledger", out.display()),
+                format!(
+                    "{}: is an export of another pile, or of its former ledger",
+                    out.display()
+                ),
                 "name a new file",
             ));
         }

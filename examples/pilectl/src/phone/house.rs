@@ -36,9 +36,13 @@ pub fn accounts(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
         };
         all.extend(page.accounts.iter().copied());
         let last = page.accounts.iter().last();
-        from = last.filter(|_| page.more).and_then(|last| last.account.id.next());
+        from = last
+            .filter(|_| page.more)
+            .and_then(|last| last.account.id.next());
     }
-    Ok(Answer::well(account_table(talk, &all)?.shown(json, "No account yet.")))
+    Ok(Answer::well(
+        account_table(talk, &all)?.shown(json, "No account yet."),
+    ))
 }
 
 /// Accounts as a table.
@@ -158,7 +162,9 @@ pub fn phones(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
             ]);
         }
         let last = page.phones.iter().last();
-        from = last.filter(|_| page.more).and_then(|last| last.phone.next());
+        from = last
+            .filter(|_| page.more)
+            .and_then(|last| last.phone.next());
     }
     Ok(Answer::well(table.shown(json, "No phone yet.")))
 }
@@ -183,16 +189,18 @@ fn next_card(talk: &mut Talk, request: Request) -> Result<Answer, Refusal> {
     let Response::Window { seconds } = talk.ask(request)? else {
         return Err(words::odd());
     };
-    Ok(match window(talk, seconds, "tap the new card at the pile now")? {
-        None => Answer::wrong("No card was tapped: nothing was authorised.\n"),
-        Some(card) => {
-            let whose = match card.account() {
-                Some(account) => format!("of account {account}"),
-                None => "of the landlord".to_owned(),
-            };
-            Answer::well(format!("Card {} {whose} is authorised.\n", card.id))
-        }
-    })
+    Ok(
+        match window(talk, seconds, "tap the new card at the pile now")? {
+            None => Answer::wrong("No card was tapped: nothing was authorised.\n"),
+            Some(card) => {
+                let whose = match card.account() {
+                    Some(account) => format!("of account {account}"),
+                    None => "of the landlord".to_owned(),
+                };
+                Answer::well(format!("Card {} {whose} is authorised.\n", card.id))
+            }
+        },
+    )
 }
 
 /// `authorise`.
@@ -260,7 +268,11 @@ pub fn rename(talk: &mut Talk, account: u16, name: &str) -> Result<Answer, Refus
         account: AccountId::new(account),
         name: name.parse().map_err(wrong)?,
     };
-    done(talk, request, format!("Account {account} is {name:?} from now on.\n"))
+    done(
+        talk,
+        request,
+        format!("Account {account} is {name:?} from now on.\n"),
+    )
 }
 
 /// `policy`.
@@ -274,7 +286,10 @@ pub fn policy(talk: &mut Talk, json: bool, set: Option<UidOnly>) -> Result<Answe
             UidOnly::Listed => pile_units::UidOnly::Listed,
             UidOnly::All => pile_units::UidOnly::All,
         };
-        let said = format!("From now on cards may be known by their number: {}.\n", whose(uid_only));
+        let said = format!(
+            "From now on cards may be known by their number: {}.\n",
+            whose(uid_only)
+        );
         return done(talk, Request::SetPolicy { uid_only }, said);
     }
     let Response::Policy(uid_only) = talk.ask(Request::Policy)? else {

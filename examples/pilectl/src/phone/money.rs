@@ -1,7 +1,7 @@
 //! Settlements and their payment.
 
-use ble_protocol::message::{Request, Response};
 use billing_core::book::Settlement;
+use ble_protocol::message::{Request, Response};
 use pile_units::{AccountId, Currency};
 
 use super::house::done;
@@ -86,7 +86,9 @@ pub fn settlements(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
             Cell::text(currency.code()),
         ]);
     }
-    Ok(Answer::well(table.shown(json, "Nothing waits for its payment.")))
+    Ok(Answer::well(
+        table.shown(json, "Nothing waits for its payment."),
+    ))
 }
 
 /// `mark-paid SETTLEMENT`.

@@ -1,7 +1,7 @@
 //! Tariffs and plans.
 
-use ble_protocol::message::{Request, Response};
 use billing_core::tariff::Tariff;
+use ble_protocol::message::{Request, Response};
 use pile_units::{AccountId, ClockQuality, PlanId, UnixSeconds, WallTime};
 
 use super::commands::TariffCommand;
@@ -79,7 +79,9 @@ fn show(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
                 return Err(words::odd());
             };
             let last = page.tariffs.iter().last();
-            let next = last.filter(|_| page.more).and_then(|it| it.plan.get().checked_add(1));
+            let next = last
+                .filter(|_| page.more)
+                .and_then(|it| it.plan.get().checked_add(1));
             from = next.and_then(|next| PlanId::new(next).ok());
             all.extend(page.tariffs.iter().cloned().map(in_force));
         }
@@ -117,7 +119,9 @@ fn show(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
         });
         return Ok(Answer::well(pretty(&each.collect())));
     }
-    let texts = all.iter().map(|it| format!("# {}\n{}", it.head, tariff_file::to_toml(&it.tariff)));
+    let texts = all
+        .iter()
+        .map(|it| format!("# {}\n{}", it.head, tariff_file::to_toml(&it.tariff)));
     let texts = texts.collect::<Vec<_>>().join("\n");
     Ok(Answer::well(if texts.is_empty() {
         "No tariff yet: pilectl phone tariff set FILE.toml\n".to_owned()
@@ -136,6 +140,9 @@ pub fn assign(talk: &mut Talk, account: u16, number: u8) -> Result<Answer, Refus
         account: AccountId::new(account),
         plan,
     };
-    let said = format!("Account {account} is charged by {} from now on.\n", plan_words(plan));
+    let said = format!(
+        "Account {account} is charged by {} from now on.\n",
+        plan_words(plan)
+    );
     done(talk, request, said)
 }

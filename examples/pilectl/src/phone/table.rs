@@ -53,7 +53,10 @@ impl Table {
     /// A table without rows.
     pub fn new(heads: &[(&'static str, &'static str)]) -> Self {
         let heads = heads.to_vec();
-        Self { heads, rows: Vec::new() }
+        Self {
+            heads,
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row, a cell a head.

@@ -83,7 +83,10 @@ impl Tcp {
         }
         let why = last.map_or_else(|| "no address".to_owned(), |error| error.to_string());
         let remedy = "start the pile or the bridge, and compare the port";
-        Err(Refusal::new(format!("{name}: no pile there: {why}"), remedy))
+        Err(Refusal::new(
+            format!("{name}: no pile there: {why}"),
+            remedy,
+        ))
     }
 }
 

@@ -14,8 +14,12 @@ pub fn refused(why: Reason) -> Refusal {
     let remedy = match why {
         Reason::Busy => "wait a moment and try again",
         Reason::PortTaken => "look for a free one: pilectl phone ports",
-        Reason::PortFaulted => "take another port; the landlord clears it: pilectl phone clear-fault",
-        Reason::PortDisabled => "take another port; the landlord puts it back: pilectl phone switch-port",
+        Reason::PortFaulted => {
+            "take another port; the landlord clears it: pilectl phone clear-fault"
+        }
+        Reason::PortDisabled => {
+            "take another port; the landlord puts it back: pilectl phone switch-port"
+        }
         Reason::NoPower => "wait until another bike is full",
         Reason::NoTariff => "the landlord sets one: pilectl phone tariff set FILE.toml",
         Reason::LedgerFull => "the landlord settles, marks paid and exports: pilectl phone export",
@@ -28,7 +32,9 @@ pub fn refused(why: Reason) -> Refusal {
         Reason::OtherCurrency => "settle every account, and be paid, before the currency changes",
         Reason::NotAllowed => "this phone may not ask that: use the landlord's, or a tenant's",
         Reason::NotYours => "ask about your own account, or ask the landlord",
-        Reason::UnknownRequest | Reason::Unreadable => "the pile is older than this pilectl: update it",
+        Reason::UnknownRequest | Reason::Unreadable => {
+            "the pile is older than this pilectl: update it"
+        }
         Reason::TooOld => "ask once more",
         Reason::OutOfTurn => "look again: pilectl phone settlements",
         Reason::NotHere => "look into an export: pilectl ledger show EXPORT",
