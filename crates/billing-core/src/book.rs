@@ -400,6 +400,11 @@ impl Book {
         self.port(port).register
     }
 
+    /// The part of that which belongs to nobody.
+    pub fn unattributed(&self, port: PortId) -> Energy {
+        self.port(port).unattributed
+    }
+
     /// The number the next session gets.
     pub const fn next_session(&self) -> SessionId {
         self.next_session

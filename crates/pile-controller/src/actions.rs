@@ -77,6 +77,8 @@ pub enum Signal {
     /// So many attempts were refused since the landlord was last told, the newest with something that
     /// gave itself out for this card. Said when the landlord's card is tapped.
     CardsTried(CredentialId, u32),
+    /// The tap bound a phone, and opened no choice and no window.
+    PhoneBound,
     /// The ledger is refused: nothing charges. Said once a minute and to every card.
     LedgerRefused,
     /// To begin a new ledger in its place, press any button.
@@ -117,8 +119,26 @@ pub enum Action {
     Signal(Signal),
     /// Answer the command with this number.
     Answer(u16, Outcome),
+    /// Answer the phone's wish with this number.
+    Tell(u16, Outcome),
     /// Set the real-time clock.
     SetClock(WallTime),
+}
+
+/// Who asked, and gets the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    Command(u16),
+    Phone(u16),
+}
+
+impl Asker {
+    const fn answer(self, outcome: Outcome) -> Action {
+        match self {
+            Self::Command(id) => Action::Answer(id, outcome),
+            Self::Phone(id) => Action::Tell(id, outcome),
+        }
+    }
 }
 
 /// What the machine wants done after one event. Bounded by construction: a set of ports a verb,
@@ -152,7 +172,9 @@ pub struct Actions {
     pub(crate) tried: Option<(CredentialId, u32)>,
     /// Ports whose sessions stop: each is said.
     pub(crate) stopped: PortSet,
-    pub(crate) answer: Option<(u16, Outcome)>,
+    pub(crate) answer: Option<(Asker, Outcome)>,
+    /// Starts by phones whose records will never be durable.
+    pub(crate) given_up: [Option<u16>; MAX_PORTS],
     pub(crate) clock: Option<WallTime>,
 }
 
@@ -169,17 +191,17 @@ impl Actions {
             .tried
             .map(|(card, count)| Signal::CardsTried(card, count));
         let filling = self.filling.map(Signal::LedgerFilling);
+        let lost = Outcome::Refused(Refusal::LedgerFailed);
+        let given_up = self.given_up.iter().flatten();
+        let given_up = given_up.map(move |id| Asker::Phone(*id).answer(lost));
         let signals = stopped.chain(self.signal).chain(tried).chain(filling);
         open.chain(close)
             .chain(self.clock.map(Action::SetClock))
             .chain(self.persist.then_some(Action::Persist))
             .chain(indicators)
             .chain(signals.map(Action::Signal))
-            .chain(
-                self.answer
-                    .iter()
-                    .map(|(id, outcome)| Action::Answer(*id, *outcome)),
-            )
+            .chain(self.answer.map(|(asker, outcome)| asker.answer(outcome)))
+            .chain(given_up)
     }
 
     /// True if nothing is to be done: the case of almost every meter sample.
@@ -192,6 +214,7 @@ impl Actions {
             && self.tried.is_none()
             && self.stopped.is_empty()
             && self.answer.is_none()
+            && self.given_up.iter().all(Option::is_none)
             && self.clock.is_none()
             && self.indicators.iter().all(Option::is_none)
     }

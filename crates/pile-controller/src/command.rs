@@ -4,7 +4,8 @@ use crate::{Fingerprint, Refusal};
 use billing_core::record::Reference;
 use billing_core::tariff::Tariff;
 use pile_units::{
-    AccountId, CredentialId, Limits, MeterTrim, PlanId, PortId, UidOnly, UnixSeconds, WallTime,
+    AccountId, AccountName, CredentialId, Limits, MeterTrim, PhoneId, PlanId, PortId, SessionId,
+    UidOnly, UnixSeconds, WallTime,
 };
 
 /// A wish of the landlord.
@@ -72,9 +73,14 @@ pub enum Command {
     Stop(PortId),
     /// Take a port out of service, or put it back.
     Switch(PortId, bool),
+    /// Revoke one phone: it opens nothing any more, and the sessions that it started end. Done as well
+    /// where it was revoked before.
+    RevokePhone(PhoneId),
+    /// Say what an account is called.
+    Rename(AccountId, AccountName),
 }
 
-/// The answer to a command.
+/// The answer to a command, or to a phone's wish.
 ///
 /// ```
 /// use pile_controller::{Outcome, Refusal};
@@ -82,6 +88,8 @@ pub enum Command {
 ///     match outcome {
 ///         Outcome::Done => "done".to_string(),
 ///         Outcome::Settled(number) => format!("settlement {number}"),
+///         Outcome::Started(session) => format!("session {session}"),
+///         Outcome::Bound(phone) => format!("phone {phone}"),
 ///         Outcome::Refused(why) => why.to_string(),
 ///     }
 /// }
@@ -93,6 +101,10 @@ pub enum Outcome {
     Done,
     /// Settled under this number, durable.
     Settled(u32),
+    /// A session of this number is on record; its relay closes as soon as a reading allows it.
+    Started(SessionId),
+    /// The phone of this number is bound, durable.
+    Bound(PhoneId),
     /// Not done.
     Refused(Refusal),
 }

@@ -4,12 +4,14 @@ mod attempts;
 mod jobs;
 mod outbox;
 mod people;
+mod phones;
 mod ports;
 mod prices;
 mod records;
 mod room;
 mod wishes;
 
+use crate::actions::Asker;
 use crate::event::Refusal;
 use crate::port::{Phase, Port, PortState, PortView};
 use crate::{Actions, Durable, Event, Indicator, Outcome, Signal};
@@ -20,7 +22,7 @@ use billing_core::record::{Record, StopReason};
 use jobs::Job;
 use outbox::Outbox;
 use people::{Choice, Window};
-use pile_units::{Instant, MAX_PORTS, PileId, PortId, WallTime};
+use pile_units::{Current, Instant, MAX_PORTS, PileId, PortId, Temperature, Voltage, WallTime};
 use ports::Failing;
 use prices::Prices;
 
@@ -95,6 +97,8 @@ pub struct Controller {
     job: Option<Job>,
     over_budget: Option<Instant>,
     hot: bool,
+    /// The temperature inside, as it was last said.
+    degrees: Option<Temperature>,
     /// The supply was said to fail.
     failing: Option<Failing>,
     failed: bool,
@@ -149,6 +153,7 @@ impl Controller {
             job: None,
             over_budget: None,
             hot: false,
+            degrees: None,
             failing: None,
             failed: false,
             reader: true,
@@ -189,7 +194,10 @@ impl Controller {
             Event::Persisted(durable) => self.persisted(now, durable, &mut out),
             Event::Room(headroom) => self.count_room(headroom),
             Event::LedgerFailed => self.fail(now, &mut out),
-            Event::Command(id, command) => self.command(now, id, command, &mut out),
+            Event::Command(id, command) => {
+                self.command(now, Asker::Command(id), command, &mut out);
+            }
+            Event::Phone(id, wish) => self.phone(now, id, wish, &mut out),
             Event::Tick => self.tick(now, &mut out),
         }
         self.apply_planned(now, &mut out);
@@ -264,6 +272,37 @@ impl Controller {
             power: place.power,
             energy: place.session_energy(),
         }
+    }
+
+    /// The number of the last durable record.
+    pub const fn last_record(&self) -> u64 {
+        self.seq
+    }
+
+    /// What can still be written.
+    pub const fn headroom(&self) -> Headroom {
+        self.headroom
+    }
+
+    /// The temperature inside, where something says it.
+    pub const fn temperature_inside(&self) -> Option<Temperature> {
+        self.degrees
+    }
+
+    /// Voltage and current at the port's last reading.
+    pub(crate) fn electric(&self, port: PortId) -> Option<(Voltage, Current)> {
+        self.at(port).electric
+    }
+
+    /// True if the port's meter answers.
+    pub(crate) fn meter_answers(&self, port: PortId) -> bool {
+        self.at(port).has_meter()
+    }
+
+    /// How many ports a session can begin on now.
+    pub fn free_ports(&self) -> u8 {
+        let free = self.ports().filter(|port| self.is_free(*port).is_ok());
+        u8::try_from(free.count()).unwrap_or(u8::MAX)
     }
 
     /// True while the port's relay is told to be closed.

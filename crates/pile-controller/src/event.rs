@@ -1,6 +1,6 @@
 //! What can happen to the machine.
 
-use crate::Command;
+use crate::{ByPhone, Command};
 use billing_core::ledger::Headroom;
 use billing_core::record::Fault;
 use metering::Sample;
@@ -69,6 +69,8 @@ pub enum Event {
     LedgerFailed,
     /// The landlord asks for something; the number is echoed in the answer.
     Command(u16, Command),
+    /// A phone wants something; the number is echoed in what it is told ([`Action::Tell`](crate::Action::Tell)).
+    Phone(u16, ByPhone),
     /// Nothing but time: [`Controller::deadline`](crate::Controller::deadline) was reached.
     Tick,
 }

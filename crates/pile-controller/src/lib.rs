@@ -3,11 +3,13 @@
 #![doc = include_str!("../README.md")]
 
 mod actions;
+mod by_phone;
 mod command;
 mod controller;
 mod event;
 mod port;
 mod refused;
+pub mod serve;
 pub mod shell;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,7 @@ mod tests;
 extern crate std;
 
 pub use actions::{Action, Actions, Indicator, Signal};
+pub use by_phone::ByPhone;
 pub use command::{Command, Outcome};
 pub use controller::{Config, Controller};
 pub use event::{Durable, Event, Refusal};

@@ -10,10 +10,12 @@ mod readings;
 
 use billing_core::record::{Fault, StopReason};
 use billing_core::tariff::BandIndex;
+use ble_protocol::message::UpTo;
 pub(crate) use delivery::Delivery;
 use metering::Sample;
 use pile_units::{
-    AccountId, Duration, Energy, Instant, Limits, Power, SessionId, TariffVersion, WallTime,
+    AccountId, Current, Duration, Energy, Instant, Limits, PhoneId, Power, SessionId,
+    TariffVersion, Voltage, WallTime,
 };
 pub(crate) use readings::{FAST, Round};
 
@@ -196,6 +198,22 @@ pub(crate) struct Port {
     silent: u8,
     opened: Instant,
     weld_hits: u8,
+    /// What was asked for when the session was opened.
+    pub order: Order,
+    /// At the last reading.
+    pub electric: Option<(Voltage, Current)>,
+}
+
+/// What a phone asked for when it opened the session on a port. It is gone with the supply, as the
+/// session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Order {
+    /// Which phone.
+    pub phone: Option<PhoneId>,
+    /// When the session is to end by itself.
+    pub up_to: UpTo,
+    /// The wish to answer once the record is durable.
+    pub answer: Option<u16>,
 }
 
 impl Port {
@@ -224,6 +242,12 @@ impl Port {
             silent: 0,
             opened: now,
             weld_hits: 0,
+            order: Order {
+                phone: None,
+                up_to: UpTo::Full,
+                answer: None,
+            },
+            electric: None,
         }
     }
 
@@ -335,6 +359,7 @@ impl Port {
         self.finished = true;
         self.segment = Energy::ZERO;
         self.before = Energy::ZERO;
+        self.order = Order::default();
     }
 
     /// Takes a reading; says what must stop, if anything.
@@ -345,6 +370,7 @@ impl Port {
         self.asked = Some(now);
         self.resolution = sample.resolution;
         self.power = sample.power;
+        self.electric = Some((sample.voltage, sample.current));
         self.silent = 0;
         self.attribute(sample.energy.saturating_sub(before));
         if let Phase::Finishing { since, seen, .. } = &mut self.phase {

@@ -8,11 +8,12 @@
 //! | meters | the next reading due | reads one chip, corrects it by its calibration, feeds the reading; asks closed ports for their fast over-current in between |
 //! | cards | the pace of the reader | looks for a card, asks it for its key where one is expected, feeds its alias; resets a silent reader |
 //! | buttons, lines, link | a press, a trip, a command | feeds it |
-//! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices |
+//! | phones | bytes of a phone, something to tell it | runs the link and the conversation ([`Serve`](crate::serve::Serve)), a step at a time |
+//! | ledger | something in the outbox | appends it, feeds `Persisted`; then does the ledger's own work in slices, and reads what a phone asked a page at a time |
 //! | time | the machine's deadline | feeds `Tick` |
 //!
 //! Where the ledger is refused the pile stands with every relay open, says so, and waits for the
-//! landlord: the damaged bytes stay until somebody has shown that they are exported
+//! landlord; phones get nothing, since without its ledger the pile knows none: the damaged bytes stay until somebody has shown that they are exported
 //! ([`Command::ConfirmEvidence`](crate::Command::ConfirmEvidence)) and the privilege card, a button and
 //! the privilege card again have a new ledger begun.
 //!
@@ -21,11 +22,13 @@
 
 mod fast;
 mod hardware;
+mod phones;
 mod prover;
 mod refused;
 mod tasks;
 
 pub use hardware::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, NoPhones, Panel, Parts, Phones, Random,
+    Relays, Rtc,
 };
 pub use tasks::run;

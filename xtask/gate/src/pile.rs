@@ -10,7 +10,8 @@ use embassy_futures::poll_once;
 use metering::Calibration;
 use metering::bl0942::{Bl0942, Circuit, Config};
 use pile_controller::shell::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc, run,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, NoPhones, Panel, Parts, Random, Relays,
+    Rtc, run,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{Instant, PileId, PortId, WallTime};
@@ -52,6 +53,7 @@ impl<'a> Hardware for Desk<'a> {
     type Buttons = Still;
     type Lines = Still;
     type Link = Still;
+    type Phones = NoPhones;
     type Flash = RamFlash<4, 4096, 65536>;
 
     fn into_parts(self) -> Parts<Self> {
@@ -78,6 +80,7 @@ impl<'a> Hardware for Desk<'a> {
             buttons: Still,
             lines: Still,
             link: Still,
+            phones: None,
             flash: RamFlash::new(),
         }
     }

@@ -366,7 +366,7 @@ pub(super) fn corrupt<E>(layout: &Layout, counter: u32, seq: u64, kind: Damage) 
 }
 
 /// Reads the header that the page with this counter must have.
-async fn header_of<F: NorFlash>(
+pub(super) async fn header_of<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,
     identity: Identity,

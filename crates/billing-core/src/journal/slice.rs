@@ -6,7 +6,7 @@ use core::fmt;
 use embedded_storage_async::nor_flash::NorFlash;
 use serde::{Deserialize, Serialize};
 
-use super::cursor::{Cursor, Fault, Window};
+use super::cursor::{Cursor, Fault, Window, header_of};
 use super::{Chain, Journal, RawFrame, ScanError, State};
 
 /// Bytes of the head that a place repeats.
@@ -59,9 +59,13 @@ pub struct ExportPlace {
 
 impl ExportPlace {
     /// The page's counter.
-    #[cfg(test)]
-    pub(crate) const fn page(&self) -> u32 {
+    pub const fn page(&self) -> u32 {
         self.page
+    }
+
+    /// The number of the frame that comes next.
+    pub const fn seq(&self) -> u64 {
+        self.seq
     }
 
     const fn new(page: u32, chain: &Chain) -> Self {
@@ -79,6 +83,33 @@ impl ExportPlace {
     /// True if this point of the chain is where it goes on.
     fn is(&self, chain: &Chain) -> bool {
         *self == Self::new(self.page, chain)
+    }
+}
+
+/// Where a slice begins.
+#[derive(Clone, Copy)]
+enum From {
+    Oldest,
+    Place(ExportPlace),
+    Number(u64),
+}
+
+impl From {
+    /// True if it begins later.
+    const fn is_after(self, chain: &Chain) -> bool {
+        match self {
+            Self::Oldest => false,
+            Self::Place(place) => chain.seq < place.seq,
+            Self::Number(seq) => chain.seq < seq,
+        }
+    }
+
+    fn is(self, chain: &Chain) -> bool {
+        match self {
+            Self::Oldest => true,
+            Self::Place(place) => place.is(chain),
+            Self::Number(seq) => chain.seq == seq,
+        }
     }
 }
 
@@ -126,7 +157,7 @@ impl<E: fmt::Debug> fmt::Display for SliceError<E> {
 
 impl<E: fmt::Debug> core::error::Error for SliceError<E> {}
 
-impl<E> From<Fault<E>> for SliceError<E> {
+impl<E> core::convert::From<Fault<E>> for SliceError<E> {
     fn from(fault: Fault<E>) -> Self {
         Self::Scan(match fault {
             Fault::Flash(error) => ScanError::Flash(error),
@@ -155,11 +186,59 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         from: Option<ExportPlace>,
         take: &mut impl FnMut(RawFrame<'_>) -> bool,
     ) -> Result<ExportSlice, SliceError<F::Error>> {
+        let first = from.map_or(self.oldest.page, |place| place.page);
+        self.slice(first, from.map_or(From::Oldest, From::Place), take)
+            .await
+    }
+
+    /// Reads frames as [`export_slice`](Self::export_slice) does, from the frame with this number on;
+    /// 0 for the oldest there is. `page` is where it is expected, and only helps to find it: where
+    /// it is not there, the headers of the pages tell.
+    ///
+    /// # Errors
+    ///
+    /// As for [`export_slice`](Self::export_slice): `Moved` where no such frame stands here any more,
+    /// or none is to come next.
+    ///
+    /// # Cancellation safety
+    ///
+    /// Changes nothing; it can be dropped at any time.
+    pub async fn export_from(
+        &mut self,
+        seq: u64,
+        page: u32,
+        take: &mut impl FnMut(RawFrame<'_>) -> bool,
+    ) -> Result<ExportSlice, SliceError<F::Error>> {
+        let (oldest, last) = (self.oldest.page, self.tail.counter);
+        if seq == 0 {
+            return self.slice(oldest, From::Oldest, take).await;
+        }
+        if (oldest..=last).contains(&page) {
+            match self.slice(page, From::Number(seq), take).await {
+                Err(SliceError::Moved) => {}
+                found => return found,
+            }
+        }
+        for counter in (oldest..=last).rev() {
+            let (layout, identity) = (self.layout, self.identity);
+            let header = header_of(&mut self.flash, &layout, identity, counter, seq).await?;
+            if header.first.seq <= seq {
+                return self.slice(counter, From::Number(seq), take).await;
+            }
+        }
+        Err(SliceError::Moved)
+    }
+
+    async fn slice(
+        &mut self,
+        first: u32,
+        from: From,
+        take: &mut impl FnMut(RawFrame<'_>) -> bool,
+    ) -> Result<ExportSlice, SliceError<F::Error>> {
         if self.state != State::Ready {
             return Err(SliceError::Scan(ScanError::Poisoned));
         }
         let last = self.tail.counter;
-        let first = from.map_or(self.oldest.page, |place| place.page);
         if first < self.oldest.page || first > last {
             return Err(SliceError::Moved);
         }
@@ -173,14 +252,14 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         loop {
             let before = cursor.chain;
             let step = cursor.step(flash, &mut window).await?;
-            if from.is_some_and(|place| before.seq < place.seq) {
+            if from.is_after(&before) {
                 // Behind its own page, or the log's end, there is no such place.
                 if step.is_none() || cursor.counter != first {
                     return Err(SliceError::Moved);
                 }
                 continue;
             }
-            if start.is_none() && from.is_some_and(|place| !place.is(&before)) {
+            if start.is_none() && !from.is(&before) {
                 return Err(SliceError::Moved);
             }
             let start = *start.get_or_insert(before);

@@ -3,18 +3,20 @@
 use super::people::Newcomer;
 use super::{Controller, Outcome, Signal};
 use crate::Actions;
+use crate::actions::Asker;
 use crate::event::Refusal;
 use crate::port::Phase;
 use billing_core::record::{Record, Revocation};
 use pile_units::{
-    AccountId, CardAlias, Credential, CredentialId, Instant, PortId, Role, Strength, WallTime,
+    AccountId, CardAlias, Credential, CredentialId, Instant, PhoneId, PortId, Role, Strength,
+    WallTime,
 };
 
 /// What is being done, for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
     /// The command to answer, if it came as one.
-    id: Option<u16>,
+    id: Option<Asker>,
     task: Task,
     /// True while its record is in the outbox.
     waiting: bool,
@@ -41,12 +43,25 @@ pub(super) enum Task {
     },
     Settle(AccountId),
     ClearFault(PortId),
+    /// The first card of a blank pile, and then the phone that has its code.
+    Claim {
+        strength: Strength,
+    },
+    Bind {
+        credential: CredentialId,
+        strength: Strength,
+    },
+    RevokePhone(PhoneId),
+    Recover {
+        alias: CardAlias,
+        strength: Strength,
+    },
     /// Its one record was written when it was asked for.
     Note,
 }
 
 impl Job {
-    pub const fn waiting(id: Option<u16>, task: Task) -> Self {
+    pub const fn waiting(id: Option<Asker>, task: Task) -> Self {
         Self {
             id,
             task,
@@ -78,11 +93,15 @@ impl Controller {
     pub(super) fn begin(
         &mut self,
         now: Instant,
-        id: Option<u16>,
+        id: Option<Asker>,
         task: Task,
         out: &mut Actions,
     ) -> Result<(), Refusal> {
-        self.room_for_fact(matches!(task, Task::Enrol { .. }))?;
+        let grows = matches!(
+            task,
+            Task::Enrol { .. } | Task::Bind { .. } | Task::Recover { .. }
+        );
+        self.room_for_fact(grows)?;
         if self.job.is_some() {
             return Err(Refusal::Busy);
         }
@@ -152,6 +171,18 @@ impl Controller {
                     None => self.finish_job(now, job, None, out),
                 }
             }
+            (Task::Claim { strength }, Record::Commissioned { privilege, .. }) => {
+                job.task = Task::Bind {
+                    credential: privilege.id,
+                    strength: *strength,
+                };
+                self.job = Some(job);
+                out.signal = Some(Signal::Commissioned);
+            }
+            (_, Record::PhoneBound { phone, .. }) => {
+                job.outcome = Outcome::Bound(*phone);
+                self.finish_job(now, job, None, out);
+            }
             (_, Record::Settled(settlement)) => {
                 job.outcome = Outcome::Settled(settlement.id);
                 self.finish_job(now, job, None, out);
@@ -189,12 +220,16 @@ impl Controller {
         }
         match job.task {
             Task::Commission => out.signal = Some(Signal::Commissioned),
-            Task::Enrol { .. } | Task::List(_) => out.signal = Some(Signal::Authorised),
+            Task::Bind { .. } => out.signal = Some(Signal::PhoneBound),
+            Task::Enrol { .. } | Task::List(_) | Task::Recover { .. } => {
+                out.signal = Some(Signal::Authorised)
+            }
             Task::ClearFault(port) => out.signal = Some(Signal::FaultCleared(port)),
             Task::Replace(account) => {
                 let newcomer = Newcomer {
                     account: Some(account),
                     listed: false,
+                    landlord: false,
                 };
                 self.open_window(now, newcomer, out);
             }
@@ -206,7 +241,17 @@ impl Controller {
     fn step(&self, now: Instant, job: &Job) -> Step {
         let at = self.wall(now);
         match job.task {
-            Task::Commission | Task::Note => Step::Wait,
+            Task::Commission | Task::Claim { .. } | Task::Note => Step::Wait,
+            Task::Bind {
+                credential,
+                strength,
+            } => self.bind_step(credential, strength, at),
+            Task::RevokePhone(phone) => match self.book.phone(phone) {
+                Some(known) if known.revoked => Step::Done,
+                Some(_) => Step::Write(Record::PhoneRevoked { phone, at }),
+                None => Step::Refuse(Refusal::NoSuchThing),
+            },
+            Task::Recover { alias, strength } => self.recover_step(alias, strength, at),
             Task::Enrol {
                 alias,
                 strength,
@@ -259,6 +304,43 @@ impl Controller {
             revoked: false,
         };
         Step::Write(Record::Enrolled { credential, at })
+    }
+
+    fn bind_step(&self, credential: CredentialId, strength: Strength, at: WallTime) -> Step {
+        let mut cards = self.book.credentials().iter();
+        let card = cards.find(|card| card.id == credential && !card.revoked);
+        let Some(card) = card else {
+            return Step::Refuse(Refusal::RevokedCard);
+        };
+        if card
+            .account()
+            .is_some_and(|account| !self.is_active(account))
+        {
+            return Step::Refuse(Refusal::AccountClosed);
+        }
+        match self.book.next_phone() {
+            Some(phone) => Step::Write(Record::PhoneBound {
+                phone,
+                credential,
+                strength,
+                at,
+            }),
+            None => Step::Refuse(Refusal::NoPlaceForPhones),
+        }
+    }
+
+    fn recover_step(&self, alias: CardAlias, strength: Strength, at: WallTime) -> Step {
+        let Some(id) = self.book.next_credential() else {
+            return Step::Refuse(Refusal::Full);
+        };
+        let credential = Credential {
+            id,
+            role: Role::Privilege,
+            strength,
+            alias,
+            revoked: false,
+        };
+        Step::Write(Record::Recovered { credential, at })
     }
 
     /// The cards first, then the sessions end, then the last settlement.
@@ -315,7 +397,13 @@ impl Controller {
         }
     }
 
-    fn is_active(&self, id: AccountId) -> bool {
+    /// True while a phone is being revoked.
+    pub(super) fn is_phone_being_revoked(&self, phone: PhoneId) -> bool {
+        let task = self.job.as_ref().map(|job| job.task);
+        task == Some(Task::RevokePhone(phone))
+    }
+
+    pub(super) fn is_active(&self, id: AccountId) -> bool {
         self.book.account(id).is_some_and(|account| account.active)
     }
 
@@ -363,7 +451,12 @@ impl Task {
     /// True if this record is the one the task waits for.
     fn wrote(self, record: &Record) -> bool {
         match self {
-            Self::Commission => matches!(record, Record::Commissioned { .. }),
+            Self::Commission | Self::Claim { .. } => {
+                matches!(record, Record::Commissioned { .. })
+            }
+            Self::Bind { .. } => matches!(record, Record::PhoneBound { .. }),
+            Self::RevokePhone(_) => matches!(record, Record::PhoneRevoked { .. }),
+            Self::Recover { .. } => matches!(record, Record::Recovered { .. }),
             Self::Enrol { .. } => matches!(record, Record::Enrolled { .. }),
             Self::List(_) => matches!(record, Record::AccountListed { .. }),
             Self::Revoke(_) | Self::ReportLost(_) | Self::Replace(_) => {
@@ -388,6 +481,7 @@ impl Task {
                     | Record::PortSwitched { .. }
                     | Record::AccountListed { .. }
                     | Record::Calibrated { .. }
+                    | Record::AccountNamed { .. }
             ),
         }
     }

@@ -8,25 +8,52 @@
 use super::jobs::{Job, Task};
 use super::{Controller, Signal};
 use crate::Actions;
+use crate::actions::Asker;
 use crate::event::Refusal;
-use crate::port::Phase;
+use crate::port::{Order, Phase};
 use billing_core::record::{Attempt, Record, StopReason};
 use card_auth::{Identity, Policy, find, identify};
 use pile_units::{
-    AccountId, CardAlias, Credential, CredentialId, Duration, Instant, PortId, Role, Strength,
+    AccountId, CardAlias, Credential, CredentialId, Duration, Instant, PhoneId, PortId, Role,
+    SessionId, Strength,
 };
 
 const CHOICE: Duration = Duration::from_seconds(15);
-const WINDOW: Duration = Duration::from_seconds(30);
+pub(super) const WINDOW: Duration = Duration::from_seconds(30);
 
 /// Somebody tapped and is choosing a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Choice {
-    credential: CredentialId,
+    pub credential: CredentialId,
     account: AccountId,
     /// True once a button was pressed and refused: then time alone starts and stops nothing.
     pressed: bool,
     pub until: Instant,
+}
+
+impl Choice {
+    const fn opener(self) -> Opener {
+        Opener {
+            credential: self.credential,
+            account: self.account,
+            by: By::Card,
+        }
+    }
+}
+
+/// Who opens a session, on whose account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Opener {
+    pub credential: CredentialId,
+    pub account: AccountId,
+    pub by: By,
+}
+
+/// What opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Card,
+    Phone { phone: PhoneId, request: u32 },
 }
 
 /// The landlord's window.
@@ -43,6 +70,8 @@ pub(super) struct Newcomer {
     pub account: Option<AccountId>,
     /// True if the account is to be listed: the card may have no key.
     pub listed: bool,
+    /// True if it is the new privilege card.
+    pub landlord: bool,
 }
 
 impl Controller {
@@ -78,7 +107,11 @@ impl Controller {
         out: &mut Actions,
     ) {
         if self.book.pile().is_none() {
-            return self.commission(now, alias, strength, out);
+            let job = (None, Task::Commission);
+            if let Err(why) = self.commission(now, (alias, strength), job, out) {
+                out.refuse(why);
+            }
+            return;
         }
         match self.who(alias, strength) {
             Identity::Privilege(_) if self.window.is_some() => {
@@ -114,17 +147,17 @@ impl Controller {
         }
     }
 
-    fn policy(&self) -> Policy {
+    pub(super) fn policy(&self) -> Policy {
         Policy {
             uid_only: self.book.uid_only(),
         }
     }
 
-    fn is_listed(&self, account: AccountId) -> bool {
+    pub(super) fn is_listed(&self, account: AccountId) -> bool {
         self.book.account(account).is_some_and(|it| it.listed)
     }
 
-    fn who(&self, alias: CardAlias, strength: Strength) -> Identity {
+    pub(super) fn who(&self, alias: CardAlias, strength: Strength) -> Identity {
         let cards = self.book.credentials();
         let listed = |account| self.is_listed(account);
         identify(cards, alias, strength, self.policy(), listed)
@@ -177,7 +210,7 @@ impl Controller {
         if self.account_on(port) == Some(choice.account) {
             return self.stop_if(now, port, Some(StopReason::ByCard.into()), out);
         }
-        if let Err(why) = self.start(now, port, choice, out) {
+        if let Err(why) = self.start(now, port, choice.opener(), out) {
             out.refuse(why);
             // Another button may still be pressed.
             self.choice = Some(Choice {
@@ -196,42 +229,41 @@ impl Controller {
         }
     }
 
-    fn commission(
+    pub(super) fn commission(
         &mut self,
         now: Instant,
-        alias: CardAlias,
-        strength: Strength,
+        (alias, strength): (CardAlias, Strength),
+        (id, task): (Option<Asker>, Task),
         out: &mut Actions,
-    ) {
+    ) -> Result<(), Refusal> {
         let (at, pile) = (self.wall(now), self.pile);
-        let id = CredentialId::default();
         let privilege = Credential {
-            id,
+            id: CredentialId::default(),
             role: Role::Privilege,
             strength,
             alias,
             revoked: false,
         };
         if self.job.is_some() {
-            return out.refuse(Refusal::Busy);
+            return Err(Refusal::Busy);
         }
-        if let Err(why) = self.room_for_fact(true) {
-            return out.refuse(why);
+        self.room_for_fact(true)?;
+        let record = Record::Commissioned {
+            pile,
+            privilege,
+            at,
+        };
+        if self.record(record, out) {
+            self.job = Some(Job::waiting(id, task));
         }
-        if self.record(
-            Record::Commissioned {
-                pile,
-                privilege,
-                at,
-            },
-            out,
-        ) {
-            self.job = Some(Job::waiting(None, Task::Commission));
-        }
+        Ok(())
     }
 
     fn enrol(&mut self, now: Instant, alias: CardAlias, strength: Strength, out: &mut Actions) {
         let newcomer = self.window.map_or(Newcomer::default(), |it| it.newcomer);
+        if newcomer.landlord {
+            return self.recover(now, alias, strength, out);
+        }
         let known = newcomer.account.is_some_and(|it| self.is_listed(it));
         let listed = newcomer.listed || known;
         if !self.policy().admits(strength, listed) {
@@ -296,7 +328,7 @@ impl Controller {
             (None, _) => {
                 let free = self.ports().find(|port| self.is_free(*port).is_ok());
                 let started = match free {
-                    Some(port) => self.start(now, port, choice, out),
+                    Some(port) => self.start(now, port, choice.opener(), out).map(drop),
                     None => Err(Refusal::NoPort),
                 };
                 if let Err(why) = started {
@@ -306,7 +338,7 @@ impl Controller {
         }
     }
 
-    fn is_free(&self, port: PortId) -> Result<(), Refusal> {
+    pub(super) fn is_free(&self, port: PortId) -> Result<(), Refusal> {
         let place = self.at(port);
         if place.fault.is_some() {
             Err(Refusal::PortFaulted)
@@ -323,21 +355,25 @@ impl Controller {
         }
     }
 
-    fn start(
+    pub(super) fn start(
         &mut self,
         now: Instant,
         port: PortId,
-        choice: Choice,
+        opener: Opener,
         out: &mut Actions,
-    ) -> Result<(), Refusal> {
+    ) -> Result<SessionId, Refusal> {
         self.is_free(port)?;
         self.room_for_session()?;
-        let credential = choice.credential;
+        let Opener {
+            credential,
+            account,
+            by,
+        } = opener;
         let revoked = |card: &Credential| card.id == credential && card.revoked;
         if self.book.credentials().iter().any(revoked) {
             return Err(Refusal::RevokedCard);
         }
-        if self.is_price_changing() || self.is_being_revoked(choice.account) {
+        if self.is_price_changing() || self.is_being_revoked(account) {
             return Err(Refusal::Busy);
         }
         let limits = self.book.limits();
@@ -348,9 +384,7 @@ impl Controller {
         if self.hot {
             return Err(Refusal::TooHot);
         }
-        let (_, band) = self
-            .price_now(now, choice.account)
-            .ok_or(Refusal::NoTariff)?;
+        let (_, band) = self.price_now(now, account).ok_or(Refusal::NoTariff)?;
         let at = self.wall(now);
         let waiting = self.opening();
         let session = self
@@ -359,30 +393,41 @@ impl Controller {
             .get()
             .checked_add(waiting)
             .ok_or(Refusal::LedgerFull)?;
-        let session = pile_units::SessionId::new(session);
-        let record = Record::SessionOpened {
-            session,
-            credential,
-            port,
-            band,
-            at,
+        let session = SessionId::new(session);
+        let record = match by {
+            By::Card => Record::SessionOpened {
+                session,
+                credential,
+                port,
+                band,
+                at,
+            },
+            By::Phone { phone, request } => Record::OpenedByPhone {
+                session,
+                phone,
+                request,
+                port,
+                band,
+                at,
+            },
         };
         if !self.record(record, out) {
             return Err(Refusal::Busy);
         }
         if let Some(place) = self.at_mut(port) {
             place.phase = Phase::Opening {
-                account: choice.account,
+                account,
                 abort: None,
                 durable: None,
             };
             place.in_outbox = 1;
             place.finished = false;
+            place.order = Order::default();
         }
         // It is open; the order has the meter read at once.
         out.open.insert(port);
         out.signal = Some(Signal::Started(port));
-        Ok(())
+        Ok(session)
     }
 
     /// A credential was revoked: its sessions stop (I5).

@@ -98,6 +98,7 @@ impl Controller {
         let stop = self
             .at_mut(port)
             .and_then(|place| place.sample(now, &limits, sample));
+        let stop = stop.or_else(|| self.ordered_end(now, port));
         self.stop_if(now, port, stop, out);
         self.watch_budget(now, out);
     }
@@ -117,6 +118,7 @@ impl Controller {
             out.signal = Some(Signal::Hot);
         }
         self.hot = hot;
+        self.degrees = Some(degrees);
         if degrees >= limits.cut_temperature() {
             for port in PortId::first(self.count) {
                 if self.at(port).needs_meter() {
@@ -135,8 +137,15 @@ impl Controller {
         }
         for port in PortId::first(self.count) {
             self.stop_if(now, port, Some(StopReason::Firmware.into()), out);
-            if let Some(place) = self.at_mut(port) {
-                place.forget_unopened();
+            let Some(place) = self.at_mut(port) else {
+                continue;
+            };
+            place.forget_unopened();
+            if let (Some(id), Some(given_up)) = (
+                place.order.answer.take(),
+                out.given_up.get_mut(port.index()),
+            ) {
+                *given_up = Some(id);
             }
         }
     }

@@ -38,9 +38,12 @@ impl Controller {
         }
         self.spend(durable.headroom, &record);
         match &record {
-            Record::SessionOpened { port, .. } | Record::OpenedByPhone { port, .. } => {
+            Record::SessionOpened { port, .. } => self.opened(now, *port),
+            Record::OpenedByPhone { port, session, .. } => {
                 self.opened(now, *port);
+                self.answer_start(*port, *session, out);
             }
+            Record::PhoneRevoked { phone, .. } => self.stop_phone(now, *phone, out),
             Record::SegmentClosed { segment, .. } => {
                 if let Some(port) = self.port_of(segment) {
                     self.next_segment(port);

@@ -3,6 +3,7 @@
 use super::jobs::{Job, Task};
 use super::people::Newcomer;
 use super::{Controller, Outcome};
+use crate::actions::Asker;
 use crate::event::Refusal;
 use crate::port::Phase;
 use crate::{Actions, Command};
@@ -10,7 +11,7 @@ use billing_core::record::{Record, StopReason};
 use pile_units::{Currency, Instant, MeterTrim, PortId, UidOnly, WallTime};
 
 impl Controller {
-    pub(super) fn command(&mut self, now: Instant, id: u16, command: Command, out: &mut Actions) {
+    pub(super) fn command(&mut self, now: Instant, id: Asker, command: Command, out: &mut Actions) {
         if let Err(why) = self.obey(now, id, command, out) {
             out.answer = Some((id, Outcome::Refused(why)));
         }
@@ -20,7 +21,7 @@ impl Controller {
     fn obey(
         &mut self,
         now: Instant,
-        id: u16,
+        id: Asker,
         command: Command,
         out: &mut Actions,
     ) -> Result<(), Refusal> {
@@ -42,6 +43,7 @@ impl Controller {
                 let newcomer = Newcomer {
                     account: None,
                     listed: true,
+                    landlord: false,
                 };
                 self.open_window(now, newcomer, out);
                 out.answer = Some((id, Outcome::Done));
@@ -69,6 +71,11 @@ impl Controller {
             ),
             Command::Settle(account) => self.begin(now, for_id, Task::Settle(account), out),
             Command::ClearFault(port) => self.begin(now, for_id, Task::ClearFault(port), out),
+            Command::RevokePhone(phone) => self.begin(now, for_id, Task::RevokePhone(phone), out),
+            Command::Rename(account, name) => {
+                self.book.account(account).ok_or(Refusal::NoSuchThing)?;
+                self.note(id, Record::AccountNamed { account, name, at }, out)
+            }
             Command::MarkPaid(settlement, reference) => {
                 if !self
                     .book
@@ -153,7 +160,7 @@ impl Controller {
     }
 
     /// Writes the one record of a job.
-    fn note(&mut self, id: u16, record: Record, out: &mut Actions) -> Result<(), Refusal> {
+    fn note(&mut self, id: Asker, record: Record, out: &mut Actions) -> Result<(), Refusal> {
         let grows = matches!(
             record,
             Record::TariffSet { .. }

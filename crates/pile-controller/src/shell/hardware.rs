@@ -1,8 +1,10 @@
 //! What a pile is made of, one trait a capability.
 
+use crate::serve::About;
 use crate::{Command, Indicator, Outcome, Signal};
 use billing_core::journal::Identity;
 use billing_core::record::Fault;
+use ble_protocol::{Gone, PhoneKeys, Pipe};
 use card_auth::{AliasKey, CardReader, SiteKey};
 use embedded_storage_async::nor_flash::NorFlash;
 use metering::EnergyMeter;
@@ -113,6 +115,63 @@ pub trait Link {
     fn answer(&self, id: u16, outcome: Outcome);
 }
 
+/// What serves phones: a pipe to them, and what the pile says of itself.
+///
+/// ```
+/// use ble_protocol::PhoneKeys;
+/// use pile_controller::serve::About;
+/// use pile_controller::shell::{NoPhones, Phones};
+/// /// A pile without a link.
+/// fn none() -> Option<Phones<NoPhones>> {
+///     None
+/// }
+/// /// A pile with one: `secret` is random and kept by the hardware, as the site key is.
+/// fn some<P>(pipe: P, secret: [u8; 32]) -> Option<Phones<P>> {
+///     Some(Phones { pipe, keys: PhoneKeys::new(secret), about: About::default() })
+/// }
+/// ```
+pub struct Phones<P> {
+    /// What carries the bytes.
+    pub pipe: P,
+    /// The secret that the keys of phones are made of: 32 random bytes, kept by the hardware. If it
+    /// is lost, every phone has to be bound anew.
+    pub keys: PhoneKeys,
+    /// What the pile says of itself.
+    pub about: About,
+}
+
+/// The pipe of a pile that serves no phones.
+///
+/// ```
+/// use pile_controller::shell::NoPhones;
+/// let none: Option<NoPhones> = None;
+/// assert!(none.is_none());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPhones {}
+
+impl Pipe for NoPhones {
+    async fn connected(&mut self) {
+        match *self {}
+    }
+
+    async fn read(&mut self, _: &mut [u8]) -> Result<usize, Gone> {
+        match *self {}
+    }
+
+    async fn write(&mut self, _: &[u8]) -> Result<(), Gone> {
+        match *self {}
+    }
+
+    fn portion(&self) -> usize {
+        match *self {}
+    }
+
+    async fn disconnect(&mut self) {
+        match *self {}
+    }
+}
+
 /// Random numbers that nobody can foretell: a hardware generator, or one seeded by it. A challenge
 /// that comes twice lets a copy pass with an answer it overheard.
 pub trait Random {
@@ -159,6 +218,9 @@ pub struct Parts<H: Hardware + ?Sized> {
     pub lines: H::Lines,
     /// The link.
     pub link: H::Link,
+    /// What serves phones, if anything does. Without a [site key](Self::site_key) no phone can be
+    /// bound: its link is ended instead of waiting for a tap.
+    pub phones: Option<Phones<H::Phones>>,
     /// The flash area of the ledger.
     pub flash: H::Flash,
 }
@@ -187,6 +249,8 @@ pub trait Hardware {
     type Lines: Lines;
     /// The link.
     type Link: Link;
+    /// The pipe to phones: [`NoPhones`] where there is none.
+    type Phones: Pipe;
     /// The flash area of the ledger.
     type Flash: NorFlash;
 

@@ -1,5 +1,6 @@
 //! The shell of a pile whose ledger is refused.
 
+use super::phones::Dice;
 use super::prover::{Ask, Prover, Tap};
 use super::{Buttons, CardPace, Clock, Hardware, Link, Panel, Relays};
 use crate::refused::{Refused, Reply};
@@ -26,7 +27,7 @@ pub(super) struct Front<'a, 'k, H: Hardware> {
     pub card_pace: &'a mut H::CardPace,
     pub buttons: &'a mut H::Buttons,
     pub link: &'a H::Link,
-    pub prover: &'a mut Prover<'k, H::Random>,
+    pub prover: &'a mut Prover<'k, Dice<'k, H::Random>>,
 }
 
 /// What is to become of a refused flash.

@@ -1,19 +1,22 @@
 //! The tasks of the shell.
 
 use super::fast::Fast;
+use super::phones::{Desk, Dice, is_news, phones_task};
 use super::prover::{Ask, Prover, Tap};
 use super::refused::{Front, stand};
 use super::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Phones, Random, Relays,
+    Rtc,
 };
+use crate::serve::{Inquiry, Serve};
 use crate::{Action, Actions, Config, Controller, Durable, Event, Signal};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
 use billing_core::record::{Fault, Record};
-use card_auth::{CardEvent, CardWatch};
+use card_auth::{CardEvent, CardWatch, SiteKey};
 use core::cell::RefCell;
-use embassy_futures::select::{Either, select, select4};
+use embassy_futures::select::{Either, Either3, select, select3, select4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -21,13 +24,19 @@ use metering::{EnergyMeter, Trimmed};
 use pile_units::{MAX_PORTS, MeterTrim, PortId};
 
 /// What the tasks share. No borrow lives across an await.
-struct Core<'a, H: Hardware> {
+pub(super) struct Core<'a, H: Hardware> {
     state: RefCell<State<H>>,
-    clock: &'a H::Clock,
+    pub(super) clock: &'a H::Clock,
     link: &'a H::Link,
-    outbox: Wake<NoopRawMutex, ()>,
+    pub(super) outbox: Wake<NoopRawMutex, ()>,
     deadline: Wake<NoopRawMutex, ()>,
     pace: Wake<NoopRawMutex, ()>,
+    /// Where phones are served, if they are.
+    pub(super) desk: RefCell<Option<Desk>>,
+    /// The link task has something to look at.
+    pub(super) news: Wake<NoopRawMutex, ()>,
+    /// What the ledger is asked.
+    pub(super) inquiry: RefCell<Option<Inquiry>>,
 }
 
 struct State<H: Hardware> {
@@ -69,10 +78,12 @@ pub async fn run<H: Hardware>(
         mut buttons,
         lines,
         link,
+        phones,
         mut flash,
     } = hardware.into_parts();
     PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
-    let mut prover = Prover::new(&alias_key, site_key.as_ref(), random);
+    let random = RefCell::new(random);
+    let mut prover = Prover::new(&alias_key, site_key.as_ref(), Dice(&random));
     // One for the whole run: the card that begins a ledger anew still lies there afterwards.
     let mut watch = CardWatch::new(cards);
     let (ledger, book) = match Ledger::mount(&mut flash).await {
@@ -106,6 +117,13 @@ pub async fn run<H: Hardware>(
         seq: ledger.last_record(),
         headroom: ledger.headroom(&book),
     };
+    let (pipe, desk) = match phones {
+        Some(Phones { pipe, keys, about }) => {
+            let serve = Serve::new(about, keys, ledger.identity(), now);
+            (Some(pipe), Some(Desk::new(serve)))
+        }
+        None => (None, None),
+    };
     let wall = rtc.read().unwrap_or_default();
     let config = Config {
         ports,
@@ -125,13 +143,18 @@ pub async fn run<H: Hardware>(
         outbox: Wake::new(),
         deadline: Wake::new(),
         pace: Wake::new(),
+        desk: RefCell::new(desk),
+        news: Wake::new(),
+        inquiry: RefCell::new(None),
     };
     core.feed(Event::Tick);
+    let site = site_key.as_ref();
     let people = select(
-        cards_task(&core, watch, card_pace, prover),
+        cards_task(&core, watch, card_pace, prover, site),
         buttons_task(&core, buttons),
     );
-    let lines = select(lines_task(&core, lines), link_task(&core));
+    let phones = phones_task(&core, pipe, Dice(&random), site);
+    let lines = select3(lines_task(&core, lines), link_task(&core), phones);
     let time = select(
         time_task(&core),
         meters_task(&core, meters, Fast::new(watches_current)),
@@ -141,9 +164,9 @@ pub async fn run<H: Hardware>(
         embassy_futures::select::Either4::First(never) => match never {},
         embassy_futures::select::Either4::Second(Either::First(never) | Either::Second(never))
         | embassy_futures::select::Either4::Third(Either::First(never) | Either::Second(never))
-        | embassy_futures::select::Either4::Fourth(Either::First(never) | Either::Second(never)) => {
-            match never {}
-        }
+        | embassy_futures::select::Either4::Fourth(
+            Either3::First(never) | Either3::Second(never) | Either3::Third(never),
+        ) => match never {},
     }
 }
 
@@ -151,7 +174,7 @@ type Never = core::convert::Infallible;
 
 impl<H: Hardware> Core<'_, H> {
     /// The machine handles the event, and what it wants is done before this returns.
-    fn feed(&self, event: Event) {
+    pub(super) fn feed(&self, event: Event) {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
         // The task that reads the meters looks by itself after each reading.
@@ -161,9 +184,13 @@ impl<H: Hardware> Core<'_, H> {
             (machine.deadline(), reading.map(|(due, _)| due))
         };
         let before = due(&state.machine);
+        let is_news = is_news(&event);
         let actions = state.machine.handle(now, event);
         if !actions.is_empty() {
             self.act(&mut state, &actions);
+        }
+        if is_news || !actions.is_empty() {
+            self.overhear(&actions, &state.machine);
         }
         let after = due(&state.machine);
         if after.0 != before.0 {
@@ -187,6 +214,8 @@ impl<H: Hardware> Core<'_, H> {
                 Action::Indicate(port, indicator) => state.panel.indicate(port, indicator),
                 Action::Signal(signal) => state.panel.signal(signal),
                 Action::Answer(id, outcome) => self.link.answer(id, outcome),
+                // Said over there: `overhear`.
+                Action::Tell(..) => {}
                 Action::SetClock(to) => state.rtc.set(to),
             }
         }
@@ -199,7 +228,7 @@ impl<H: Hardware> Core<'_, H> {
         }
     }
 
-    fn with<T>(&self, look: impl FnOnce(&Controller) -> T) -> T {
+    pub(super) fn with<T>(&self, look: impl FnOnce(&Controller) -> T) -> T {
         look(&self.state.borrow().machine)
     }
 }
@@ -218,6 +247,7 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             let written = ledger.append(core, &record).await.map(|appended| {
                 let seq = appended.seq;
                 core.feed(Event::Persisted(Durable { seq, headroom }));
+                core.recorded(&record);
             });
             // Progress takes no room that is not planned for.
             (written, !matches!(record, Record::Progress { .. }))
@@ -225,6 +255,10 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             // A slice at a time: a record never waits longer than for an erase, and none that
             // could not wait so long. Where it could not, the record wakes this task.
             (ledger.work(core).await, true)
+        } else if let Some(inquiry) = core.inquiry.take() {
+            // A page at a time, too.
+            look_up(core, &mut ledger, inquiry).await;
+            continue;
         } else {
             core.outbox.wait().await;
             continue;
@@ -238,6 +272,27 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             headroom = core.look(|book| ledger.headroom(book));
             core.feed(Event::Room(headroom));
         }
+    }
+}
+
+/// Reads a slice of what a phone asked, and gives the answer or goes on later.
+async fn look_up<H: Hardware, F: NorFlash>(
+    core: &Core<'_, H>,
+    ledger: &mut Ledger<F>,
+    mut inquiry: Inquiry,
+) {
+    let found = inquiry.slice(ledger, core).await;
+    let mut desk = core.desk.borrow_mut();
+    // Nobody may be there any more, or somebody else, who has asked by now.
+    let Some(desk) = desk.as_mut().filter(|desk| desk.serve.awaits(&inquiry)) else {
+        return;
+    };
+    match found {
+        Some(response) => {
+            desk.serve.found(response);
+            core.news.signal(());
+        }
+        None => *core.inquiry.borrow_mut() = Some(inquiry),
     }
 }
 
@@ -309,6 +364,7 @@ async fn cards_task<H: Hardware, R: Random>(
     mut watch: CardWatch<H::Cards>,
     mut pace: H::CardPace,
     mut prover: Prover<'_, R>,
+    site: Option<&SiteKey>,
 ) -> Never {
     let mut resets = 0;
     loop {
@@ -328,7 +384,14 @@ async fn cards_task<H: Hardware, R: Random>(
                     })
                 };
                 core.feed(match prover.tap(&mut watch, &card, core.clock, ask).await {
-                    Tap::Card(alias, strength) => Event::Card { alias, strength },
+                    Tap::Card(alias, strength) => {
+                        if core.offer(site, &card.uid, (alias, strength)) {
+                            // The tap binds a phone, and means nothing else.
+                            pace.next().await;
+                            continue;
+                        }
+                        Event::Card { alias, strength }
+                    }
                     Tap::WrongKey(alias) => Event::WrongKey { alias },
                     Tap::Waits => Event::CardWaits,
                     Tap::RandomNumber => Event::RandomNumber,

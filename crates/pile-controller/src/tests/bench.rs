@@ -42,6 +42,8 @@ pub struct Bench {
     pub ledger: Book,
     pub signals: Vec<Signal>,
     pub answers: Vec<(u16, Outcome)>,
+    /// What phones were told.
+    pub told: Vec<(u16, Outcome)>,
     /// What the wires gave, mW x ms: ever, to each session, and to each session by the price then.
     pub wires: Vec<u128>,
     pub delivered: BTreeMap<SessionId, u128>,
@@ -95,6 +97,7 @@ impl Bench {
             ledger: Book::new(),
             signals: Vec::new(),
             answers: Vec::new(),
+            told: Vec::new(),
             wires: std::vec![0; count],
             delivered: BTreeMap::new(),
             priced: BTreeMap::new(),
@@ -383,6 +386,7 @@ impl Bench {
                     self.signals.push(signal);
                 }
                 Action::Answer(id, outcome) => self.answers.push((id, outcome)),
+                Action::Tell(id, outcome) => self.told.push((id, outcome)),
                 Action::SetClock(wall) => self.rtc = (self.now, wall),
                 Action::Indicate(..) => {}
             }

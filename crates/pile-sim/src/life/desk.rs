@@ -258,7 +258,8 @@ impl<const W: usize, const E: usize> Desk<W, E> {
                     self.answers.insert(id, outcome);
                 }
                 Action::SetClock(wall) => self.rtc = (self.now, wall),
-                Action::Persist | Action::Indicate(..) => {}
+                // No phone is bound here.
+                Action::Persist | Action::Indicate(..) | Action::Tell(..) => {}
             }
         }
         self.write()

@@ -12,16 +12,19 @@ mod evidence;
 mod mains;
 mod parts;
 mod people;
+mod phones;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
 pub use parts::{Look, ReaderChip};
 pub use people::Issued;
+pub use phones::VirtualPhone;
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::RfField;
 use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
+use crate::link::Air;
 use crate::mfrc522::VirtualMfrc522;
 use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
@@ -66,6 +69,8 @@ pub struct Setup {
     /// The current from which the meter chips report an over-current, and whether the pile watches
     /// for it at all: it asks each closed port every 80 ms, which a replay of years does not need.
     pub over_current: Option<Current>,
+    /// True if the pile has its site's key: it asks cards for theirs, and lets phones be bound.
+    pub has_site_key: bool,
 }
 
 impl Default for Setup {
@@ -79,6 +84,7 @@ impl Default for Setup {
             reader: ReaderChip::Mfrc522,
             look: Look::Always,
             over_current: None,
+            has_site_key: true,
         }
     }
 }
@@ -127,6 +133,8 @@ pub struct World {
     random: Dice,
     /// Milliseconds a card takes for a command.
     thinks: Rc<Cell<u64>>,
+    air: Air,
+    phones: Vec<VirtualPhone>,
     shell: Option<Shell>,
     woken: Arc<Woken>,
     waker: Waker,
@@ -172,6 +180,8 @@ impl World {
                 time: time.clone(),
                 base: Rc::default(),
             },
+            air: Air::new(time.clone()),
+            phones: Vec::new(),
             time,
             flash,
             pile: PileId::new(pile),
@@ -253,7 +263,7 @@ impl World {
             pile: self.pile,
             identity: self.identity,
             alias_key: AliasKey::new(self.alias_key),
-            site_key: self.site_key.clone(),
+            site_key: self.setup.has_site_key.then(|| self.site_key.clone()),
             watches_current: self.setup.over_current.is_some(),
             random: self.random.clone(),
             time: self.time.clone(),
@@ -279,7 +289,9 @@ impl World {
             self.cuts.push(self.time.millis());
         }
         self.flash.power_off();
+        self.air.cut();
         self.mains.borrow_mut().set_supply(false);
+        self.step_phones();
         let mut front = self.front.borrow_mut();
         *front = Front {
             signals: std::mem::take(&mut front.signals),
@@ -329,7 +341,12 @@ impl World {
             } else {
                 u64::MAX
             };
-            let next = change.min(sleeper).min(moment).max(self.time.millis());
+            let phones = self.phones_next();
+            let next = change
+                .min(sleeper)
+                .min(phones)
+                .min(moment)
+                .max(self.time.millis());
             self.time.advance_to(next);
             if change <= next {
                 self.mains.borrow_mut().refresh();
@@ -472,9 +489,13 @@ impl World {
 
     /// Lets the shell run until it waits for time.
     fn settle(&mut self) {
-        let mut context = Context::from_waker(&self.waker);
+        let waker = self.waker.clone();
+        let mut context = Context::from_waker(&waker);
         loop {
-            let Some(shell) = &mut self.shell else { return };
+            let Some(shell) = &mut self.shell else {
+                self.step_phones();
+                return;
+            };
             self.woken.0.store(false, Ordering::Relaxed);
             self.time.forget();
             let polled = poll_shell(shell, &mut context);
@@ -489,6 +510,7 @@ impl World {
                     return;
                 }
                 Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}
+                Poll::Pending if self.step_phones() => {}
                 Poll::Pending => return,
             }
         }

@@ -13,7 +13,7 @@ use card_auth::pn532::{Hsu, Pn532};
 use card_auth::{AliasKey, ApduChannel, CardReader, ChannelError, Field, SiteKey};
 use metering::bl0942::{Bl0942, MAX_CHIPS};
 use pile_controller::shell::{
-    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
+    Buttons, CardPace, Hardware, Line, Lines, Link, NoPhones, Panel, Parts, Random, Relays, Rtc,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{ClockQuality, MAX_PORTS, PileId, PortId, UnixSeconds, WallTime};
@@ -300,7 +300,7 @@ pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub pile: PileId,
     pub identity: Identity,
     pub alias_key: AliasKey,
-    pub site_key: SiteKey,
+    pub site_key: Option<SiteKey>,
     pub random: Dice,
     pub watches_current: bool,
     pub time: VirtualTime,
@@ -325,6 +325,7 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
     type Buttons = FrontButtons;
     type Lines = FrontLines;
     type Link = FrontLink;
+    type Phones = NoPhones;
     type Flash = VirtualNor<W, E>;
 
     fn into_parts(self) -> Parts<Self> {
@@ -333,7 +334,7 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
             pile: self.pile,
             identity: self.identity,
             alias_key: self.alias_key,
-            site_key: Some(self.site_key),
+            site_key: self.site_key,
             watches_current: self.watches_current,
             random: self.random,
             clock: self.time.clone(),
@@ -346,6 +347,7 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
             buttons: FrontButtons(Rc::clone(&self.front)),
             lines: FrontLines(Rc::clone(&self.front)),
             link: FrontLink(self.front),
+            phones: None,
             flash: self.flash,
         }
     }

@@ -114,6 +114,7 @@ pub(super) fn signal(signal: Signal) -> &'static str {
         Signal::Hot => "hot",
         Signal::LedgerFilling(_) => "ledger_filling",
         Signal::CardsTried(..) => "cards_tried",
+        Signal::PhoneBound => "phone_bound",
         Signal::LedgerRefused => "ledger_refused",
         Signal::PressToBeginAnew => "press_to_begin_anew",
         Signal::TapToBeginAnew => "tap_to_begin_anew",
@@ -139,6 +140,7 @@ pub(super) fn signal_text(signal: Signal) -> String {
         Signal::CardsTried(card, count) => {
             format!("says: {count} times a card was refused, at last one that posed as card {card}")
         }
+        Signal::PhoneBound => "says: the phone is bound".to_owned(),
         Signal::LedgerRefused => "says: the ledger is damaged, call the landlord".to_owned(),
         Signal::PressToBeginAnew => "says: press a button to begin a new ledger".to_owned(),
         Signal::TapToBeginAnew => "says: tap the card again to begin a new ledger".to_owned(),
@@ -151,6 +153,8 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Done => "done",
         Outcome::Settled(_) => "settled",
+        Outcome::Started(_) => "started",
+        Outcome::Bound(_) => "bound",
         Outcome::Refused(why) => why.name(),
     }
 }
@@ -160,6 +164,8 @@ pub(super) fn outcome_text(outcome: Outcome) -> String {
     match outcome {
         Outcome::Done => "answers: done".to_owned(),
         Outcome::Settled(number) => format!("answers: settled under number {number}"),
+        Outcome::Started(session) => format!("answers: session {session}"),
+        Outcome::Bound(phone) => format!("answers: phone {phone}"),
         Outcome::Refused(why) => format!("answers: no, {why} ({})", why.name()),
     }
 }
