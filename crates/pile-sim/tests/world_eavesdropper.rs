@@ -61,6 +61,12 @@ fn day() -> Day {
                     house.world.plug(at, bike());
                     let up_to = UpTo::Full;
                     let session = house.starts(&tenant.phone, at, up_to);
+                    house.world.run_for(20_000);
+                    house.world.hang_up_whoever();
+                    connections.push(Connection {
+                        phone: number,
+                        heard: house.world.air().overheard(),
+                    });
                     house.world.run_for(120_000);
                     one(&mut house, &tenant.phone, Request::Stop { session });
                     house.world.run_for(5_000);
@@ -295,7 +301,7 @@ fn adverts(day: &Day) {
                 version: VERSION,
                 free_ports: *free_ports,
             };
-            let mut bytes = advert.advertisement().as_bytes().to_vec();
+            let mut bytes = advert.packet().as_bytes().to_vec();
             assert_eq!(bytes.pop(), Some(*free_ports), "the last byte");
             bytes.extend(advert.scan_response().as_bytes());
             bytes

@@ -21,7 +21,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Frames of a link from Hello to the last credit.
-const FRAMES: u64 = 9;
+const FRAMES: u64 = 12;
 
 fn runs(usually: u64) -> u64 {
     let asked = std::env::var("PILE_MIDDLE_RUNS").ok();
@@ -64,7 +64,7 @@ fn he_calls(house: &mut House, man: &Rc<RefCell<Middle>>) {
 
 #[test]
 fn he_achieves_nothing_but_dropped_links() {
-    let runs = runs(2_000);
+    let runs = runs(4_000);
     let mut house = house();
     let tenant = house.tenant(1);
     let landlord = house.landlord.clone();
@@ -160,14 +160,15 @@ fn he_achieves_nothing_but_dropped_links() {
             it,
             Record::OpenedByPhone { .. }
                 | Record::SegmentClosed { .. }
+                | Record::LastSegment { .. }
                 | Record::SessionClosed(_)
                 | Record::Progress { .. }
                 | Record::Settled { .. }
                 | Record::Paid { .. }
         )
     };
-    let strange: Vec<&Record> = new.iter().filter(|it| !known(it)).collect();
-    assert!(strange.is_empty(), "{strange:?}");
+    let strange = new.iter().find(|it| !known(it));
+    assert_eq!(strange, None);
     house.judge();
     let done = man.borrow().done().clone();
     println!("{runs} runs, {links} links, {settled} settlements; {done:?}");

@@ -515,6 +515,7 @@ fn a_pile_without_a_site_key_binds_nobody() {
     let phone = world.phone(&card).unwrap();
     assert!(!world.bind(&phone, &card));
     assert_eq!(phone.key(), None);
+    world.tap(&card);
     let (book, records) = world.read_ledger().unwrap();
     assert!(book.phones().is_empty());
     assert!(

@@ -122,8 +122,8 @@ impl<'a> Engine<'a> {
 
     fn command(&mut self, command: Command) -> Result<(), String> {
         match self.world.command(command) {
-            Some(Outcome::Done | Outcome::Settled(_)) => Ok(()),
             Some(Outcome::Refused(why)) => Err(format!("the pile refused: {why}")),
+            Some(_) => Ok(()),
             None => Err("the pile did not answer".to_owned()),
         }
     }

@@ -220,8 +220,8 @@ impl<'a> Player<'a> {
 
     fn must(&mut self, wish: Wish) -> Result<(), String> {
         match self.world.command(wish) {
-            Some(Outcome::Done | Outcome::Settled(_)) => Ok(()),
             Some(Outcome::Refused(why)) => Err(format!("the pile refused: {why}")),
+            Some(_) => Ok(()),
             None => Err("the pile did not answer".to_owned()),
         }
     }

@@ -16,7 +16,7 @@ use card_auth::{SiteKey, Uid, binding_secret};
 use core::cell::RefCell;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
-use pile_units::{CardAlias, Strength};
+use pile_units::{CardAlias, Instant, Strength};
 
 /// Bytes that are taken from the pipe or handed to it at a time.
 const PORTION: usize = 256;
@@ -118,8 +118,7 @@ impl<H: Hardware> Core<'_, H> {
     }
 
     /// Does one step of the link.
-    fn step(&self, random: &mut impl Random, site: Option<&SiteKey>) -> Step {
-        let now = self.clock.now();
+    fn step(&self, now: Instant, random: &mut impl Random, site: Option<&SiteKey>) -> Step {
         let stepped = self.at_desk(|desk| {
             self.with(|machine| {
                 let ended = desk.serve.wants_close(now, machine);
@@ -167,12 +166,7 @@ impl<H: Hardware> Core<'_, H> {
 }
 
 impl Desk {
-    fn take(
-        &mut self,
-        now: pile_units::Instant,
-        event: PileEvent,
-        machine: &Controller,
-    ) -> (Step, Todo) {
+    fn take(&mut self, now: Instant, event: PileEvent, machine: &Controller) -> (Step, Todo) {
         match event {
             PileEvent::Nothing => (Step::Idle, Todo::Nothing),
             PileEvent::Progress => (Step::Again, Todo::Nothing),
@@ -241,10 +235,14 @@ async fn talk<H: Hardware>(
 ) -> Result<(), Gone> {
     let mut bytes = [0; PORTION];
     loop {
-        while let Step::Again = core.step(random, site) {
-            // A handshake's step takes milliseconds: the others' turn.
-            yield_now().await;
-        }
+        let now = loop {
+            let now = core.clock.now();
+            match core.step(now, random, site) {
+                Step::Idle => break now,
+                // A handshake's step takes milliseconds: the others' turn.
+                Step::Again => yield_now().await,
+            }
+        };
         let portion = pipe.portion().min(PORTION);
         let out = bytes.get_mut(..portion).unwrap_or_default();
         let count = core.at_desk(|desk| desk.end.transmit(out)).unwrap_or(0);
@@ -256,11 +254,12 @@ async fn talk<H: Hardware>(
             }
             continue;
         }
-        let now = core.clock.now();
         let told = core.at_desk(|desk| {
             let (failed, bad) = (desk.failed, desk.end.bad_frames());
             desk.serve.count_troubles(failed, bad);
             let serve = core.with(|machine| desk.serve.deadline(machine));
+            // What was due could be done, or waits for room: the phone has to take something first.
+            let serve = serve.filter(|due| *due > now);
             let deadline = desk.end.deadline(now).into_iter().chain(serve).min();
             (desk.end.wants_disconnect(), deadline)
         });

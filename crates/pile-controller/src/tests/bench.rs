@@ -65,7 +65,7 @@ pub struct Bench {
     /// Energy that no reading at its pace could see: a dead meter, or power on an open port.
     hidden: Vec<bool>,
     booted: (Vec<u128>, Vec<Energy>),
-    next_command: u16,
+    pub next_command: u16,
 }
 
 impl Bench {

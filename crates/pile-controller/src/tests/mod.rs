@@ -6,6 +6,7 @@ mod cards;
 mod flows;
 mod landlord;
 mod ops;
+mod phones;
 mod prices;
 mod properties;
 mod shipped_bugs;

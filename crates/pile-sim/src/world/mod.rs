@@ -24,23 +24,28 @@ pub use time::VirtualTime;
 use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::RfField;
 use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
-use crate::link::Air;
+use crate::link::{Air, Doorway, Side};
 use crate::mfrc522::VirtualMfrc522;
 use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
+use ble_protocol::PhoneKeys;
+use ble_protocol::message::Capabilities;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
 use card_auth::{AliasKey, SiteKey};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
 use parts::{
-    BatteryClock, Dice, Front, Reader, ReaderPace, SharedFront, Thoughtful, VirtualHardware,
+    BatteryClock, Dice, Entrance, Front, Reader, ReaderPace, SharedFront, Thoughtful,
+    VirtualHardware,
 };
+use pile_controller::serve::About;
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{Current, PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -134,6 +139,8 @@ pub struct World {
     /// Milliseconds a card takes for a command.
     thinks: Rc<Cell<u64>>,
     air: Air,
+    doorway: Option<Doorway>,
+    phone_secret: [u8; 32],
     phones: Vec<VirtualPhone>,
     shell: Option<Shell>,
     woken: Arc<Woken>,
@@ -181,6 +188,9 @@ impl World {
                 base: Rc::default(),
             },
             air: Air::new(time.clone()),
+            doorway: None,
+            // Not drawn: what is drawn after it stays what it was.
+            phone_secret: Sha256::digest(alias_key).into(),
             phones: Vec::new(),
             time,
             flash,
@@ -272,6 +282,12 @@ impl World {
             front: Rc::clone(&self.front),
             meters,
             reader,
+            entrance: match &self.doorway {
+                Some(doorway) => Entrance::Door(doorway.door()),
+                None => Entrance::Air(Side::pile(&self.air)),
+            },
+            phone_keys: PhoneKeys::new(self.phone_secret),
+            about: about(),
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
             flash,
         };
@@ -514,6 +530,17 @@ impl World {
                 Poll::Pending => return,
             }
         }
+    }
+}
+
+/// What the virtual pile says of itself.
+fn about() -> About {
+    About {
+        name: "openpile desk".parse().unwrap_or_default(),
+        firmware: concat!("pile-sim ", env!("CARGO_PKG_VERSION"))
+            .parse()
+            .unwrap_or_default(),
+        capabilities: Capabilities::CARD_KEYS.with(Capabilities::CLOCK),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::World;
 use crate::cards::VirtualCard;
-use crate::link::{Air, Way};
+use crate::link::{Air, Doorway, Way};
 use ble_protocol::message::{Asked, Bound, Notice, Request, RequestId, Response, Welcome};
 use ble_protocol::{Client, ClientEvent, LinkKey, Pass, Why};
 use card_auth::{BindingSecret, Uid, binding_secret, recovery_secret};
@@ -266,6 +266,12 @@ impl World {
     /// The air before the pile: to slow it, to drop connections, to listen, to sit in the middle.
     pub const fn air(&self) -> &Air {
         &self.air
+    }
+
+    /// Gives the pile a doorway in the place of the air, from the next power-up on: for phones that are
+    /// outside of this world.
+    pub fn doorway(&mut self) -> Doorway {
+        self.doorway.get_or_insert_default().clone()
     }
 
     /// Begins a link without waiting; false while another phone is connected, or without supply.
