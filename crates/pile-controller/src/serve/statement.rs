@@ -121,13 +121,16 @@ impl StatementSearch {
             return;
         };
         let (after, until) = self.range;
-        if closed.account != self.id || seq >= until {
+        if closed.account != self.id {
             return;
         }
         if seq <= after {
             if self.look == Look::Sums {
                 self.earlier.add(closed);
             }
+            return;
+        }
+        if seq >= until {
             return;
         }
         match self.look {
@@ -269,7 +272,7 @@ impl StatementSearch {
                 let (first, end) = self.dated;
                 let until = end.unwrap_or(u64::MAX);
                 let after = first.map_or(u64::MAX, |first| first.saturating_sub(1));
-                Ok((after.min(until), until))
+                Ok((after, until))
             }
         }
     }

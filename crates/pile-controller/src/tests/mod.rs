@@ -1,12 +1,12 @@
 //! The machine on a bench.
 
-mod bench;
+pub(crate) mod bench;
 mod bytes;
 mod cards;
 mod flows;
 mod landlord;
 mod ops;
-mod phones;
+pub(crate) mod phones;
 mod prices;
 mod properties;
 mod shipped_bugs;
