@@ -83,6 +83,10 @@ impl From<&Bound> for Pass {
 /// assert_eq!(line(&ClientEvent::Nothing), "");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an answer is most of what happens, and there is no allocator to box it with"
+)]
 #[must_use]
 pub enum ClientEvent {
     /// Nothing: wait for bytes or the deadline.

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod peer;
 pub mod receipts;
 
 use std::path::{Path, PathBuf};
