@@ -140,16 +140,16 @@ impl Row {
         }
     }
 
-    fn line(&self, slow: Option<u64>) -> String {
-        let slow = slow.map_or(String::from("-"), |millis| seconds(millis));
+    fn line(&self, slow: &Self) -> String {
         format!(
-            "| {} | {} | {} | {} | {} | {} | {slow} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             self.what,
             self.up,
             self.down,
             self.frames,
             self.trips,
             seconds(self.millis),
+            seconds(slow.millis),
         )
     }
 }
@@ -238,6 +238,6 @@ fn main() {
     println!("| | up | down | frames | round trips | time | at 9600 baud |");
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (fast, slow) in fast.iter().zip(&slow) {
-        println!("{}", fast.line(Some(slow.millis)));
+        println!("{}", fast.line(slow));
     }
 }

@@ -117,6 +117,7 @@ fn seeds_of_images_are_written() {
 /// After a change of the deeds or of the messages: as above.
 #[test]
 #[ignore = "writes the seeds of conversations anew"]
+#[allow(clippy::too_many_lines, reason = "a list of seeds")]
 fn seeds_of_conversations_are_written() {
     let port = PortId::from_number(2).unwrap();
     let account = AccountId::new(1);
