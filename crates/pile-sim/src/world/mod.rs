@@ -25,7 +25,7 @@ pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::RfField;
-use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
+use crate::flash::{CutPlan, OnCut, Part, Probe, Stm32g4, VirtualNor, W25q80, Words};
 use crate::link::{Air, Doorway, Side};
 use crate::mfrc522::VirtualMfrc522;
 use crate::pn532::VirtualPn532;
