@@ -48,6 +48,7 @@ mod tests {
             "pile-controller/src",
             "metering/src",
             "card-auth/src",
+            "ble-protocol/src",
             "billing-core/src/journal",
             "billing-core/src/ledger",
             "billing-core/src/book",

@@ -21,10 +21,6 @@ pub use ble_protocol::Refusal;
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is no heap to box a tariff on"
-)]
 pub enum Event {
     /// A card was presented; its UID stays behind in the reader's task.
     Card {

@@ -27,6 +27,7 @@
 mod answers;
 mod inquiry;
 mod notices;
+mod ring;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ mod views;
 mod wishes;
 
 pub use inquiry::Inquiry;
+pub use ring::Ring;
 
 use crate::{Controller, Event, Outcome, Refusal, Signal};
 use answers::{Answers, Kept};
@@ -43,10 +45,10 @@ use ble_protocol::message::{
     Asked, Bound, Capabilities, RequestId, Response, SentKey, Text, Told, VERSION, Welcome,
 };
 use ble_protocol::permission::{Role, allows};
-use ble_protocol::{Holder, Keys, LinkKey, PhoneKeys};
-use card_auth::{SiteKey, recovery_secret};
+use ble_protocol::{Holder, PhoneKeys};
+use card_auth::SiteKey;
 use notices::Notices;
-use pile_units::{AccountId, CardAlias, CredentialId, Duration, Instant, PhoneId, Strength};
+use pile_units::{CardAlias, Duration, Instant, PhoneId, Strength};
 use views::Viewer;
 use wishes::{Shape, Wish};
 
@@ -207,7 +209,8 @@ impl Serve {
         site: Option<&'a SiteKey>,
     ) -> Ring<'a> {
         Ring {
-            serve: self,
+            keys: &self.keys,
+            journal: &self.journal,
             machine,
             site,
         }
@@ -504,42 +507,4 @@ impl Serve {
         // A phone that asks on and takes no answers loses some, and asks again.
         let _ = self.short.push_back((id, kept));
     }
-}
-
-/// The keys that open a link now, from [`Serve::ring`].
-pub struct Ring<'a> {
-    serve: &'a Serve,
-    machine: &'a Controller,
-    site: Option<&'a SiteKey>,
-}
-
-impl Keys for Ring<'_> {
-    fn slots(&self) -> usize {
-        self.machine.book().phones().len() + 1
-    }
-
-    fn key(&self, slot: usize) -> Option<(Holder, LinkKey)> {
-        let book = self.machine.book();
-        if let Some(phone) = book.phones().get(slot) {
-            let key = || self.serve.keys.key(&self.serve.journal, phone.id);
-            return (!phone.revoked).then(|| (Holder::Phone(phone.id), key()));
-        }
-        // A blank pile has no privilege card to be lost.
-        book.pile()?;
-        let secret = recovery_secret(self.site?, book.recoveries());
-        Some((Holder::Recovery, LinkKey::of_recovery(secret.expose())))
-    }
-}
-
-/// Whose a phone is: its card and its account.
-fn owner(
-    book: &billing_core::book::Book,
-    credential: CredentialId,
-) -> Option<(Role, Option<AccountId>)> {
-    let mut cards = book.credentials().iter();
-    let card = cards.find(|card| card.id == credential)?;
-    Some(match card.role {
-        pile_units::Role::Privilege => (Role::Landlord, None),
-        pile_units::Role::Charging(account) => (Role::Tenant, Some(account)),
-    })
 }

@@ -51,6 +51,7 @@ fn i8_every_seed_of_the_link_keeps_the_promises() {
     assert!(play("frame_stream", pile_sim::fuzzing::frame_stream) >= 4);
     assert!(play("pile_end", pile_sim::fuzzing::pile_end) >= 20);
     assert!(play("phone_end", pile_sim::fuzzing::phone_end) >= 8);
+    assert!(play("conversation", pile_sim::fuzzing::conversation) >= 7);
 }
 
 /// True if the image of a seed, with its first byte, is mounted.
@@ -291,6 +292,7 @@ proptest! {
         pile_sim::fuzzing::frame_stream(&data);
         pile_sim::fuzzing::pile_end(&data);
         pile_sim::fuzzing::phone_end(&data);
+        pile_sim::fuzzing::conversation(&data);
     }
 
     #[test]

@@ -224,8 +224,8 @@ pub enum Request {
         /// Whose.
         account: AccountId,
     },
-    /// Revokes the account's cards as lost: [`Done`](super::Response::Done). Refused: `NoSuchThing`
-    /// (also where it has none that opens anything).
+    /// Revokes the account's cards as lost: [`Done`](super::Response::Done), and as well where it has
+    /// none that opens anything. Refused: `NoSuchThing`.
     ReportLostOf {
         /// Whose.
         account: AccountId,

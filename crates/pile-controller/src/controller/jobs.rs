@@ -222,7 +222,7 @@ impl Controller {
             Task::Commission => out.signal = Some(Signal::Commissioned),
             Task::Bind { .. } => out.signal = Some(Signal::PhoneBound),
             Task::Enrol { .. } | Task::List(_) | Task::Recover { .. } => {
-                out.signal = Some(Signal::Authorised)
+                out.signal = Some(Signal::Authorised);
             }
             Task::ClearFault(port) => out.signal = Some(Signal::FaultCleared(port)),
             Task::Replace(account) => {

@@ -94,7 +94,7 @@ pub(super) fn inquiry(
                 newest: heapless::Vec::new(),
             })
         }),
-        Request::Receipt { session, from } => receipt(*session, *from, viewer, book),
+        Request::Receipt { session, from } => bill(*session, *from, viewer, book),
         Request::Statement {
             account,
             period,
@@ -131,12 +131,7 @@ fn whose(
     }
 }
 
-fn receipt(
-    session: SessionId,
-    from: u8,
-    viewer: &Viewer,
-    book: &Book,
-) -> Result<Question, Refusal> {
+fn bill(session: SessionId, from: u8, viewer: &Viewer, book: &Book) -> Result<Question, Refusal> {
     let running = book.open_sessions().find(|open| open.id == session);
     if running.is_some_and(|open| !viewer.sees(open.account)) {
         return Err(Refusal::NotYours);

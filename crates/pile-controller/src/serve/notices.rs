@@ -204,7 +204,7 @@ fn concerns(whom: Whom, viewer: &Viewer, machine: &Controller) -> bool {
         }
         Whom::Phone(phone) => {
             let phone = book.phone(phone);
-            let owner = phone.and_then(|phone| super::owner(book, phone.credential));
+            let owner = phone.and_then(|phone| super::views::owner(book, phone.credential));
             match owner {
                 Some((_, Some(account))) => viewer.sees(account),
                 _ => viewer.account.is_none(),

@@ -134,11 +134,10 @@ impl StatementSearch {
             return;
         }
         match self.look {
-            Look::Bounds => {}
             Look::Sums => self.within.add(closed),
             Look::Pass if seq > self.passed => self.rank(seq),
             Look::Collect if seq > self.passed => self.collect(seq, closed),
-            Look::Pass | Look::Collect => {}
+            Look::Bounds | Look::Pass | Look::Collect => {}
         }
     }
 

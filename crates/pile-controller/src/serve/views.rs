@@ -1,6 +1,5 @@
 //! Answers to questions about what the machine knows.
 
-use super::owner;
 use crate::{Controller, PortState, Refusal};
 use billing_core::book::{Book, Phone};
 use billing_core::tariff::Tariff;
@@ -11,7 +10,9 @@ use ble_protocol::message::{
     TariffInForce, TariffPage, TriedPage,
 };
 use ble_protocol::permission::Role;
-use pile_units::{AccountId, Instant, PhoneId, PlanId, PortId, TariffVersion, WallTime};
+use pile_units::{
+    AccountId, CredentialId, Instant, PhoneId, PlanId, PortId, TariffVersion, WallTime,
+};
 
 /// Who looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +223,7 @@ fn ports(now: Instant, from: PortId, viewer: &Viewer, machine: &Controller) -> P
 }
 
 /// By the number of the card: the book has them in the order in which they were tried.
-fn tried(from: pile_units::CredentialId, book: &Book) -> TriedPage {
+fn tried(from: CredentialId, book: &Book) -> TriedPage {
     let mut page = TriedPage::default();
     let mut from = Some(from);
     while let Some(first) = from {
@@ -319,4 +320,14 @@ fn diagnosis(port: PortId, machine: &Controller) -> PortDiagnosis {
         enabled: book.enabled(port),
         fault: book.fault(port),
     }
+}
+
+/// What the phones of a card may do, and whose they are.
+pub(super) fn owner(book: &Book, credential: CredentialId) -> Option<(Role, Option<AccountId>)> {
+    let mut cards = book.credentials().iter();
+    let card = cards.find(|card| card.id == credential)?;
+    Some(match card.role {
+        pile_units::Role::Privilege => (Role::Landlord, None),
+        pile_units::Role::Charging(account) => (Role::Tenant, Some(account)),
+    })
 }

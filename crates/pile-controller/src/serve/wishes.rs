@@ -137,7 +137,7 @@ fn command(request: Request) -> Option<Command> {
 /// a privilege card.
 fn own_phone(phone: PhoneId, viewer: &Viewer, book: &Book) -> Result<(), Refusal> {
     let known = book.phone(phone).ok_or(Refusal::NoSuchThing)?;
-    let whose = super::owner(book, known.credential);
+    let whose = super::views::owner(book, known.credential);
     let mine = match viewer.role {
         Role::Landlord => whose == Some((Role::Landlord, None)),
         _ => whose.is_some_and(|(_, account)| account.is_some() && account == viewer.account),

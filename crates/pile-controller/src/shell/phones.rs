@@ -6,9 +6,10 @@
 //! on the pipe, every other task gets its turn.
 
 use super::tasks::Core;
-use super::{Clock, Hardware, Random};
+use super::{Clock, Hardware, Phones, Random};
 use crate::serve::{Serve, Todo};
 use crate::{Actions, Controller, Event};
+use billing_core::journal::Identity;
 use billing_core::record::Record;
 use ble_protocol::message::MAX_MESSAGE;
 use ble_protocol::{Gone, Holder, LinkKey, Offered, PileEnd, PileEvent, Pipe, Why};
@@ -33,7 +34,22 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub const fn new(serve: Serve) -> Self {
+    /// What serves phones, taken apart: its pipe, and the desk.
+    pub fn of<P>(
+        phones: Option<Phones<P>>,
+        journal: Identity,
+        now: Instant,
+    ) -> (Option<P>, Option<Self>) {
+        match phones {
+            Some(Phones { pipe, keys, about }) => {
+                let serve = Serve::new(about, keys, journal, now);
+                (Some(pipe), Some(Self::new(serve)))
+            }
+            None => (None, None),
+        }
+    }
+
+    const fn new(serve: Serve) -> Self {
         Self {
             end: PileEnd::new(),
             serve,

@@ -5,10 +5,9 @@ use super::phones::{Desk, Dice, is_news, phones_task};
 use super::prover::{Ask, Prover, Tap};
 use super::refused::{Front, stand};
 use super::{
-    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Phones, Random, Relays,
-    Rtc,
+    Buttons, CardPace, Clock, Hardware, Line, Lines, Link, Panel, Parts, Random, Relays, Rtc,
 };
-use crate::serve::{Inquiry, Serve};
+use crate::serve::Inquiry;
 use crate::{Action, Actions, Config, Controller, Durable, Event, Signal};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
@@ -16,7 +15,7 @@ use billing_core::ledger::{Ledger, Look, OpenError};
 use billing_core::record::{Fault, Record};
 use card_auth::{CardEvent, CardWatch, SiteKey};
 use core::cell::RefCell;
-use embassy_futures::select::{Either, Either3, select, select3, select4};
+use embassy_futures::select::{Either, Either3, Either4, select, select3, select4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -117,13 +116,7 @@ pub async fn run<H: Hardware>(
         seq: ledger.last_record(),
         headroom: ledger.headroom(&book),
     };
-    let (pipe, desk) = match phones {
-        Some(Phones { pipe, keys, about }) => {
-            let serve = Serve::new(about, keys, ledger.identity(), now);
-            (Some(pipe), Some(Desk::new(serve)))
-        }
-        None => (None, None),
-    };
+    let (pipe, desk) = Desk::of(phones, ledger.identity(), now);
     let wall = rtc.read().unwrap_or_default();
     let config = Config {
         ports,
@@ -131,22 +124,13 @@ pub async fn run<H: Hardware>(
         wall,
         durable,
     };
-    let core: Core<'_, H> = Core {
-        state: RefCell::new(State {
-            machine: Controller::new(config, book, now),
-            relays,
-            panel,
-            rtc,
-        }),
-        clock: &clock,
-        link: &link,
-        outbox: Wake::new(),
-        deadline: Wake::new(),
-        pace: Wake::new(),
-        desk: RefCell::new(desk),
-        news: Wake::new(),
-        inquiry: RefCell::new(None),
+    let state = State {
+        machine: Controller::new(config, book, now),
+        relays,
+        panel,
+        rtc,
     };
+    let core: Core<'_, H> = Core::new(state, &clock, &link, desk);
     core.feed(Event::Tick);
     let site = site_key.as_ref();
     let people = select(
@@ -161,16 +145,37 @@ pub async fn run<H: Hardware>(
     );
     match select4(ledger_task(&core, ledger), time, people, lines).await {
         // No task ever ends.
-        embassy_futures::select::Either4::First(never) => match never {},
-        embassy_futures::select::Either4::Second(Either::First(never) | Either::Second(never))
-        | embassy_futures::select::Either4::Third(Either::First(never) | Either::Second(never))
-        | embassy_futures::select::Either4::Fourth(
-            Either3::First(never) | Either3::Second(never) | Either3::Third(never),
-        ) => match never {},
+        Either4::First(never)
+        | Either4::Second(Either::First(never) | Either::Second(never))
+        | Either4::Third(Either::First(never) | Either::Second(never))
+        | Either4::Fourth(Either3::First(never) | Either3::Second(never) | Either3::Third(never)) => {
+            match never {}
+        }
     }
 }
 
 type Never = core::convert::Infallible;
+
+impl<'a, H: Hardware> Core<'a, H> {
+    const fn new(
+        state: State<H>,
+        clock: &'a H::Clock,
+        link: &'a H::Link,
+        desk: Option<Desk>,
+    ) -> Self {
+        Self {
+            state: RefCell::new(state),
+            clock,
+            link,
+            outbox: Wake::new(),
+            deadline: Wake::new(),
+            pace: Wake::new(),
+            desk: RefCell::new(desk),
+            news: Wake::new(),
+            inquiry: RefCell::new(None),
+        }
+    }
+}
 
 impl<H: Hardware> Core<'_, H> {
     /// The machine handles the event, and what it wants is done before this returns.

@@ -9,6 +9,7 @@ mod ops;
 pub(crate) mod phones;
 mod prices;
 mod properties;
+mod recovery;
 mod shipped_bugs;
 mod table;
 mod trips;

@@ -76,7 +76,7 @@ fn stop(phone: PhoneId, session: u32) -> ByPhone {
 }
 
 /// Three ports, two tenants with a card and a phone each.
-fn house() -> (Bench, PhoneId, PhoneId) {
+pub fn house() -> (Bench, PhoneId, PhoneId) {
     let mut bench = Bench::commissioned(3, 2);
     let (one, two) = (bench.bind(1), bench.bind(2));
     (bench, one, two)
@@ -438,55 +438,6 @@ fn an_account_has_the_name_that_the_landlord_gives_it() {
         bench.manage(Command::Rename(account(9), name)),
         Outcome::Refused(Refusal::NoSuchThing)
     );
-}
-
-#[test]
-fn a_recovery_code_makes_a_new_privilege_card_once() {
-    let (mut bench, one, _) = house();
-    let old = bench.bind(LANDLORD);
-    let recover = |number| ByPhone::Recover { number };
-    assert_eq!(bench.ask(recover(1)), Outcome::Refused(Refusal::NotAllowed));
-    assert_eq!(bench.ask(recover(0)), Outcome::Done);
-    assert_eq!(bench.last_signal(), Signal::TapNewCard);
-    // A tenant's card is not to become the landlord's.
-    bench.tap(1);
-    assert_eq!(bench.last_refusal(), Some(Refusal::AlreadyAuthorised));
-    bench.tap(0x77);
-    bench.wait(1);
-    assert_eq!(bench.last_signal(), Signal::Authorised);
-    assert_eq!(bench.ledger.recoveries(), 1);
-    assert!(bench.ledger.phone(old).unwrap().revoked);
-    assert!(!bench.ledger.phone(one).unwrap().revoked);
-    bench.tap(LANDLORD);
-    assert_eq!(bench.last_refusal(), Some(Refusal::RevokedCard));
-    bench.tap(0x77);
-    assert_eq!(bench.last_signal(), Signal::TapNewCard);
-    assert_eq!(bench.ask(recover(0)), Outcome::Refused(Refusal::NotAllowed));
-}
-
-#[test]
-fn a_recovery_that_nobody_taps_for_leaves_everything_as_it_was() {
-    let (mut bench, ..) = house();
-    assert_eq!(bench.ask(ByPhone::Recover { number: 0 }), Outcome::Done);
-    bench.wait(31);
-    assert_eq!(bench.last_signal(), Signal::WindowClosed);
-    assert_eq!(bench.ledger.recoveries(), 0);
-    bench.tap(0x77);
-    assert_eq!(bench.last_refusal(), Some(Refusal::UnknownCard));
-    let blank = Bench::blank(1).ask(ByPhone::Recover { number: 0 });
-    assert_eq!(blank, Outcome::Refused(Refusal::NotCommissioned));
-}
-
-#[test]
-fn a_card_that_the_policy_refuses_cannot_become_the_landlords() {
-    let (mut bench, ..) = house();
-    bench.command(Command::AllowUidOnly(UidOnly::Listed));
-    assert_eq!(bench.ask(ByPhone::Recover { number: 0 }), Outcome::Done);
-    bench.tap(0x77);
-    assert_eq!(bench.last_refusal(), Some(Refusal::TooWeak));
-    bench.tap_key(0x77);
-    bench.wait(1);
-    assert_eq!(bench.ledger.recoveries(), 1);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn reads(decoder: &mut Decoder, encoded: &Encoded, kind: Kind, body: &[u8]) -> b
 /// Where one of these is broken.
 pub fn pile_end(data: &[u8]) {
     match data {
-        [255, deeds @ ..] => super::conversation::conversation(deeds),
+        [255, deeds @ ..] => super::talk::talk(deeds),
         _ => Wire::new(Side::Pile).play(data),
     }
 }

@@ -186,7 +186,7 @@ impl Talk {
             .map(|(_, it)| it.clone())
             .collect();
         block_on(async {
-            let (mut ledger, book) = ledger(&records).await;
+            let (mut ledger, book) = Box::pin(ledger(&records)).await;
             for _ in 0..10_000 {
                 if let Some(found) = inquiry.slice(&mut ledger, &book).await {
                     return Some(found);

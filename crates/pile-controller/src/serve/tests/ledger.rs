@@ -114,7 +114,7 @@ fn sessions_come_newest_first_and_all_of_them() {
 }
 
 #[test]
-fn a_receipt_has_the_bill_and_every_segment() {
+fn a_session_comes_with_its_bill_and_every_segment() {
     let (mut ledger, book) = house(4000, 2);
     let records = sorted(&mut ledger);
     let sessions = closed(&records);
@@ -127,7 +127,7 @@ fn a_receipt_has_the_bill_and_every_segment() {
                 from,
             };
             let Response::Receipt(page) = ask(&request, &LANDLORD, &mut ledger, &book) else {
-                panic!("no receipt");
+                panic!("no bill");
             };
             assert_eq!(page.session, *session);
             segments.extend(page.segments.iter().copied());

@@ -174,12 +174,12 @@ fn what_is_anothers_is_neither_shown_nor_changed() {
     let (all, skip) = (Period::Open, 0);
     let yours = Refusal::NotYours;
     assert_eq!(refused(&mut talk, stop(2)), yours);
-    let receipt = |session| Request::Receipt {
+    let bill = |session| Request::Receipt {
         session: SessionId::new(session),
         from: 0,
     };
-    assert_eq!(refused(&mut talk, receipt(1)), yours);
-    assert_eq!(refused(&mut talk, receipt(2)), yours);
+    assert_eq!(refused(&mut talk, bill(1)), yours);
+    assert_eq!(refused(&mut talk, bill(2)), yours);
     let sessions = Request::Sessions {
         account: other,
         before: None,
