@@ -9,6 +9,7 @@
 )]
 
 mod cards;
+mod conversation;
 mod link;
 mod meters;
 
@@ -23,6 +24,7 @@ use embassy_futures::block_on;
 use crate::flash::{VirtualNor, Words};
 
 pub use cards::card_frames;
+pub use conversation::deed_of;
 pub use link::{frame_stream, phone_end, pile_end};
 pub use meters::meter_bytes;
 

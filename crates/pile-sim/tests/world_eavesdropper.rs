@@ -149,29 +149,29 @@ fn secret_looking(frames: &[(Kind, Vec<u8>)]) -> Vec<Vec<u8>> {
 /// windows there were of each.
 struct Common {
     same: u64,
-    same_pairs: f64,
+    same_pairs: u64,
     other: u64,
-    other_pairs: f64,
+    other_pairs: u64,
 }
 
 fn common(connections: &[(usize, Vec<Vec<u8>>)]) -> Common {
     let mut places: BTreeMap<&[u8], BTreeSet<usize>> = BTreeMap::new();
-    let mut sizes = vec![0.0; connections.len()];
+    let mut sizes = vec![0_u64; connections.len()];
     for (index, (_, runs)) in connections.iter().enumerate() {
         for window in runs.iter().flat_map(|run| run.windows(WINDOW)) {
             places.entry(window).or_default().insert(index);
-            sizes[index] += 1.0;
+            sizes[index] += 1;
         }
     }
     let mut common = Common {
         same: 0,
-        same_pairs: 0.0,
+        same_pairs: 0,
         other: 0,
-        other_pairs: 0.0,
+        other_pairs: 0,
     };
     for at in 0..connections.len() {
         for other in 0..at {
-            let pairs: f64 = sizes[at] * sizes[other];
+            let pairs = sizes[at] * sizes[other];
             if connections[at].0 == connections[other].0 {
                 common.same_pairs += pairs;
             } else {
@@ -194,13 +194,14 @@ fn common(connections: &[(usize, Vec<Vec<u8>>)]) -> Common {
     common
 }
 
-const CHANCE: f64 = 1.0 / 4_294_967_296.0;
+/// What chance gives: four bytes are the same once in 2^32 pairs.
+const fn chance(pairs: u64) -> u64 {
+    pairs >> 32
+}
 
 /// More than chance gives, by far: true if something recurs.
-fn recurs(found: u64, pairs: f64) -> bool {
-    let expected = pairs * CHANCE;
-    let most = expected + 6.0 * expected.sqrt() + 4.0;
-    f64::from(u32::try_from(found).unwrap()) > most
+const fn recurs(found: u64, pairs: u64) -> bool {
+    found > 4 * chance(pairs) + 6
 }
 
 fn looked_at(day: &Day, hello: impl Fn(usize, &mut Vec<u8>)) -> Vec<(usize, Vec<Vec<u8>>)> {
@@ -231,12 +232,12 @@ fn a_recorded_day_has_nothing_that_is_the_same_tomorrow() {
     let found = common(&connections);
     let bytes: usize = connections.iter().flat_map(|it| &it.1).map(Vec::len).sum();
     println!(
-        "{} connections, {bytes} bytes; {} windows in common of one phone ({:.1} by chance), {} of two ({:.1})",
+        "{} connections, {bytes} bytes; {} windows in common of one phone ({} by chance), {} of two ({})",
         connections.len(),
         found.same,
-        found.same_pairs * CHANCE,
+        chance(found.same_pairs),
         found.other,
-        found.other_pairs * CHANCE,
+        chance(found.other_pairs),
     );
     assert!(!recurs(found.same, found.same_pairs));
     assert!(!recurs(found.other, found.other_pairs));

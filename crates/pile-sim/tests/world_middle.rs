@@ -17,6 +17,7 @@ use ble_protocol::message::{Request, Response, UpTo};
 use phones::{House, bike, closed, opened, port};
 use pile_sim::link::{Attack, Middle, Way};
 use pile_sim::world::{Look, Setup};
+use pile_units::SessionId;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -60,6 +61,44 @@ fn he_calls(house: &mut House, man: &Rc<RefCell<Middle>>) {
     house.world.run_for(1_000);
     house.world.air().cut();
     house.world.run_for(100);
+}
+
+/// What was recorded is what the phones asked and were answered, and nothing beside it.
+fn as_answered(
+    new: &[Record],
+    started: &[(u16, u32, SessionId)],
+    stopped: &[SessionId],
+    settled: usize,
+) {
+    assert_eq!(
+        opened(new),
+        started,
+        "exactly what the phone asked and was answered"
+    );
+    let sessions: Vec<_> = closed(new).iter().map(|it| it.session).collect();
+    assert_eq!(sessions, stopped);
+    assert!(
+        closed(new)
+            .iter()
+            .all(|it| it.reason == StopReason::ByPhone)
+    );
+    let count = |is: fn(&Record) -> bool| new.iter().filter(|it| is(it)).count();
+    assert_eq!(count(|it| matches!(it, Record::Settled { .. })), settled);
+    assert_eq!(count(|it| matches!(it, Record::Paid { .. })), settled);
+    let known = |it: &Record| {
+        matches!(
+            it,
+            Record::OpenedByPhone { .. }
+                | Record::SegmentClosed { .. }
+                | Record::LastSegment { .. }
+                | Record::SessionClosed(_)
+                | Record::Progress { .. }
+                | Record::Settled { .. }
+                | Record::Paid { .. }
+        )
+    };
+    let strange = new.iter().find(|it| !known(it));
+    assert_eq!(strange, None);
 }
 
 #[test]
@@ -138,37 +177,7 @@ fn he_achieves_nothing_but_dropped_links() {
         stopped.push(session);
         house.world.run_for(5_000);
     }
-    let records = house.records();
-    let new = &records[before..];
-    assert_eq!(
-        opened(new),
-        started,
-        "exactly what the phone asked and was answered"
-    );
-    let sessions: Vec<_> = closed(new).iter().map(|it| it.session).collect();
-    assert_eq!(sessions, stopped);
-    assert!(
-        closed(new)
-            .iter()
-            .all(|it| it.reason == StopReason::ByPhone)
-    );
-    let count = |is: fn(&Record) -> bool| new.iter().filter(|it| is(it)).count();
-    assert_eq!(count(|it| matches!(it, Record::Settled { .. })), settled);
-    assert_eq!(count(|it| matches!(it, Record::Paid { .. })), settled);
-    let known = |it: &Record| {
-        matches!(
-            it,
-            Record::OpenedByPhone { .. }
-                | Record::SegmentClosed { .. }
-                | Record::LastSegment { .. }
-                | Record::SessionClosed(_)
-                | Record::Progress { .. }
-                | Record::Settled { .. }
-                | Record::Paid { .. }
-        )
-    };
-    let strange = new.iter().find(|it| !known(it));
-    assert_eq!(strange, None);
+    as_answered(&house.records()[before..], &started, &stopped, settled);
     house.judge();
     let done = man.borrow().done().clone();
     println!("{runs} runs, {links} links, {settled} settlements; {done:?}");

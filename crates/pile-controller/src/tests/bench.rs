@@ -357,6 +357,8 @@ impl Bench {
             Record::Revoked { .. } => self.seen.revoked += 1,
             Record::Settled(_) => self.seen.settled += 1,
             Record::AccountClosed { .. } => self.seen.deregistered += 1,
+            Record::OpenedByPhone { .. } => self.seen.by_phone += 1,
+            Record::PhoneRevoked { .. } => self.seen.phones_revoked += 1,
             _ => {}
         }
         self.records.push((self.now, record));

@@ -1,11 +1,12 @@
 //! What people, bikes and the mains do to a pile, as lists that proptest makes and shrinks.
 
 use super::bench::{Bench, LANDLORD, STEP, Seen, TRIPS, flat, noon, port, tariff};
-use crate::{Command, Event};
+use crate::{ByPhone, Command, Event};
 use billing_core::record::Reference;
+use ble_protocol::message::UpTo;
 use pile_units::{
-    AccountId, ClockQuality, CredentialId, Duration, Limits, MeterTrim, PlanId, Power, UidOnly,
-    UnixSeconds, WallTime,
+    AccountId, ClockQuality, CredentialId, Duration, Energy, Limits, MeterTrim, Money, PhoneId,
+    PlanId, Power, SessionId, UidOnly, UnixSeconds, WallTime,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -69,6 +70,24 @@ pub enum Op {
     },
     Flash {
         millis: u32,
+    },
+    /// A card confirms a phone.
+    Bind(u8),
+    /// A phone starts; the same request again, or a new one.
+    PhoneStart {
+        phone: u16,
+        port: u8,
+        watts: u32,
+        up_to: UpTo,
+        again: bool,
+    },
+    PhoneStop {
+        phone: u16,
+        back: u32,
+    },
+    /// A recovery code's window, and a card that is tapped in it.
+    Recover {
+        tap: Option<u8>,
     },
 }
 
@@ -156,6 +175,33 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn phone() -> impl Strategy<Value = u16> {
+    1..=u16::from(TENANTS) + 2
+}
+
+fn up_to() -> impl Strategy<Value = UpTo> {
+    prop_oneof![
+        3 => Just(UpTo::Full),
+        1 => (1u32..600).prop_map(|it| UpTo::Time(Duration::from_seconds(it))),
+        1 => (1u64..20_000).prop_map(|it| UpTo::Energy(Energy::from_milliwatt_hours(it))),
+        1 => (1u64..20_000).prop_map(|it| UpTo::Cost(Money::from_micros(it))),
+    ]
+}
+
+fn by_phone() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => tenant().prop_map(Op::Bind),
+        8 => (phone(), number(), watts(), up_to(), prop::bool::weighted(0.2)).prop_map(
+            |(phone, port, watts, up_to, again)| Op::PhoneStart { phone, port, watts, up_to, again }
+        ),
+        2 => (phone(), 0u32..4).prop_map(|(phone, back)| Op::PhoneStop { phone, back }),
+        1 => phone().prop_map(|it| Op::Send(Command::RevokePhone(PhoneId::new(it)))),
+        1 => account().prop_map(|it| Op::Send(Command::Rename(it, "Flat 4".parse().unwrap()))),
+        1 => prop_oneof![9 => Just(None), 1 => Just(Some(TENANTS + 3))]
+            .prop_map(|tap| Op::Recover { tap }),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => tenant().prop_map(Op::Tap),
@@ -173,6 +219,7 @@ fn op() -> impl Strategy<Value = Op> {
             |(port, watts, before, after, phase)| Op::JumpAndCut { port, watts, before, after, phase }
         ),
         8 => command().prop_map(Op::Send),
+        6 => by_phone(),
         2 => number().prop_map(Op::ClearByButton),
         1 => number().prop_map(Op::ClearAndTrip),
         1 => (number(), 0..TRIPS.len()).prop_map(|(port, fault)| Op::Trip { port, fault }),
@@ -200,6 +247,10 @@ pub fn short_limits() -> Limits {
 pub fn bench() -> Bench {
     let mut bench = Bench::commissioned(usize::from(PORTS), TENANTS);
     bench.command(Command::SetLimits(short_limits()));
+    for card in 1..=TENANTS {
+        bench.bind(card);
+    }
+    bench.bind(LANDLORD);
     bench
 }
 
@@ -280,6 +331,45 @@ pub fn run(bench: &mut Bench, op: &Op) {
         Op::Flash { millis } => {
             bench.delay = Some(Duration::from_millis(u64::from(*millis)));
         }
+        Op::Bind(card) => {
+            bench.wish(super::phones::bind(*card));
+        }
+        Op::PhoneStart {
+            phone,
+            port: number,
+            watts,
+            up_to,
+            again,
+        } => {
+            let phone = PhoneId::new(*phone);
+            let last = bench.ledger.phone(phone).map_or(0, |it| it.last_request);
+            let request = if *again {
+                last
+            } else {
+                u32::from(bench.next_command)
+            };
+            bench.wish(ByPhone::Start {
+                phone,
+                request,
+                port: port(*number),
+                up_to: *up_to,
+            });
+            plug(bench, *number, *watts);
+        }
+        Op::PhoneStop { phone, back } => {
+            let session = bench.ledger.next_session().get().saturating_sub(*back);
+            bench.wish(ByPhone::Stop {
+                phone: PhoneId::new(*phone),
+                session: SessionId::new(session),
+            });
+        }
+        Op::Recover { tap } => {
+            let number = bench.ledger.recoveries();
+            bench.wish(ByPhone::Recover { number });
+            if let Some(card) = tap {
+                bench.tap(*card);
+            }
+        }
     }
 }
 
@@ -352,6 +442,8 @@ impl Seen {
         self.tariffs += other.tariffs;
         self.cuts += other.cuts;
         self.deregistered += other.deregistered;
+        self.by_phone += other.by_phone;
+        self.phones_revoked += other.phones_revoked;
     }
 
     /// True if the runs met everything.
@@ -365,5 +457,7 @@ impl Seen {
             && self.settled >= cases / 16
             && self.deregistered >= cases / 32
             && self.tariffs >= cases
+            && self.by_phone >= cases / 2
+            && self.phones_revoked >= cases / 16
     }
 }

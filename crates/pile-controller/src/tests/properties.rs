@@ -94,12 +94,20 @@ fn i5_revoked() {
     let seen = for_many("i5", CASES, |ops, bench| {
         run_all(ops, bench)?;
         bench.finish();
-        let mut revoked = Vec::new();
+        let (mut revoked, mut phones) = (Vec::new(), Vec::new());
+        let mut requests = std::collections::BTreeSet::new();
         for (_, record) in &bench.records {
             match record {
                 Record::Revoked { credential, .. } => revoked.push(*credential),
                 Record::SessionOpened { credential, .. } => {
                     prop_assert!(!revoked.contains(credential));
+                }
+                Record::PhoneRevoked { phone, .. } => phones.push(*phone),
+                Record::OpenedByPhone { phone, request, .. } => {
+                    prop_assert!(!phones.contains(phone));
+                    let card = bench.ledger.phone(*phone).map(|phone| phone.credential);
+                    prop_assert!(card.is_none_or(|card| !revoked.contains(&card)));
+                    prop_assert!(requests.insert((*phone, *request)), "started twice");
                 }
                 _ => {}
             }

@@ -149,7 +149,7 @@ impl Middle {
         *self.done.entry(attack).or_default() += 1;
     }
 
-    fn frame(&mut self, now: u64, said: Said) -> Vec<Passed> {
+    fn frame(&mut self, now: u64, said: &Said) -> Vec<Passed> {
         self.here.push(said.clone());
         let index = self.seen;
         self.seen += 1;
@@ -157,7 +157,7 @@ impl Middle {
         let target = target.map(|(attack, _)| attack);
         let mut out = match target {
             Some(attack) => self.deed(now, attack, said.clone()),
-            None => vec![(said.0, plain(&said))],
+            None => vec![(said.0, plain(said))],
         };
         if target.is_none()
             && let Some((kept, left, attack)) = self.kept.take()
@@ -193,13 +193,10 @@ impl Middle {
             }
             Attack::ReplayElsewhere => {
                 let at = self.below(self.earlier.len());
-                match self.earlier.get(at) {
-                    Some(old) => vec![(way, whole), (way, plain(old))],
-                    None => {
-                        did = false;
-                        vec![(way, whole)]
-                    }
-                }
+                let mut out = vec![(way, whole)];
+                did = self.earlier.len() > at;
+                out.extend(self.earlier.get(at).map(|old| (way, plain(old))));
+                out
             }
             Attack::ReplayWhole => {
                 did = !self.last_phone.is_empty();
@@ -231,8 +228,8 @@ impl Middle {
             Attack::Double => vec![(way, whole.clone()), (way, whole)],
             Attack::Relabel => {
                 let at = self.below(KINDS.len() - 1);
-                let others = KINDS.into_iter().filter(|it| *it != kind);
-                let other = others.skip(at).next().unwrap_or(Kind::Bye);
+                let mut others = KINDS.into_iter().filter(|it| *it != kind);
+                let other = others.nth(at).unwrap_or(Kind::Bye);
                 body.truncate(ble_protocol::frame::MAX_BODY);
                 vec![(way, plain(&(way, other, body)))]
             }
@@ -325,7 +322,7 @@ impl Hand for Middle {
         }
         frames
             .into_iter()
-            .flat_map(|said| self.frame(now, said))
+            .flat_map(|said| self.frame(now, &said))
             .collect()
     }
 }

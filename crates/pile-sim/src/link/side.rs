@@ -70,11 +70,10 @@ impl Pipe for Side {
             let waits = self.air.arrival(way);
             // What was under way when the other side hung up is still read.
             let stood = self.connection.is_some() && self.air.connection().is_none();
-            if !self.stands() && !(stood && waits.is_some()) {
-                return Poll::Ready(Err(Gone));
-            }
-            let Some(arrives) = waits else {
-                return Poll::Pending;
+            let arrives = match waits {
+                Some(arrives) if self.stands() || stood => arrives,
+                None if self.stands() => return Poll::Pending,
+                _ => return Poll::Ready(Err(Gone)),
             };
             let until = pin!(self.air.time().until(arrives));
             if until.poll(context).is_pending() {

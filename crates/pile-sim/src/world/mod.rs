@@ -13,12 +13,14 @@ mod mains;
 mod parts;
 mod people;
 mod phones;
+mod setup;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
 pub use parts::{Look, ReaderChip};
 pub use people::Issued;
 pub use phones::VirtualPhone;
+pub use setup::Setup;
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
@@ -29,7 +31,6 @@ use crate::mfrc522::VirtualMfrc522;
 use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
 use ble_protocol::PhoneKeys;
-use ble_protocol::message::Capabilities;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
 use card_auth::{AliasKey, SiteKey};
@@ -39,10 +40,9 @@ use parts::{
     BatteryClock, Dice, Entrance, Front, Reader, ReaderPace, SharedFront, Thoughtful,
     VirtualHardware,
 };
-use pile_controller::serve::About;
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{Current, PileId, PortId, Power};
+use pile_units::{PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -53,46 +53,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-
-/// How a world is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setup {
-    /// Outlets, 1..=16.
-    pub ports: usize,
-    /// For the pile's identity and secrets, and everything left to chance.
-    pub seed: u64,
-    /// The part that the ledger lies on.
-    pub flash: Part,
-    /// Bytes of it, whole pages.
-    pub flash_bytes: usize,
-    /// How long its operations take.
-    pub speed: Speed,
-    /// The chip of the card reader.
-    pub reader: ReaderChip,
-    /// When the reader looks for cards.
-    pub look: Look,
-    /// The current from which the meter chips report an over-current, and whether the pile watches
-    /// for it at all: it asks each closed port every 80 ms, which a replay of years does not need.
-    pub over_current: Option<Current>,
-    /// True if the pile has its site's key: it asks cards for theirs, and lets phones be bound.
-    pub has_site_key: bool,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            ports: 10,
-            seed: 1,
-            flash: Part::W25q80,
-            flash_bytes: Part::W25q80.bytes(),
-            speed: Speed::Typical,
-            reader: ReaderChip::Mfrc522,
-            look: Look::Always,
-            over_current: None,
-            has_site_key: true,
-        }
-    }
-}
 
 type Shell = Pin<Box<dyn Future<Output = String>>>;
 
@@ -287,7 +247,7 @@ impl World {
                 None => Entrance::Air(Side::pile(&self.air)),
             },
             phone_keys: PhoneKeys::new(self.phone_secret),
-            about: about(),
+            about: phones::about(),
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
             flash,
         };
@@ -530,17 +490,6 @@ impl World {
                 Poll::Pending => return,
             }
         }
-    }
-}
-
-/// What the virtual pile says of itself.
-fn about() -> About {
-    About {
-        name: "openpile desk".parse().unwrap_or_default(),
-        firmware: concat!("pile-sim ", env!("CARGO_PKG_VERSION"))
-            .parse()
-            .unwrap_or_default(),
-        capabilities: Capabilities::CARD_KEYS.with(Capabilities::CLOCK),
     }
 }
 

@@ -3,9 +3,12 @@
 use super::World;
 use crate::cards::VirtualCard;
 use crate::link::{Air, Doorway, Way};
-use ble_protocol::message::{Asked, Bound, Notice, Request, RequestId, Response, Welcome};
+use ble_protocol::message::{
+    Asked, Bound, Capabilities, Notice, Request, RequestId, Response, Welcome,
+};
 use ble_protocol::{Client, ClientEvent, LinkKey, Pass, Why};
 use card_auth::{BindingSecret, RecoveryCode, Uid, binding_secret, recovery_secret};
+use pile_controller::serve::About;
 use pile_units::{Instant, PhoneId};
 use rand_chacha::rand_core::Rng;
 use std::cell::{Ref, RefCell};
@@ -420,5 +423,16 @@ impl World {
         // Whatever was due by now was done.
         let next = self.phones.iter().map(next).min();
         next.unwrap_or(u64::MAX).max(now + 1)
+    }
+}
+
+/// What the virtual pile says of itself.
+pub(super) fn about() -> About {
+    About {
+        name: "openpile desk".parse().unwrap_or_default(),
+        firmware: concat!("pile-sim ", env!("CARGO_PKG_VERSION"))
+            .parse()
+            .unwrap_or_default(),
+        capabilities: Capabilities::CARD_KEYS.with(Capabilities::CLOCK),
     }
 }

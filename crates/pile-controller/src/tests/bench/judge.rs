@@ -52,6 +52,12 @@ impl Bench {
         let card = |card: &&pile_units::Credential| card.id == session.credential;
         let card = self.ledger.credentials().iter().find(card).unwrap();
         assert!(!card.revoked, "I5: closed for a revoked card");
+        let by_revoked =
+            |phone: &billing_core::book::Phone| phone.revoked && phone.last_session == session.id;
+        assert!(
+            !self.ledger.phones().iter().any(by_revoked),
+            "I5: closed for a revoked phone"
+        );
         assert!(self.ledger.enabled(id), "closed although out of service");
         assert_eq!(
             self.ledger.fault(id),

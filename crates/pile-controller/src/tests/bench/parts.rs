@@ -90,6 +90,9 @@ pub struct Seen {
     pub tariffs: u32,
     pub cuts: u32,
     pub deregistered: u32,
+    /// Sessions that phones opened, and phones revoked by themselves.
+    pub by_phone: u32,
+    pub phones_revoked: u32,
 }
 
 /// A reading.
