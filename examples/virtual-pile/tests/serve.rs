@@ -74,7 +74,7 @@ impl House {
 
     /// The next line with these words.
     fn until(&self, words: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let line = self
