@@ -112,9 +112,10 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
         Command::Phones => house::phones(talk, json),
         Command::RevokePhone { phone } => {
             let phone = PhoneId::new(*phone);
-            let request = match talk.is_landlord() {
-                true => Request::RevokePhone { phone },
-                false => Request::RevokeMyPhone { phone },
+            let request = if talk.is_landlord() {
+                Request::RevokePhone { phone }
+            } else {
+                Request::RevokeMyPhone { phone }
             };
             house::done(
                 talk,

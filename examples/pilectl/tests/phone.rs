@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod phone_peer;
 
 use billing_core::book::Settlement;
 use billing_core::record::{ClosedSession, Record, Segment};
@@ -16,8 +17,8 @@ use ble_protocol::message::*;
 use ble_protocol::permission::Role;
 use ble_protocol::{LinkKey, Refusal};
 use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, Uid};
-use common::peer::{Does, KEY, Peer};
 use common::{Desk, Pile, lived, log};
+use phone_peer::{Does, Peer};
 use pile_units::{
     AccountId, CardAlias, Credential, CredentialId, Currency, Duration, Energy, Money, PlanId,
     PortId, SessionId, Strength, TariffVersion, UtcOffset, WallTime,
@@ -25,7 +26,7 @@ use pile_units::{
 
 /// A desk with the file of phone 3.
 fn phone() -> Desk {
-    let key: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = "07".repeat(32);
     let file =
         format!("openpile_phone = 1\npile = \"0101010101010101\"\nphone = 3\nkey = \"{key}\"\n");
     let desk = Desk::with(&[("phone.toml", file.as_bytes())]);

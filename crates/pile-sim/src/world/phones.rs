@@ -7,7 +7,7 @@ use ble_protocol::message::{
     Asked, Bound, Capabilities, Notice, Request, RequestId, Response, Welcome,
 };
 use ble_protocol::{Client, ClientEvent, LinkKey, Pass, Why};
-use card_auth::{BindingSecret, Uid, binding_secret, recovery_secret};
+use card_auth::{BindingSecret, RecoveryCode, Uid, binding_secret, recovery_secret};
 use pile_controller::serve::About;
 use pile_units::{Instant, PhoneId};
 use rand_chacha::rand_core::Rng;
@@ -245,6 +245,12 @@ impl World {
     pub fn code(&self, card: &VirtualCard) -> Option<BindingSecret> {
         let uid = Uid::from_bytes(card.uid()).ok()?;
         Some(binding_secret(&self.site_key, &uid))
+    }
+
+    /// What is printed on the kit's sheet: the recovery code of this number.
+    pub fn recovery_code(&self, number: u8) -> RecoveryCode {
+        let secret = recovery_secret(&self.site_key, number);
+        RecoveryCode { number, secret }
     }
 
     /// A phone that has scanned this card's code.

@@ -289,7 +289,7 @@ fn ports(seen: &Diagnostics) -> Table {
         ("enabled", "Service"),
         ("fault", "Fault"),
     ]);
-    for it in seen.ports.iter() {
+    for it in &seen.ports {
         let none = || Cell::new("", Value::Null);
         let trim = format!(
             "{}, {}, {}",
@@ -332,7 +332,7 @@ pub fn tried(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
         let Response::Tried(page) = talk.ask(Request::Tried { from: first })? else {
             return Err(words::odd());
         };
-        for it in page.cards.iter() {
+        for it in &page.cards {
             table.row([
                 Cell::of(it.credential.get()),
                 Cell::of(it.count),

@@ -82,7 +82,7 @@ pub fn ports(talk: &mut Talk, json: bool, watch: bool) -> Result<Answer, Refusal
     say(&text);
     let currency = ports.currency;
     loop {
-        match talk.notice(Duration::from_secs(3600)) {
+        match talk.notice(Duration::from_hours(1)) {
             Ok(Some(notice)) => {
                 if let Some(line) = line(&notice, currency) {
                     say(&line);

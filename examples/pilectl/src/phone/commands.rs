@@ -127,7 +127,7 @@ pub enum Command {
     },
     /// The limits in force; sets those that are named.
     Limits {
-        /// Such as port_power=800 (W), full_after=3600 (s), cut_temperature=90 (degrees Celsius).
+        /// Such as `port_power=800` (W), `full_after=3600` (s), `cut_temperature=90` (degrees Celsius).
         #[arg(long, value_name = "NAME=VALUE")]
         set: Vec<String>,
     },

@@ -82,15 +82,14 @@ fn fetch(talk: &mut Talk, out: &Path) -> Result<(), Refusal> {
             Response::Refused(why) => return Err(words::refused(why)),
             _ => return Err(words::odd()),
         };
-        let (file, writer) = match &mut begun {
-            Some((file, writer)) => (file, writer),
-            None => {
-                let file = File::create_new(out).map_err(broken)?;
-                let (writer, line) = Writer::begin(chunk.identity(), chunk.origin());
-                let (file, writer) = begun.insert((file, writer));
-                file.write_all(line.as_bytes()).map_err(broken)?;
-                (file, writer)
-            }
+        let (file, writer) = if let Some((file, writer)) = &mut begun {
+            (file, writer)
+        } else {
+            let file = File::create_new(out).map_err(broken)?;
+            let (writer, line) = Writer::begin(chunk.identity(), chunk.origin());
+            let (file, writer) = begun.insert((file, writer));
+            file.write_all(line.as_bytes()).map_err(broken)?;
+            (file, writer)
         };
         if writer.identity() != chunk.identity() {
             return Err(Refusal::new(

@@ -96,7 +96,7 @@ pub fn cards(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
         let Response::Cards(page) = talk.ask(Request::Cards { from: first })? else {
             return Err(words::odd());
         };
-        for card in page.cards.iter() {
+        for card in &page.cards {
             table.row(card_row(card));
         }
         let last = page.cards.iter().last();
@@ -140,14 +140,15 @@ pub fn phones(talk: &mut Talk, json: bool) -> Result<Answer, Refusal> {
     ]);
     let mut from = Some(PhoneId::new(0));
     while let Some(first) = from {
-        let request = match landlord {
-            true => Request::Phones { from: first },
-            false => Request::MyPhones { from: first },
+        let request = if landlord {
+            Request::Phones { from: first }
+        } else {
+            Request::MyPhones { from: first }
         };
         let Response::Phones(page) = talk.ask(request)? else {
             return Err(words::odd());
         };
-        for phone in page.phones.iter() {
+        for phone in &page.phones {
             let whose = match phone.account {
                 None => Cell::new("the landlord", serde_json::Value::Null),
                 Some(account) => Cell::new(format!("account {account}"), account.get()),
@@ -208,9 +209,10 @@ fn next_card(talk: &mut Talk, request: Request) -> Result<Answer, Refusal> {
 /// # Errors
 /// [`Refusal`] if no window opens.
 pub fn authorise(talk: &mut Talk, listed: bool) -> Result<Answer, Refusal> {
-    let request = match listed {
-        true => Request::AuthoriseListed,
-        false => Request::Authorise,
+    let request = if listed {
+        Request::AuthoriseListed
+    } else {
+        Request::Authorise
     };
     next_card(talk, request)
 }
@@ -296,9 +298,10 @@ pub fn policy(talk: &mut Talk, json: bool, set: Option<UidOnly>) -> Result<Answe
         return Err(words::odd());
     };
     let whose = whose(uid_only);
-    Ok(Answer::well(match json {
-        true => super::table::pretty(&serde_json::json!({ "uid_only": whose })),
-        false => format!("Cards may be known by their number: {whose}.\n"),
+    Ok(Answer::well(if json {
+        super::table::pretty(&serde_json::json!({ "uid_only": whose }))
+    } else {
+        format!("Cards may be known by their number: {whose}.\n")
     }))
 }
 

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod peer;
 pub mod receipts;
 
 use std::path::{Path, PathBuf};
