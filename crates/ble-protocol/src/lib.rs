@@ -7,6 +7,7 @@ extern crate std;
 
 pub mod advert;
 mod backoff;
+mod client;
 pub mod frame;
 mod hint;
 mod key;
@@ -24,6 +25,7 @@ mod refusal;
 mod timing;
 mod why;
 
+pub use client::{AskError, Client, ClientEvent, Pass};
 pub use hint::VERSION;
 pub use key::{Holder, Keys, LinkKey, PhoneKeys};
 pub use message::MAX_MESSAGE;

@@ -12,6 +12,7 @@ mod cards;
 mod conversation;
 mod link;
 mod meters;
+mod talk;
 
 use std::cell::OnceCell;
 
@@ -27,6 +28,7 @@ pub use cards::card_frames;
 pub use conversation::conversation;
 pub use link::{frame_stream, phone_end, pile_end};
 pub use meters::meter_bytes;
+pub use talk::deed_of;
 
 type Flash = VirtualNor<8, 2048>;
 

@@ -10,6 +10,7 @@ pub mod flash;
 pub mod fuzzing;
 pub mod hlw8032;
 pub mod life;
+pub mod link;
 pub mod mfrc522;
 pub mod pn532;
 pub mod pulses;

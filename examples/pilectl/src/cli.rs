@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::answer::{Answer, Refusal};
-use crate::{calibrate, kit, ledger, receipt, statement};
+use crate::{calibrate, kit, ledger, phone, receipt, statement};
 
 /// Checks what a shared power pile says of itself: receipts, the ledger, statements.
 #[derive(Debug, Parser)]
@@ -30,6 +30,9 @@ pub enum Command {
     /// Cards for a house: make them, print them, put their keys on them.
     #[command(subcommand, arg_required_else_help = true)]
     Kit(kit::Command),
+    /// This computer as a phone at the pile: charge, bill, manage.
+    #[command(arg_required_else_help = true)]
+    Phone(phone::Options),
 }
 
 /// Carries a command out.
@@ -43,6 +46,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Refusal> {
         Command::Statement(options) => statement::run(options),
         Command::Calibrate(options) => calibrate::run(options),
         Command::Kit(command) => kit::run(command),
+        Command::Phone(options) => phone::run(options),
     }
 }
 

@@ -12,5 +12,6 @@ pub mod figures;
 mod html;
 pub mod kit;
 pub mod ledger;
+pub mod phone;
 pub mod receipt;
 pub mod statement;

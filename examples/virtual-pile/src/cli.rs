@@ -36,6 +36,16 @@ Example:
 
 Exits with 1 if an expectation is not met, with 2 if the script itself is wrong.")]
     Run(Run),
+    /// Stands on the desk, in real time, and lets phones in over TCP; reads from its input who taps,
+    /// plugs in and cuts the supply.
+    #[command(after_help = "\
+It prints its address and the codes of its cards. Type `help` for what it reads. It ends with `quit`,
+at the end of its input, or after --for.
+
+Example, in two shells:
+  virtual-pile serve --port 7700
+  pilectl phone --pile 127.0.0.1:7700 bind OP1:...")]
+    Serve(Serve),
     /// Replays thirteen months of a real house, with power cuts, and prints the bills.
     Demo(Demo),
     /// Cuts the power at every flash operation of a pile's life, inside each, and again in recovery.
@@ -84,6 +94,33 @@ pub struct Run {
     /// The script; the README lists its keys.
     #[arg(value_name = "SCENARIO.toml")]
     pub scenario: PathBuf,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Serve {
+    /// The TCP port on this computer's loopback, 0 for any that is free.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// The prices that are set as soon as there is a landlord, unless there are prices already.
+    #[arg(long, value_name = "TARIFF.toml")]
+    pub tariff: Option<PathBuf>,
+    /// The flash: read at the beginning if it is there, written at the end.
+    #[arg(long, value_name = "FILE.bin")]
+    pub state: Option<PathBuf>,
+    /// So many times faster than real time, 1 to 1000. Whatever waits at the pile is shorter, too.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub speed: u32,
+    /// Chooses the pile's identity, its secrets and its cards. A flash belongs to one seed.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// The outlets of the pile, 1 to 16.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = ports)]
+    pub ports: usize,
+    /// Ends after so many seconds of real time.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub seconds: Option<u64>,
 }
 
 /// Options of `demo`.

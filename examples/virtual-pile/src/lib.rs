@@ -19,6 +19,7 @@ pub mod refusal;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod serve;
 pub mod sweep;
 pub mod target;
 pub mod wall;

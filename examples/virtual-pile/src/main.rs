@@ -1,4 +1,4 @@
-//! The pile on a desk: `replay`, `run`, `demo`.
+//! The pile on a desk.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use virtual_pile::app;
 use virtual_pile::cli::{Cli, Command};
 use virtual_pile::engine;
 use virtual_pile::run;
+use virtual_pile::serve;
 use virtual_pile::sweep;
 use virtual_pile::wear;
 
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         Command::Replay(options) => app::replay(&options, engine::run),
         Command::Demo(options) => app::demo(&options, engine::run),
         Command::Run(options) => run::run(&options, &mut |line| println!("{line}")),
+        Command::Serve(options) => serve::serve(&options),
         Command::Sweep(options) => sweep::sweep(&options),
         Command::Wear(options) => wear::wear(&options),
     };

@@ -6,7 +6,7 @@
 
 mod checks;
 mod front;
-mod words;
+pub(crate) mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

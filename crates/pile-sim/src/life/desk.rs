@@ -85,6 +85,7 @@ pub struct Desk<const W: usize, const E: usize> {
     delivered: BTreeMap<SessionId, u128>,
     booted: [(u128, u64); MAX_PORTS],
     answers: BTreeMap<u16, Outcome>,
+    told: Vec<(u16, Outcome)>,
     signals: Vec<Signal>,
     next_command: u16,
 }
@@ -175,6 +176,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             delivered,
             booted,
             answers: BTreeMap::new(),
+            told: Vec::new(),
             signals: Vec::new(),
             next_command: 1,
         };
@@ -258,8 +260,8 @@ impl<const W: usize, const E: usize> Desk<W, E> {
                     self.answers.insert(id, outcome);
                 }
                 Action::SetClock(wall) => self.rtc = (self.now, wall),
-                // No phone is bound here.
-                Action::Persist | Action::Indicate(..) | Action::Tell(..) => {}
+                Action::Tell(id, outcome) => self.told.push((id, outcome)),
+                Action::Persist | Action::Indicate(..) => {}
             }
         }
         self.write()

@@ -4,8 +4,10 @@ use billing_core::book::Book;
 use billing_core::journal::{Identity, MountError};
 use billing_core::ledger::{Ledger, OpenError};
 use billing_core::record::Record;
+use ble_protocol::message::Response;
 use embassy_futures::block_on;
 use pile_controller::Durable;
+use pile_controller::serve::Inquiry;
 
 use super::Trouble;
 use crate::flash::VirtualNor;
@@ -54,6 +56,11 @@ impl<const W: usize, const E: usize> Store<W, E> {
             seq: self.ledger.last_record(),
             headroom: self.ledger.headroom(book),
         }
+    }
+
+    /// The answer to what a phone asked; `None` if it took more slices than there can be.
+    pub fn look_up(&mut self, book: &Book, mut inquiry: Inquiry) -> Option<Response> {
+        (0..10_000).find_map(|_| block_on(inquiry.slice(&mut self.ledger, book)))
     }
 
     /// Every record that stands, with its number, sorted by it.

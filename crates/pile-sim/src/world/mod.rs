@@ -12,32 +12,40 @@ mod evidence;
 mod mains;
 mod parts;
 mod people;
+mod phones;
+mod setup;
 mod time;
 
 pub use mains::{Bike, Delivery, Stretch};
 pub use parts::{Look, ReaderChip};
 pub use people::Issued;
+pub use phones::VirtualPhone;
+pub use setup::Setup;
 pub use time::VirtualTime;
 
 use crate::bl0942::{VirtualBus, VirtualChip};
 use crate::cards::RfField;
-use crate::flash::{CutPlan, OnCut, Part, Probe, Speed, Stm32g4, VirtualNor, W25q80, Words};
+use crate::flash::{CutPlan, OnCut, Part, Probe, Stm32g4, VirtualNor, W25q80, Words};
+use crate::link::{Air, Doorway, Side};
 use crate::mfrc522::VirtualMfrc522;
 use crate::pn532::VirtualPn532;
 use billing_core::journal::Identity;
+use ble_protocol::PhoneKeys;
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
 use card_auth::{AliasKey, SiteKey};
 use mains::{BUSES, Mains, SharedMains};
 use metering::bl0942::{Bl0942, Circuit, Config, MAX_CHIPS};
 use parts::{
-    BatteryClock, Dice, Front, Reader, ReaderPace, SharedFront, Thoughtful, VirtualHardware,
+    BatteryClock, Dice, Entrance, Front, Reader, ReaderPace, SharedFront, Thoughtful,
+    VirtualHardware,
 };
 use pile_controller::shell::{self, Line};
 use pile_controller::{Command, Indicator, Outcome, Signal};
-use pile_units::{Current, PileId, PortId, Power};
+use pile_units::{PileId, PortId, Power};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
@@ -45,43 +53,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-
-/// How a world is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Setup {
-    /// Outlets, 1..=16.
-    pub ports: usize,
-    /// For the pile's identity and secrets, and everything left to chance.
-    pub seed: u64,
-    /// The part that the ledger lies on.
-    pub flash: Part,
-    /// Bytes of it, whole pages.
-    pub flash_bytes: usize,
-    /// How long its operations take.
-    pub speed: Speed,
-    /// The chip of the card reader.
-    pub reader: ReaderChip,
-    /// When the reader looks for cards.
-    pub look: Look,
-    /// The current from which the meter chips report an over-current, and whether the pile watches
-    /// for it at all: it asks each closed port every 80 ms, which a replay of years does not need.
-    pub over_current: Option<Current>,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            ports: 10,
-            seed: 1,
-            flash: Part::W25q80,
-            flash_bytes: Part::W25q80.bytes(),
-            speed: Speed::Typical,
-            reader: ReaderChip::Mfrc522,
-            look: Look::Always,
-            over_current: None,
-        }
-    }
-}
 
 type Shell = Pin<Box<dyn Future<Output = String>>>;
 
@@ -127,6 +98,10 @@ pub struct World {
     random: Dice,
     /// Milliseconds a card takes for a command.
     thinks: Rc<Cell<u64>>,
+    air: Air,
+    doorway: Option<Doorway>,
+    phone_secret: [u8; 32],
+    phones: Vec<VirtualPhone>,
     shell: Option<Shell>,
     woken: Arc<Woken>,
     waker: Waker,
@@ -172,6 +147,11 @@ impl World {
                 time: time.clone(),
                 base: Rc::default(),
             },
+            air: Air::new(time.clone()),
+            doorway: None,
+            // Not drawn: what is drawn after it stays what it was.
+            phone_secret: Sha256::digest(alias_key).into(),
+            phones: Vec::new(),
             time,
             flash,
             pile: PileId::new(pile),
@@ -253,7 +233,7 @@ impl World {
             pile: self.pile,
             identity: self.identity,
             alias_key: AliasKey::new(self.alias_key),
-            site_key: self.site_key.clone(),
+            site_key: self.setup.has_site_key.then(|| self.site_key.clone()),
             watches_current: self.setup.over_current.is_some(),
             random: self.random.clone(),
             time: self.time.clone(),
@@ -262,6 +242,12 @@ impl World {
             front: Rc::clone(&self.front),
             meters,
             reader,
+            entrance: match &self.doorway {
+                Some(doorway) => Entrance::Door(doorway.door()),
+                None => Entrance::Air(Side::pile(&self.air)),
+            },
+            phone_keys: PhoneKeys::new(self.phone_secret),
+            about: phones::about(),
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
             flash,
         };
@@ -279,7 +265,9 @@ impl World {
             self.cuts.push(self.time.millis());
         }
         self.flash.power_off();
+        self.air.cut();
         self.mains.borrow_mut().set_supply(false);
+        self.step_phones();
         let mut front = self.front.borrow_mut();
         *front = Front {
             signals: std::mem::take(&mut front.signals),
@@ -329,7 +317,12 @@ impl World {
             } else {
                 u64::MAX
             };
-            let next = change.min(sleeper).min(moment).max(self.time.millis());
+            let phones = self.phones_next();
+            let next = change
+                .min(sleeper)
+                .min(phones)
+                .min(moment)
+                .max(self.time.millis());
             self.time.advance_to(next);
             if change <= next {
                 self.mains.borrow_mut().refresh();
@@ -472,9 +465,13 @@ impl World {
 
     /// Lets the shell run until it waits for time.
     fn settle(&mut self) {
-        let mut context = Context::from_waker(&self.waker);
+        let waker = self.waker.clone();
+        let mut context = Context::from_waker(&waker);
         loop {
-            let Some(shell) = &mut self.shell else { return };
+            let Some(shell) = &mut self.shell else {
+                self.step_phones();
+                return;
+            };
             self.woken.0.store(false, Ordering::Relaxed);
             self.time.forget();
             let polled = poll_shell(shell, &mut context);
@@ -489,6 +486,7 @@ impl World {
                     return;
                 }
                 Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}
+                Poll::Pending if self.step_phones() => {}
                 Poll::Pending => return,
             }
         }

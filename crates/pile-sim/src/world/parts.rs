@@ -5,15 +5,18 @@ use super::time::VirtualTime;
 use crate::bl0942::VirtualUart;
 use crate::cards::RfField;
 use crate::flash::VirtualNor;
+use crate::link::{Door, Side};
 use crate::mfrc522::{self, VirtualMfrc522};
 use crate::pn532::{self, VirtualHsu};
 use billing_core::journal::Identity;
+use ble_protocol::{Gone, PhoneKeys, Pipe};
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
 use card_auth::{AliasKey, ApduChannel, CardReader, ChannelError, Field, SiteKey};
 use metering::bl0942::{Bl0942, MAX_CHIPS};
+use pile_controller::serve::About;
 use pile_controller::shell::{
-    Buttons, CardPace, Hardware, Line, Lines, Link, NoPhones, Panel, Parts, Random, Relays, Rtc,
+    Buttons, CardPace, Hardware, Line, Lines, Link, Panel, Parts, Phones, Random, Relays, Rtc,
 };
 use pile_controller::{Command, Indicator, Outcome, Signal};
 use pile_units::{ClockQuality, MAX_PORTS, PileId, PortId, UnixSeconds, WallTime};
@@ -233,6 +236,56 @@ impl Link for FrontLink {
     }
 }
 
+/// Where phones come from: the air, or a doorway to the desk.
+pub(super) enum Entrance {
+    Air(Side),
+    Door(Door),
+}
+
+impl Pipe for Entrance {
+    async fn connected(&mut self) {
+        match self {
+            Self::Air(side) => side.connected().await,
+            Self::Door(door) => door.connected().await,
+        }
+    }
+
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Gone> {
+        match self {
+            Self::Air(side) => side.read(bytes).await,
+            Self::Door(door) => door.read(bytes).await,
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        match self {
+            Self::Air(side) => side.write(bytes).await,
+            Self::Door(door) => door.write(bytes).await,
+        }
+    }
+
+    fn portion(&self) -> usize {
+        match self {
+            Self::Air(side) => side.portion(),
+            Self::Door(door) => door.portion(),
+        }
+    }
+
+    async fn disconnect(&mut self) {
+        match self {
+            Self::Air(side) => side.disconnect().await,
+            Self::Door(door) => door.disconnect().await,
+        }
+    }
+
+    fn advertise(&mut self, free_ports: u8) {
+        match self {
+            Self::Air(side) => side.advertise(free_ports),
+            Self::Door(door) => door.advertise(free_ports),
+        }
+    }
+}
+
 /// When the virtual pile looks for a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
@@ -300,7 +353,7 @@ pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub pile: PileId,
     pub identity: Identity,
     pub alias_key: AliasKey,
-    pub site_key: SiteKey,
+    pub site_key: Option<SiteKey>,
     pub random: Dice,
     pub watches_current: bool,
     pub time: VirtualTime,
@@ -310,6 +363,9 @@ pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub meters: [Meter; BUSES],
     pub reader: Thoughtful,
     pub pace: ReaderPace,
+    pub entrance: Entrance,
+    pub phone_keys: PhoneKeys,
+    pub about: About,
     pub flash: VirtualNor<W, E>,
 }
 
@@ -325,7 +381,7 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
     type Buttons = FrontButtons;
     type Lines = FrontLines;
     type Link = FrontLink;
-    type Phones = NoPhones;
+    type Phones = Entrance;
     type Flash = VirtualNor<W, E>;
 
     fn into_parts(self) -> Parts<Self> {
@@ -334,7 +390,7 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
             pile: self.pile,
             identity: self.identity,
             alias_key: self.alias_key,
-            site_key: Some(self.site_key),
+            site_key: self.site_key,
             watches_current: self.watches_current,
             random: self.random,
             clock: self.time.clone(),
@@ -347,7 +403,11 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
             buttons: FrontButtons(Rc::clone(&self.front)),
             lines: FrontLines(Rc::clone(&self.front)),
             link: FrontLink(self.front),
-            phones: None,
+            phones: Some(Phones {
+                pipe: self.entrance,
+                keys: self.phone_keys,
+                about: self.about,
+            }),
             flash: self.flash,
         }
     }

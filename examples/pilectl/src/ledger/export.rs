@@ -11,12 +11,14 @@
 //! its `tag`, and ends at `head`. A frame that was altered, left out, added or moved breaks it, and
 //! the first that does is named.
 
+use std::path::Path;
+
 use billing_core::journal::{Chain, Head, Identity, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::log::{Entry, Finding, Frame, Log, Meaning, Trouble};
-use crate::answer::Refusal;
+use crate::answer::{self, Refusal};
 use crate::figures::{hex, unhex};
 
 /// The version of the format.
@@ -90,39 +92,140 @@ struct Last {
 /// # }
 /// ```
 pub fn text(log: &Log) -> String {
-    let mut text = String::new();
-    put(
-        &mut text,
-        &First {
-            openpile_export: VERSION,
-            identity: hex(&log.identity.bytes()),
-            seq: log.origin.seq,
-            head: log.origin.head.to_string(),
-        },
-    );
-    let mut chain = log.origin;
+    let (mut writer, mut text) = Writer::begin(log.identity, log.origin);
     for frame in &log.frames {
-        chain = chain.after(frame.kind, &frame.payload);
-        put(
-            &mut text,
-            &Line {
-                seq: frame.seq,
-                mark: Mark::of(frame.kind),
-                payload: hex(&frame.payload),
-                tag: tag(chain),
-            },
-        );
+        text += &writer.frame(frame.kind, &frame.payload);
     }
-    let sha256 = hex(&Sha256::digest(&text));
-    put(
-        &mut text,
-        &Last {
-            seq: chain.seq.saturating_sub(1),
-            head: chain.head.to_string(),
-            sha256,
-        },
-    );
-    text
+    text + &writer.end()
+}
+
+/// Makes the lines of an export one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    identity: Identity,
+    chain: Chain,
+    /// Of all lines so far.
+    sha256: Sha256,
+}
+
+impl Writer {
+    /// The first line.
+    pub(crate) fn begin(identity: Identity, origin: Chain) -> (Self, String) {
+        let first = First {
+            openpile_export: VERSION,
+            identity: hex(&identity.bytes()),
+            seq: origin.seq,
+            head: origin.head.to_string(),
+        };
+        let mut writer = Self {
+            identity,
+            chain: origin,
+            sha256: Sha256::new(),
+        };
+        let line = writer.line(&first);
+        (writer, line)
+    }
+
+    /// Which journal it is of.
+    pub(crate) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The point of the chain after the last line.
+    pub(crate) const fn chain(&self) -> Chain {
+        self.chain
+    }
+
+    /// The next frame's line.
+    pub(crate) fn frame(&mut self, kind: Kind, payload: &[u8]) -> String {
+        let seq = self.chain.seq;
+        self.chain = self.chain.after(kind, payload);
+        self.line(&Line {
+            seq,
+            mark: Mark::of(kind),
+            payload: hex(payload),
+            tag: tag(self.chain),
+        })
+    }
+
+    /// The last line.
+    pub(crate) fn end(&mut self) -> String {
+        let last = Last {
+            seq: self.chain.seq.saturating_sub(1),
+            head: self.chain.head.to_string(),
+            sha256: hex(&self.sha256.clone().finalize()),
+        };
+        self.line(&last)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> String {
+        let mut text = String::new();
+        put(&mut text, line);
+        self.sha256.update(&text);
+        text
+    }
+}
+
+/// An export that is fetched piece by piece, as far as it came.
+pub(crate) enum Partial {
+    /// It has its last line.
+    Whole,
+    /// It has not: it goes on from here, after so many bytes of whole lines.
+    Cut {
+        /// What makes the next line.
+        writer: Writer,
+        /// Where that line begins.
+        bytes: u64,
+    },
+}
+
+impl Partial {
+    /// Reads one and verifies its chain.
+    ///
+    /// # Errors
+    /// [`Refusal`] where it is no export, or not as it was written.
+    pub(crate) fn read(path: &Path) -> Result<Self, Refusal> {
+        let name = path.display();
+        let refuse = |what: &str| {
+            let remedy = "name a new file, and keep this one";
+            Refusal::found(format!("{name}: {what}"), remedy)
+        };
+        let bytes = answer::read(path)?;
+        let text = str::from_utf8(&bytes).map_err(|_| refuse("is no export"))?;
+        let mut lines = text
+            .split_inclusive('\n')
+            .filter(|line| line.ends_with('\n'));
+        let first: First = lines
+            .next()
+            .and_then(|line| serde_json::from_str(line).ok())
+            .filter(|first: &First| first.openpile_export == VERSION)
+            .ok_or_else(|| refuse("is no export"))?;
+        let (Some(identity), Some(head)) = (bytes_of(&first.identity), bytes_of(&first.head))
+        else {
+            return Err(refuse("the first line has no identity or no head"));
+        };
+        let origin = Chain {
+            seq: first.seq,
+            head: Head::new(head),
+        };
+        let (mut writer, line) = Writer::begin(Identity::new(identity), origin);
+        let mut length = line.len();
+        for (line, number) in lines.zip(2_usize..) {
+            if serde_json::from_str::<Last>(line).is_ok() {
+                return Ok(Self::Whole);
+            }
+            let wrong = || refuse(&format!("line {number} is not as it was written"));
+            let frame: Line = serde_json::from_str(line).map_err(|_| wrong())?;
+            let payload = unhex(&frame.payload).ok_or_else(wrong)?;
+            // The same line comes of the same frame, or the chain breaks there.
+            if writer.frame(frame.mark.kind(), &payload) != line {
+                return Err(wrong());
+            }
+            length += line.len();
+        }
+        let bytes = length as u64;
+        Ok(Self::Cut { writer, bytes })
+    }
 }
 
 fn put(text: &mut String, line: &impl Serialize) {

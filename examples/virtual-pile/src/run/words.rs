@@ -6,7 +6,7 @@ use pile_units::UidOnly;
 use crate::scenario::{Action, Command, Cut};
 
 /// `00:00:05.200`.
-pub(super) fn time(millis: u64) -> String {
+pub(crate) fn time(millis: u64) -> String {
     let (seconds, rest) = (millis / 1000, millis % 1000);
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     format!("{hours:02}:{minutes:02}:{:02}.{rest:03}", seconds % 60)
@@ -123,7 +123,7 @@ pub(super) fn signal(signal: Signal) -> &'static str {
 }
 
 /// What a signal says to a person.
-pub(super) fn signal_text(signal: Signal) -> String {
+pub(crate) fn signal_text(signal: Signal) -> String {
     match signal {
         Signal::Commissioned => "says: the pile is yours".to_owned(),
         Signal::ChoosePort => "says: choose a port by its button".to_owned(),
@@ -171,7 +171,7 @@ pub(super) fn outcome_text(outcome: Outcome) -> String {
 }
 
 /// The name of what a light shows.
-pub(super) const fn indicator(indicator: Indicator) -> &'static str {
+pub(crate) const fn indicator(indicator: Indicator) -> &'static str {
     match indicator {
         Indicator::Free => "free",
         Indicator::Waiting => "waiting",

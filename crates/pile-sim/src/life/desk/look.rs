@@ -3,7 +3,9 @@
 use billing_core::book::Book;
 use billing_core::ledger::Headroom;
 use billing_core::record::Record;
-use pile_controller::{PortView, Signal};
+use ble_protocol::message::Response;
+use pile_controller::serve::Inquiry;
+use pile_controller::{Controller, Outcome, PortView, Signal};
 use pile_units::{Instant, PortId, WallTime};
 
 use super::super::moment::Moment;
@@ -35,6 +37,31 @@ impl<const W: usize, const E: usize> Desk<W, E> {
     /// Milliseconds since the desk's beginning.
     pub const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// The machine.
+    pub const fn machine(&self) -> &Controller {
+        &self.machine
+    }
+
+    /// What phones' requests were answered since the last time, by number.
+    pub fn take_told(&mut self) -> Vec<(u16, Outcome)> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// What the pile said since the last time.
+    pub fn take_signals(&mut self) -> Vec<Signal> {
+        std::mem::take(&mut self.signals)
+    }
+
+    /// True if nothing is being written or waits for it.
+    pub fn is_settled(&self) -> bool {
+        self.busy.is_none() && self.machine.outbox().is_none()
+    }
+
+    /// Asks the ledger what a phone asked.
+    pub fn look_up(&mut self, inquiry: Inquiry) -> Option<Response> {
+        self.store.look_up(self.machine.book(), inquiry)
     }
 
     /// The time on the wall.

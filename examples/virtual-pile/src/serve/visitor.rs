@@ -1,0 +1,78 @@
+//! Who stands at the pile: a phone behind a socket.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use pile_sim::link::Doorway;
+
+/// The doorway, and the socket before it.
+pub(super) struct Visitor {
+    doorway: Doorway,
+    stream: Option<TcpStream>,
+    /// What the socket did not take yet.
+    rest: Vec<u8>,
+}
+
+impl Visitor {
+    pub(super) const fn new(doorway: Doorway) -> Self {
+        Self {
+            doorway,
+            stream: None,
+            rest: Vec::new(),
+        }
+    }
+
+    /// Lets somebody in, and carries bytes both ways, as far as they go at once.
+    pub(super) fn look(&mut self, listener: &TcpListener) {
+        // Who has left makes room for who came after him.
+        self.carry();
+        let before = self.stream.is_some();
+        // Nobody comes, or he was gone before he was let in.
+        while let Ok((stream, _)) = listener.accept() {
+            let ready = stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok();
+            if ready && self.stream.is_none() && self.doorway.come() {
+                self.stream = Some(stream);
+                self.rest.clear();
+            }
+        }
+        if !before {
+            self.carry();
+        }
+    }
+
+    fn carry(&mut self) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let mut here = true;
+        let mut bytes = [0; 512];
+        loop {
+            match stream.read(&mut bytes) {
+                Ok(0) => here = false,
+                Ok(count) => {
+                    self.doorway.put(bytes.get(..count).unwrap_or_default());
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => here = false,
+            }
+            break;
+        }
+        self.rest.extend(self.doorway.take());
+        while here && !self.rest.is_empty() {
+            match stream.write(&self.rest) {
+                Ok(count) => drop(self.rest.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(_) => here = false,
+            }
+        }
+        // Sent away by the pile, and told all that it had to say.
+        let sent_away = !self.doorway.is_open() && self.rest.is_empty();
+        if !here || sent_away {
+            self.stream = None;
+            self.doorway.leave();
+        }
+    }
+}
