@@ -56,10 +56,10 @@ pub(super) fn find(names: &Names, book: &Book, text: &str) -> Result<AccountId, 
     let accounts = book.accounts().iter().map(|account| account.id);
     let so_called: Vec<_> = accounts.filter(is_called).collect();
     let numbered = text.parse().ok().map(AccountId::new);
-    let there = |id: &AccountId| book.account(*id).is_some();
+    let there = |id: AccountId| book.account(id).is_some();
     match (so_called.as_slice(), numbered) {
         ([], Some(id)) => Ok(id),
-        ([id], number) if number.filter(there).is_none() => Ok(*id),
+        ([id], number) if number.is_none_or(|number| !there(number)) => Ok(*id),
         ([id], Some(number)) if *id == number => Ok(number),
         ([], None) => Err(Refusal::new(
             format!("no account is called {text}"),
