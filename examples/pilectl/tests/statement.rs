@@ -389,6 +389,9 @@ fn known(unix: u32) -> WallTime {
     }
 }
 
+/// When its sessions end; which months there are, with how many; which there are not.
+type Case<'a> = (&'a [WallTime], &'a [(&'a str, usize)], &'a [&'a str]);
+
 #[test]
 fn a_month_that_the_ledger_does_not_know_is_no_empty_bill() {
     // 2026-10-02, 2027-03-10 and 2026-10-20 there; a minute after a start without a clock.
@@ -401,7 +404,6 @@ fn a_month_that_the_ledger_does_not_know_is_no_empty_bill() {
         unix: UnixSeconds::new(60),
         quality: ClockQuality::Unknown,
     };
-    type Case<'a> = (&'a [WallTime], &'a [(&'a str, usize)], &'a [&'a str]);
     let cases: &[Case<'_>] = &[
         // The clock is lost after a bill, and that month is still there.
         (
