@@ -13,6 +13,7 @@ use billing_core::record::{Record, StopReason};
 use ble_protocol::message::{Request, Response, UpTo};
 use phones::{House, bike, closed, opened, port};
 use pile_sim::link::Pace;
+use pile_sim::world::World;
 use pile_units::SessionId;
 use std::collections::BTreeSet;
 
@@ -100,7 +101,7 @@ fn settling_over_links_that_drop_settles_once() {
 /// The supply fails at every flash operation from the start's request on: what the phone was answered
 /// is on record, and a request said again after the cut opens no second session.
 #[test]
-fn a_power_cut_between_a_starts_record_and_its_answer_starts_nothing_twice() {
+fn a_power_cut_in_any_flash_operation_of_a_start_starts_nothing_twice() {
     let (mut known, mut unknown) = (0, 0);
     for after in 0..6 {
         let mut house = House::new();
@@ -159,6 +160,50 @@ fn a_power_cut_between_a_starts_record_and_its_answer_starts_nothing_twice() {
         house.judge();
     }
     assert!(known > 0 && unknown > 0, "{known} on record, {unknown} not");
+}
+
+/// The record stands, and the answer is on the air when the supply fails.
+#[test]
+fn a_start_whose_answer_a_power_cut_took_is_answered_by_its_record() {
+    let mut house = House::new();
+    let tenant = house.tenant(1);
+    let phone = &tenant.phone;
+    house.world.plug(port(1), bike());
+    house.line_for(phone);
+    assert!(house.world.connect(phone));
+    house.world.air().set_pace(Pace {
+        latency: 400,
+        ..Pace::default()
+    });
+    let start = Request::Start {
+        port: port(1),
+        up_to: UpTo::Full,
+    };
+    let id = phone.ask(start).unwrap();
+    let recorded = |world: &mut World| {
+        let (_, records) = world.read_ledger().unwrap();
+        let opens = |it: &(u64, Record)| matches!(it.1, Record::OpenedByPhone { .. });
+        records.iter().any(opens)
+    };
+    assert!(house.world.wait_for(5_000, recorded));
+    house.world.power_cut();
+    house.world.run_for(5_000);
+    assert!(phone.answers().iter().all(|it| it.0 != id), "it was lost");
+    house.world.air().set_pace(Pace::default());
+    house.world.power_up();
+    house.world.run_for(5_000);
+    assert!(house.world.connect(phone));
+    let answer = house.world.answer_to(phone, id);
+    let all = house.opened();
+    assert_eq!(all.len(), 1, "nothing twice: {all:?}");
+    let (session, port) = (all[0].2, port(1));
+    assert_eq!(answer, Some(Response::Started { session, port }));
+    assert_eq!(house.closed()[0].reason, StopReason::PowerLost);
+    assert!(
+        !house.world.relay(port),
+        "it does not begin again by itself"
+    );
+    house.judge();
 }
 
 #[test]
