@@ -13,13 +13,22 @@ pub fn check(workspace: &Workspace) -> Outcome {
         Ok(python) => python,
         Err(outcome) => return outcome,
     };
-    let mut test = workspace.cargo("test");
-    test.args(["--package", "ble-gatt", "--test", "bumble", "--"]);
-    test.args(["--ignored", "--test-threads", "2"]);
-    test.env("BLE_PEER_PYTHON", &python);
-    test.env(
-        "BLE_PEER_SCRIPT",
-        workspace.path("xtask/peer/bumble_phone.py"),
-    );
-    process::run(&mut test)
+    let desk = workspace.target.join("debug/examples/ble-desk");
+    let over_the_air = |package, name, threads| {
+        let mut test = workspace.cargo("test");
+        test.args(["--package", package, "--test", name, "--"]);
+        test.args(["--ignored", "--test-threads", threads]);
+        test.env("BLE_PEER_PYTHON", &python);
+        test.env(
+            "BLE_PEER_SCRIPT",
+            workspace.path("xtask/peer/bumble_phone.py"),
+        );
+        test.env("BLE_DESK", &desk);
+        process::run(&mut test)
+    };
+    let mut build = workspace.cargo("build");
+    build.args(["--package", "ble-gatt", "--example", "ble-desk"]);
+    over_the_air("ble-gatt", "bumble", "2")
+        .and_then(|| process::run(&mut build))
+        .and_then(|| over_the_air("virtual-pile", "serve_air", "1"))
 }
