@@ -139,20 +139,82 @@ fn audit(file: &str, out: &Path) -> serde_json::Value {
     let billed: u128 = of_account.values().map(|sums| sums[1]).sum();
     assert_eq!(billed, u128::from(energy("billed_mwh")));
     assert!(energy("max_lost_mwh_per_port_per_cut") <= 1000, "I3");
-    receipts(out, sessions.len());
+    receipts(out, &sessions);
     summary
 }
 
-/// Every session has its receipt, every one verifies, and the pages follow each other.
-fn receipts(out: &Path, sessions: usize) {
+/// Every session has its receipt, which says the same: who, where, when, how much, for how much. Every
+/// one verifies, and the pages follow each other.
+fn receipts(out: &Path, sessions: &Table) {
     use billing_core::receipt::{PublicKey, verify};
     let pem = std::fs::read_to_string(out.join("public-key.pem")).unwrap();
     let key = PublicKey::from_pem(&pem).unwrap();
     let records = std::fs::read_to_string(out.join("receipts.ocmf")).unwrap();
-    assert!(records.lines().count() >= sessions);
+    let names = table(&out.join("names.csv"));
+    let mut numbers = BTreeMap::new();
+    let mut found = Vec::new();
     for (page, record) in (1..).zip(records.lines()) {
         let view = verify(record, &key).unwrap();
         assert_eq!(view.get("PG"), Some(format!("\"T{page}\"").as_str()));
+        let receipt: serde_json::Value =
+            serde_json::from_str(record.split('|').nth(1).unwrap()).unwrap();
+        let session = receipt["U"].to_string();
+        assert_eq!(
+            numbers.insert(session, page),
+            None,
+            "a session has one receipt"
+        );
+        found.push(Some(receipt));
+    }
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    // `2019-08-13T10:03:36,000+0100 S` and `2019-08-13T10:03:36+01:00`.
+    let second = |reading: &serde_json::Value| text(&reading["TM"])[..19].to_owned();
+    let milliwatt_hours = |reading: &serde_json::Value| millionths(&reading["RV"].to_string());
+    let readings = |receipt: &serde_json::Value| {
+        let readings = receipt["RD"].as_array().unwrap();
+        (readings[0].clone(), readings[readings.len() - 1].clone())
+    };
+    let mut opened = Vec::new();
+    for session in sessions {
+        let its = |receipt: &Option<serde_json::Value>| {
+            let Some(receipt) = receipt else { return false };
+            let (start, stop) = readings(receipt);
+            text(&receipt["MS"]).ends_with(&format!("-{}", session["port"]))
+                && second(&start) == session["started"][..19]
+                && second(&stop) == session["ended"][..19]
+        };
+        let its: Vec<_> = found.iter_mut().filter(|it| its(it)).collect();
+        assert_eq!(its.len(), 1, "one receipt of {session:?}");
+        let receipt = its.into_iter().next().unwrap().take().unwrap();
+        let (start, stop) = readings(&receipt);
+        assert_eq!(start["TX"], "B");
+        let lost = session["stop_reason"] == "power_lost";
+        assert_eq!(stop["TX"] == "P", lost, "{session:?}");
+        let drawn = milliwatt_hours(&stop) - milliwatt_hours(&start);
+        assert_eq!(drawn, number(session, "energy_mwh"), "{session:?}");
+        for (member, column) in [("W", "energy_fee"), ("X", "service_fee"), ("Y", "total")] {
+            let stated = text(&receipt[member]);
+            let (stated, _) = stated.split_once(' ').unwrap();
+            assert_eq!(
+                millionths(stated),
+                millionths(&session[column]),
+                "{session:?}"
+            );
+        }
+        let account = receipt["V"].to_string();
+        let name = names.iter().find(|it| it["account"] == account).unwrap();
+        assert_eq!(name["name"], session["account"]);
+        opened.push((session["started"].clone(), receipt["U"].as_u64().unwrap()));
+    }
+    // The ledger numbers sessions as they open.
+    opened.sort();
+    for pair in opened.windows(2) {
+        assert!(pair[0].0 == pair[1].0 || pair[0].1 < pair[1].1, "{pair:?}");
+    }
+    // What is left is of sessions of no row: those that a cut ended before anything was drawn.
+    for receipt in found.into_iter().flatten() {
+        let (start, stop) = readings(&receipt);
+        assert_eq!(milliwatt_hours(&stop), milliwatt_hours(&start), "{receipt}");
     }
 }
 
