@@ -38,7 +38,7 @@ fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// [`ErrorKind::AlreadyExists`] if there is one of that name, or the disk's.
-pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     create_by(path, bytes, |new, path| fs::hard_link(new, path))
 }
 
@@ -101,7 +101,7 @@ fn sync_folder(path: &Path) {
 }
 
 /// Why a file was not written.
-pub(super) fn unwritable(path: &Path, error: &io::Error) -> Refusal {
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Refusal {
     Refusal::new(
         format!("{}: cannot be written: {error}", path.display()),
         "check the folder and its permissions",
@@ -149,7 +149,7 @@ fn private(path: &Path) -> io::Result<fs::File> {
 }
 
 /// Says so if others on this computer can look into a file or a folder.
-pub(super) fn warn_if_open_to_others(path: &Path) {
+pub(crate) fn warn_if_open_to_others(path: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -6,7 +6,7 @@
 //! it is replaced by the chip's own when a real card is personalised, or **given** by a list.
 
 mod apdus;
-mod files;
+pub(crate) mod files;
 mod make;
 #[cfg(feature = "pcsc")]
 mod pcsc;
@@ -19,6 +19,8 @@ mod tag;
 mod uids;
 
 use std::path::PathBuf;
+
+pub(crate) use make::random;
 
 use clap::Subcommand;
 
