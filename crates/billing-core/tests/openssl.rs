@@ -124,3 +124,78 @@ fn openssl_alone_verifies_our_receipts_and_refuses_them_altered() {
             .success()
     );
 }
+
+/// `openssl` as it is run in a folder.
+fn openssl(folder: &Path, arguments: &[&str]) -> String {
+    let seen = Command::new("openssl")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(seen.status.success(), "{arguments:?}: {seen:?}");
+    String::from_utf8(seen.stdout).unwrap()
+}
+
+#[test]
+fn openssl_reads_our_private_key_and_we_read_its() {
+    if !openssl_is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let public = |key: &SoftwareKey| {
+        let mut pem = String::new();
+        key.public_key().write_pem(&mut pem).unwrap();
+        pem
+    };
+    let key = SoftwareKey::from_bytes(&[7; 32]).unwrap();
+    let mut pem = String::new();
+    key.write_pem(&mut pem).unwrap();
+    std::fs::write(folder.path().join("ours.pem"), pem).unwrap();
+    let told = openssl(folder.path(), &["pkey", "-in", "ours.pem", "-pubout"]);
+    assert_eq!(told, public(&key));
+
+    let curve = "ec_paramgen_curve:P-256";
+    let pkcs8 = [
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        curve,
+        "-out",
+        "it.pem",
+    ];
+    let sec1 = [
+        "ecparam",
+        "-name",
+        "prime256v1",
+        "-genkey",
+        "-noout",
+        "-out",
+        "it.pem",
+    ];
+    for arguments in [&pkcs8[..], &sec1[..]] {
+        openssl(folder.path(), arguments);
+        let text = std::fs::read_to_string(folder.path().join("it.pem")).unwrap();
+        let told = openssl(folder.path(), &["pkey", "-in", "it.pem", "-pubout"]);
+        assert_eq!(public(&SoftwareKey::from_pem(&text).unwrap()), told);
+        // A public key signs nothing.
+        assert!(SoftwareKey::from_pem(&told).is_err());
+    }
+    let other = ["ecparam", "-name", "secp384r1", "-genkey", "-noout"];
+    assert!(SoftwareKey::from_pem(&openssl(folder.path(), &other)).is_err());
+}
+
+#[test]
+fn a_private_key_with_another_keys_point_is_none() {
+    let pem = |byte| {
+        let mut text = String::new();
+        let key = SoftwareKey::from_bytes(&[byte; 32]).unwrap();
+        key.write_pem(&mut text).unwrap();
+        text
+    };
+    let (one, other) = (pem(7), pem(8));
+    let at = one.find("-----END").unwrap() - 57;
+    let mixed = [&one[..at], &other[at..]].concat();
+    assert!(SoftwareKey::from_pem(&one).is_ok());
+    assert!(SoftwareKey::from_pem(&mixed).is_err());
+}

@@ -2,11 +2,14 @@
 
 pub mod file;
 pub mod key;
+mod make;
+mod new_key;
 mod pages;
 pub mod payload;
 pub mod pick;
 mod problem;
 mod show;
+pub mod sign;
 mod summary;
 mod take;
 mod verify;
@@ -23,6 +26,20 @@ use pick::Pick;
 /// The commands of `pilectl receipt`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Makes the receipts of a ledger's sessions, signed with the pile's key.
+    Make(make::Options),
+    /// Makes a key that receipts are signed with.
+    #[command(after_help = "\
+The private key is for its owner only (mode 0600); the public one is written beside it, and is what
+a receipt is checked with.
+
+Example:
+  pilectl receipt key --new pile.pem")]
+    Key {
+        /// The file of the new private key, as PEM; pile.pem has its public key in pile-public.pem.
+        #[arg(long, value_name = "PRIVATE.pem")]
+        new: PathBuf,
+    },
     /// Checks that receipts are genuine, whole and in order.
     #[command(after_help = "\
 The verdict comes first, then each thing that is wrong, with what to do.
@@ -111,6 +128,8 @@ Example:
 /// [`Refusal`] if it cannot be carried out at all.
 pub fn run(command: &Command) -> Result<Answer, Refusal> {
     match command {
+        Command::Make(options) => make::run(options),
+        Command::Key { new } => new_key::run(new),
         Command::Verify {
             file,
             key,

@@ -167,7 +167,10 @@ fn a_changed_digit_is_named() {
     );
     assert_named(
         &records[1..2],
-        &["line 1, page T2: this was altered after it was signed, or signed with another key"],
+        &[
+            "line 1, page T2: this was altered after it was signed, or signed with another key",
+            "before line 1, page T2: page 1 is missing",
+        ],
     );
     // The same altered record twice shares its possible keys with itself, and no key is blamed.
     let twice = [records[1].clone(), records[1].clone()];
@@ -177,6 +180,7 @@ fn a_changed_digit_is_named() {
             "line 1, page T2: this is not what the pile signed",
             "line 2, page T2: this is not what the pile signed",
             "page 2 is there twice: first at line 1;",
+            "page 1 is missing",
         ],
     );
 }
@@ -222,6 +226,32 @@ fn missing_pages_are_named_by_number() {
     );
     records.drain(4..7);
     assert_named(&records, &["page 3 is missing", "pages 6 to 8 are missing"]);
+}
+
+#[test]
+fn missing_first_pages_are_named_unless_the_file_is_a_part() {
+    let records = receipts(1..=5, &key());
+    assert_named(
+        &records[3..],
+        &["before line 1, page T4: pages 1 to 3 are missing, and it names the one before it"],
+    );
+    assert_named(
+        &records[1..],
+        &["before line 1, page T2: page 1 is missing"],
+    );
+    // A page that names none before it is not the first for all that.
+    assert_named(
+        &receipts(4..=5, &key()),
+        &["before line 1, page T4: pages 1 to 3 are missing; if these are one tenant's own"],
+    );
+    let desk = Desk::with(&records[3..]);
+    let (file, pem) = (desk.text("receipts.ocmf"), desk.text("public-key.pem"));
+    let (text, code) = said(&["verify", &file, "--key", &pem, "--part"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("Note: pages 4 to 5; earlier ones are not in this file"),
+        "{text}"
+    );
 }
 
 #[test]

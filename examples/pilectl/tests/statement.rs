@@ -556,3 +556,39 @@ fn months_are_parts_of_the_whole() {
     assert_eq!(sessions, account.sessions as usize);
     assert_eq!(total, account.total().micros() / 10_000);
 }
+
+#[test]
+fn a_month_that_the_ledger_ends_in_says_so() {
+    let mut pile = Pile::new(7);
+    pile.live(2500);
+    let last = pile.book.last();
+    let image = pile.image();
+    let account = log(&image).book.accounts()[0].id;
+    let desk = Desk::with(&[("pile.bin", &image)]);
+    let zone = log(&image).zone();
+    let (ends, iso) = (zone.minute(last), zone.iso(last).unwrap());
+    let of = |month: &str, format: &str| {
+        let asked = format!("statement pile.bin --account {account} --month {month}");
+        desk.well(&format!("{asked} --format {format}"))
+    };
+    let (present, before) = (&ends[..7], "1970-01");
+    let so_far = format!(", so far: the ledger ends {ends}\n");
+    assert!(
+        of(present, "text").contains(&so_far),
+        "{}",
+        of(present, "text")
+    );
+    assert!(of(present, "html").contains(so_far.trim_end()));
+    assert!(of(present, "json").contains(&format!("\"ledger_ends\": \"{iso}\"")));
+    let total = |month| {
+        let table = of(month, "csv");
+        let total = table.lines().find(|line| line.starts_with("total,"));
+        total.unwrap().to_owned()
+    };
+    assert!(total(present).contains(&iso), "{}", total(present));
+    // A month that is over is whole.
+    assert!(!of(before, "text").contains("so far"));
+    assert!(!of(before, "html").contains("so far"));
+    assert!(of(before, "json").contains("\"ledger_ends\": null"));
+    assert!(!total(before).contains(&iso));
+}

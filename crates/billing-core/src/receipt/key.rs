@@ -6,6 +6,8 @@ use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
 use p256::ecdsa::{DerSignature, RecoveryId, SigningKey, VerifyingKey};
 use pem_rfc7468::LineEnding;
 
+mod private;
+
 /// A `SubjectPublicKeyInfo` of an uncompressed point of P-256 in DER, up to the point:
 /// id-ecPublicKey, secp256r1 (RFC 5480, sections 2.1.1 and 2.2).
 const SPKI_HEAD: [u8; 26] = [

@@ -145,8 +145,8 @@ pub struct SessionPage {
 /// [`BilledSession`](billing_core::receipt::BilledSession): its
 /// [`arithmetic`](billing_core::receipt::BilledSession::arithmetic) shows a tenant, in the phone,
 /// every step from the milliwatt-hours to the bill, and that it adds up. The signed receipt is made
-/// where the pile's key is: by `pilectl receipt` from the flash image or the export, which hold the
-/// same records in their hash chain.
+/// where the pile's key is: by `pilectl receipt make` from the flash image or the export, which hold
+/// the same records in their hash chain.
 ///
 /// ```
 /// use billing_core::receipt::BilledSession;

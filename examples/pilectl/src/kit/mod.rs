@@ -20,6 +20,8 @@ mod uids;
 
 use std::path::PathBuf;
 
+pub(crate) use make::random;
+
 use clap::Subcommand;
 
 use crate::answer::{Answer, Refusal};

@@ -1,6 +1,7 @@
 //! Several files of one pile, read as one: what the pile has dropped stands in an older export.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use billing_core::book::Book;
@@ -24,6 +25,8 @@ pub struct Archive {
     pub end: Chain,
     /// All records, by number.
     pub entries: Vec<Entry>,
+    /// The runs of numbers of which no record is missing.
+    covered: Vec<Range<u64>>,
     /// What the newest file folds to.
     pub book: Book,
     /// The time of the place.
@@ -98,11 +101,18 @@ impl Archive {
             identity: newest.identity,
             end: newest.end,
             entries: entries.collect(),
+            covered: joined(logs.iter().map(|log| log.origin.seq..log.end.seq)),
             zone: newest.zone(),
             confirm: newest.confirm(),
             warning: logs.iter().find_map(Log::warning),
             book: newest.book.clone(),
         })
+    }
+
+    /// True if no record is missing from one number to another, both counted in.
+    pub fn covers(&self, from: u64, to: u64) -> bool {
+        let mut runs = self.covered.iter();
+        runs.any(|run| run.contains(&from) && run.contains(&to))
     }
 
     /// The plan that each version of a tariff was set for, where that is still known.
@@ -119,9 +129,34 @@ impl Archive {
     }
 }
 
+/// Runs that touch or overlap become one.
+fn joined(runs: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut runs: Vec<_> = runs.collect();
+    runs.sort_by_key(|run| run.start);
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if run.start <= last.end => last.end = last.end.max(run.end),
+            _ => joined.push(run),
+        }
+    }
+    joined
+}
+
 fn contradiction(number: u64, one: &str, other: &str) -> Refusal {
     Refusal::found(
         format!("record {number} is not the same in {one} and in {other}"),
         "one of them is not a copy of this pile's ledger: find out which",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn runs_that_touch_are_one_and_a_gap_stays() {
+        let runs = [7..9, 0..3, 3..5, 4..6];
+        assert_eq!(joined(runs.into_iter()), [0..6, 7..9]);
+    }
 }

@@ -34,7 +34,7 @@ fn ours<'a>(checked: &'a [Checked<'a>]) -> Vec<Page<'a>> {
     checked.iter().filter_map(page).collect()
 }
 
-/// A word on pages before the first, which no one can miss.
+/// A word on the pages that are there: later ones no one can miss.
 pub fn first(checked: &[Checked<'_>]) -> Option<String> {
     let pages = ours(checked);
     let first = pages.iter().map(|page| page.number).min()?;
@@ -131,10 +131,25 @@ fn order(pages: &[Page<'_>]) -> Vec<Problem> {
     problems
 }
 
-/// Pages that should stand between those that are there.
+/// Pages that should stand before those that are there, or between them: a pile counts them from 1.
 fn missing(pages: &[Page<'_>]) -> Vec<Problem> {
     let mut problems = Vec::new();
     let seen: BTreeMap<_, _> = pages.iter().map(|page| (page.number, page)).collect();
+    if let Some(first) = seen.values().next().filter(|first| first.number > 1) {
+        let missing = match first.number {
+            2 => "page 1 is missing".to_owned(),
+            number => format!("pages 1 to {} are missing", number - 1),
+        };
+        let named = match first.payload.text("Z") {
+            Some(_) => ", and it names the one before it",
+            None => "",
+        };
+        problems.push(Problem::new(
+            format!("before {}", first.at.name()),
+            format!("{missing}{named}"),
+            ASK_FOR_ALL,
+        ));
+    }
     for (page, next) in seen.values().zip(seen.values().skip(1)) {
         let missing = match next.number - page.number {
             0 | 1 => continue,

@@ -143,6 +143,12 @@ pub struct Reading {
     pub doubts: String,
     /// The state of the meter, `G` if it is well.
     pub status: String,
+    /// The same as this reading itself states it.
+    pub own_status: Option<String>,
+    /// What is counted (OBIS), as this reading itself states it.
+    pub own_identifier: Option<String>,
+    /// The unit, as this reading itself states it.
+    pub own_unit: Option<String>,
 }
 
 impl Reading {
@@ -162,6 +168,9 @@ impl Reading {
             register: own("RV").and_then(|value| Register::read(&value, &unit)),
             doubts: own("EF").unwrap_or_default(),
             status: kept(own("ST"), |before| &before.status),
+            own_status: own("ST"),
+            own_identifier: own("RI"),
+            own_unit: own("RU"),
         }
     }
 

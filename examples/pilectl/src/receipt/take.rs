@@ -37,7 +37,11 @@ pub fn run(found: &[Found], key: &PublicKey, out: &Path) -> Result<Answer, Refus
         [a, b] => a.checked_add(1) != Some(*b),
         _ => false,
     });
-    let part = if gaps { " --part" } else { "" };
+    let part = if gaps || pages.first().is_some_and(|first| *first != 1) {
+        " --part"
+    } else {
+        ""
+    };
     let out = out.display();
     Ok(Answer::well(format!(
         "{out}: {}, each as it was signed.\nWho has the key checks them with: \

@@ -2,7 +2,7 @@
 //!
 //! One table; `row` tells what a row is: a `segment` of a session, the `session` with its bill, the
 //! `total` of a statement, and at the end what is `unattributed` at the pile. Filter by it before
-//! adding up. Energies are milliwatt-hours, `*_micro` micro-units, fees decimals.
+//! adding up. A `total` whose `ended` is given is of a month that the ledger ends in. Energies are milliwatt-hours, `*_micro` micro-units, fees decimals.
 
 use super::gather::{Bundle, Sheet};
 use crate::figures::amount;
@@ -133,6 +133,10 @@ fn one(table: &mut Table, bundle: &Bundle<'_>, sheet: &Sheet) {
         ("energy_fee", amount(currency, totals.energy_fee)),
         ("service_fee", amount(currency, totals.service_fee)),
         ("total", amount(currency, totals.amount)),
+        (
+            "ended",
+            sheet.so_far(bundle.archive).map(time).unwrap_or_default(),
+        ),
         ("record", frozen.unwrap_or_default()),
     ]);
     table.row(&cells);

@@ -8,7 +8,6 @@ use billing_core::record::{ClosedSession, Segment};
 use billing_core::statement::{Frozen, Line, Payment, Period, StatementError, Survey, Totals};
 use pile_units::{PlanId, SessionId, TariffVersion, UnixSeconds, WallTime};
 
-use crate::figures::Zone;
 use crate::ledger::archive::Archive;
 
 /// A session of a statement.
@@ -113,14 +112,18 @@ impl Sheet {
     }
 
     /// What the statement is of.
-    pub fn title(&self, zone: Zone) -> String {
+    pub fn title(&self, archive: &Archive) -> String {
+        let zone = archive.zone;
         match (self.period, &self.frozen) {
             (Period::Between { from, to }, _) => {
                 let (from, to) = (dated(from), dated(before(to)));
+                let ends = self.so_far(archive).map(|last| zone.minute(last));
+                let so_far = ends.map(|ends| format!(", so far: the ledger ends {ends}"));
                 format!(
-                    "Sessions that ended from {} to {}",
+                    "Sessions that ended from {} to {}{}",
                     zone.minute(from),
-                    zone.minute(to)
+                    zone.minute(to),
+                    so_far.unwrap_or_default()
                 )
             }
             (Period::Settlement(id), Some(frozen)) => format!(
@@ -129,6 +132,15 @@ impl Sheet {
                 frozen.number
             ),
             _ => "Open since the last settlement".to_owned(),
+        }
+    }
+
+    /// When the ledger ends, if that is within the month: sessions may still come.
+    pub fn so_far(&self, archive: &Archive) -> Option<WallTime> {
+        let last = archive.book.last();
+        match self.period {
+            Period::Between { from, to } if from <= last.unix && last.unix < to => Some(last),
+            _ => None,
         }
     }
 

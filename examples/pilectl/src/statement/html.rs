@@ -78,7 +78,7 @@ fn one(bundle: &Bundle<'_>, sheet: &Sheet) -> String {
     let mut part = format!(
         "<section>\n<h1>Statement of {}</h1>\n<p class=\"state\">{}<br>{}</p>\n",
         escaped(&sheet.whose()),
-        escaped(&sheet.title(archive.zone)),
+        escaped(&sheet.title(archive)),
         escaped(&sheet.state(archive))
     );
     part += &format!(

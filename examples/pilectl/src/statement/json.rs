@@ -56,6 +56,8 @@ fn one(bundle: &Bundle<'_>, sheet: &Sheet) -> Value {
         Period::Between { from, to } => json!({
             "from": zone.iso(at(from)),
             "to": zone.iso(at(to)),
+            // Where it is not null, sessions of the period may still come.
+            "ledger_ends": sheet.so_far(archive).and_then(|last| zone.iso(last)),
         }),
     };
     json!({

@@ -18,11 +18,11 @@ fn rule() -> String {
 }
 
 fn one(bundle: &Bundle<'_>, sheet: &Sheet) -> String {
-    let (archive, zone) = (bundle.archive, bundle.archive.zone);
+    let archive = bundle.archive;
     let currency = archive.book.currency();
     let totals = &sheet.totals;
     let mut text = format!("STATEMENT of {}\n", sheet.whose());
-    text += &format!("{}\n{}\n\n", sheet.title(zone), sheet.state(archive));
+    text += &format!("{}\n{}\n\n", sheet.title(archive), sheet.state(archive));
     text += &format!("Opening reading  {:>16} kWh\n", kwh(totals.opening));
     text += &format!("Closing reading  {:>16} kWh\n\n", kwh(totals.closing));
     text += " Session Port  Start             Stop              Why             kWh    Total\n";

@@ -7,10 +7,11 @@ use crate::output::{AccountRow, SegmentRow, SessionRow, Summary};
 use crate::report::PowerCut;
 use crate::report::load::LoadSeries;
 use billing_core::book::Book;
-use billing_core::receipt::{BilledSession, Issuer, ReceiptHash, SoftwareKey, write_receipt};
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::{ClosedSession, Record, Segment, StopReason};
 use pile_sim::world::Delivery;
 use pile_units::{AccountId, Energy, SessionId, UnixSeconds};
+use pilectl::receipt::sign::sign;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ struct Kept {
     book: Book,
     closed: Vec<ClosedSession>,
     segments: BTreeMap<SessionId, Vec<Segment>>,
+    /// By number.
+    records: Vec<(u64, Record)>,
 }
 
 /// Makes the files' contents.
@@ -146,14 +149,15 @@ fn segment_row(row: &Row, segment: &Segment) -> SegmentRow {
 }
 
 fn read(engine: &Engine<'_>) -> Result<Kept, String> {
-    let (book, records) = engine.world.read_ledger()?;
+    let (book, mut records) = engine.world.read_ledger()?;
+    records.sort_by_key(|(number, _)| *number);
     let mut closed = Vec::new();
     let mut segments: BTreeMap<SessionId, Vec<Segment>> = BTreeMap::new();
-    for (_, record) in records {
+    for (_, record) in &records {
         match record {
-            Record::SessionClosed(session) => closed.push(session),
+            Record::SessionClosed(session) => closed.push(*session),
             Record::SegmentClosed { segment, .. } | Record::LastSegment { segment } => {
-                segments.entry(segment.session).or_default().push(segment);
+                segments.entry(segment.session).or_default().push(*segment);
             }
             _ => {}
         }
@@ -167,6 +171,7 @@ fn read(engine: &Engine<'_>) -> Result<Kept, String> {
         book,
         closed,
         segments,
+        records,
     })
 }
 
@@ -275,38 +280,15 @@ fn receipts(engine: &Engine<'_>, kept: &Kept) -> Result<(Vec<String>, String), S
     key.public_key()
         .write_pem(&mut pem)
         .map_err(|error| error.to_string())?;
-    let issuer = Issuer {
-        pile: kept.book.pile().ok_or("the pile is not commissioned")?,
-        firmware: FIRMWARE,
-        utc_offset: engine.job.sessions.utc_offset,
-    };
-    let mut previous: Option<ReceiptHash> = None;
-    let mut receipts = Vec::new();
-    let mut pages: Vec<_> = kept.closed.iter().collect();
-    pages.sort_by_key(|session| session.page);
-    for closed in pages {
-        let alias = kept
-            .book
-            .credentials()
-            .iter()
-            .find(|it| it.id == closed.credential);
-        let alias = alias.ok_or("a session of an unknown card")?.alias;
-        let session = BilledSession {
-            closed,
-            segments: kept
-                .segments
-                .get(&closed.session)
-                .into_iter()
-                .flatten()
-                .copied(),
-            alias,
-            clock_set: false, // a replay sets the clock once, before any session
-        };
-        let data = session.receipt(&issuer, previous);
-        let mut record = String::new();
-        let hash = write_receipt(&data, &key, &mut record).map_err(|error| error.to_string())?;
-        previous = Some(hash);
-        receipts.push(record);
+    // A replay sets the clock once, before any session: what the flash has dropped hides no setting.
+    let records = kept
+        .records
+        .iter()
+        .map(|(number, record)| (*number, record));
+    let receipts = sign(&kept.book, records, |_, _| true, FIRMWARE, &key)?;
+    if let Some((_, session)) = receipts.left_out.first() {
+        return Err(format!("session {session} has lost its segments"));
     }
-    Ok((receipts, pem))
+    let receipts = receipts.made.into_iter().map(|it| it.record);
+    Ok((receipts.collect(), pem))
 }
