@@ -350,7 +350,7 @@ fn golden_link() {
             "1503b68cd6ffac2e0da7fc2960e10b87071f38f785001b03218a80dbc9d3b9e9",
             "7ae781e64b1bef927d494135c223fa9def00",
         ),
-        concat!("030402031d96001803d1a8fddd9bfbdea12af6970b2ccf23e56d286ca766e600",),
+        "030402031d96001803d1a8fddd9bfbdea12af6970b2ccf23e56d286ca766e600",
     ];
     struct One;
     impl Keys for One {
