@@ -350,10 +350,10 @@ fn pilectl_makes_the_replays_receipts_of_its_ledger_and_openssl_verifies_one() {
     ];
     let told = pilectl(&[&make[..], &[&path("all.ocmf")]].concat());
     assert!(!told.contains("Note:"), "nothing was dropped: {told}");
-    let made = std::fs::read_to_string(path("all.ocmf")).unwrap();
-    assert!(made == replayed, "{made}\nis not\n{replayed}");
+    let again = std::fs::read_to_string(path("all.ocmf")).unwrap();
+    assert!(again == replayed, "{again}\nis not\n{replayed}");
 
-    let one = made.lines().nth(9).unwrap();
+    let one = again.lines().nth(9).unwrap();
     let parts: Vec<_> = one.split('|').collect();
     let signature: serde_json::Value = serde_json::from_str(parts[2]).unwrap();
     let digits = signature["SD"].as_str().unwrap().as_bytes();
