@@ -207,6 +207,10 @@ impl Exchange {
     }
 
     /// The phone listens, and takes so many bytes at once.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.state.borrow().subscribed
+    }
+
     pub(crate) fn subscribed(&self, portion: usize) {
         let mut state = self.state.borrow_mut();
         state.portion = portion;

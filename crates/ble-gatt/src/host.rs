@@ -25,6 +25,8 @@ const ATTRIBUTES: usize = 12;
 /// no controller tells when a queue of some 2 KiB has gone out.
 const LAST_WORD: Duration = Duration::from_secs(1);
 const LAST_FLIGHT: Duration = Duration::from_millis(300);
+/// How long who has connected may take to subscribe.
+const LISTENS_WITHIN: Duration = Duration::from_secs(10);
 /// How long after a packet buffer was wanting it is asked for again.
 const BUFFER_AGAIN: Duration = Duration::from_millis(5);
 /// How often a pile tells of itself: found within a second or two, and little air time.
@@ -174,12 +176,20 @@ async fn serve(
         connection.raw().disconnect();
         core::future::pending::<()>().await;
     };
+    // Nobody else can come while one is there.
+    let patience = async {
+        Timer::after(LISTENS_WITHIN).await;
+        if !exchange.is_subscribed() {
+            connection.raw().disconnect();
+        }
+        core::future::pending::<()>().await;
+    };
     // Only the phone's going ends it: a disconnection that we ask for comes back as that.
     select4(
         hear(connection, exchange, &answers, rx, tx),
         answer,
         speak(connection, exchange, tx),
-        leave,
+        select(leave, patience),
     )
     .await;
 }

@@ -1,7 +1,9 @@
 //! A recovery code: what lets the landlord name a new privilege card when the old one is lost.
 //!
 //! The kit prints codes 0, 1 and 2, to be kept apart from the cards. Code *n* counts while *n* cards
-//! were recovered before: a code that was used is worth nothing, nor is one out of its turn. Other than
+//! were recovered before: at that pile a code that was used is worth nothing, nor is one out of its turn. The
+//! codes belong to the site: at another pile of it, or in a ledger that is begun anew, they count from 0
+//! again. Other than
 //! a card's code it needs no tap, since there is no card: keep it as a key is kept.
 //!
 //! # Format, version 1

@@ -37,7 +37,7 @@ mod wishes;
 pub use inquiry::Inquiry;
 pub use ring::Ring;
 
-use crate::{Controller, Event, Outcome, Refusal, Signal};
+use crate::{Command, Controller, Event, Outcome, Refusal, Signal};
 use answers::{Answers, Kept};
 use billing_core::journal::Identity;
 use billing_core::record::Record;
@@ -56,7 +56,7 @@ use wishes::{Shape, Wish};
 pub const KEPT_A_PHONE: usize = 4;
 /// Phones whose answers are all kept; of more, those of the phones that asked last.
 pub const PHONES_KEPT: usize = 8;
-/// A link without a request and without a session of its holder is ended after this long.
+/// A link without a request is ended after this long.
 pub const IDLE: Duration = Duration::from_minutes(5);
 
 /// Requests that the machine has at a time.
@@ -172,6 +172,8 @@ pub struct Serve {
     /// The request that the ledger is asked for.
     asked: Option<(u32, RequestId)>,
     bound: Option<PhoneId>,
+    /// Bound, and its link had gone by then.
+    orphan: Option<PhoneId>,
     notices: Notices,
     /// Handshakes that failed, and frames that were damaged, as the link counts them.
     troubles: (u32, u32),
@@ -196,6 +198,7 @@ impl Serve {
             long: None,
             asked: None,
             bound: None,
+            orphan: None,
             notices: Notices::new(),
             troubles: (0, 0),
         }
@@ -324,17 +327,27 @@ impl Serve {
         };
         let kept = flight.shape.kept(outcome, machine.book());
         self.settle(flight.holder, flight.id, kept);
-        let Some(line) = self.line.filter(|line| line.holder == flight.holder) else {
+        let line = self.line.filter(|line| line.holder == flight.holder);
+        let named = matches!(flight.holder, Holder::Phone(_));
+        let Some(line) = line.filter(|_| named || flight.link == self.link) else {
+            if let Outcome::Bound(phone) = outcome {
+                self.orphan = Some(phone);
+            }
             return;
         };
-        let named = matches!(line.holder, Holder::Phone(_));
-        if !named && flight.link != self.link {
-            return;
-        }
         match (line.holder, outcome) {
             (Holder::Card, Outcome::Bound(phone)) => self.bound = Some(phone),
             _ => self.answer(flight.id, kept),
         }
+    }
+
+    /// A phone was bound whose link had gone by then: nobody has its key, and this revokes it.
+    pub fn orphaned(&mut self) -> Option<Event> {
+        let phone = self.orphan.take()?;
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        let revoke = crate::ByPhone::Manage(Command::RevokePhone(phone));
+        Some(Event::Phone(number, revoke))
     }
 
     /// A record became part of the book: whoever is connected may hear of it.
@@ -393,22 +406,20 @@ impl Serve {
         let line = self.line.as_ref()?;
         let viewer = Viewer::of(line.holder, machine.book())?;
         let reading = self.notices.deadline(&viewer, machine);
-        let idle = (!viewer.charges(machine)).then(|| line.heard.after(IDLE));
-        reading.into_iter().chain(idle).min()
+        reading.into_iter().chain([line.heard.after(IDLE)]).min()
     }
 
     /// True if the link is to be ended once everything is sent: the phone was revoked, the recovery
-    /// code is used up, or nothing was asked for [`IDLE`] and no session of its own runs.
+    /// code is used up, or nothing was asked for [`IDLE`]: it comes back when it has a question, and
+    /// meanwhile the landlord's may come in.
     pub fn wants_close(&self, now: Instant, machine: &Controller) -> bool {
         let Some(line) = &self.line else {
             return false;
         };
         let book = machine.book();
-        let Some(viewer) = Viewer::of(line.holder, book) else {
-            return true;
-        };
-        (line.holder == Holder::Recovery && line.recoveries != book.recoveries())
-            || (now.since(line.heard) >= IDLE && !viewer.charges(machine))
+        Viewer::of(line.holder, book).is_none()
+            || (line.holder == Holder::Recovery && line.recoveries != book.recoveries())
+            || now.since(line.heard) >= IDLE
     }
 
     fn question(

@@ -26,7 +26,8 @@
 //!   that was lost in the middle of a frame. Sealed bytes look so by chance once in 2^56.
 //!
 //! What remains: where nobody read in those 20 ms, the loss is taken for data, and heard only with the
-//! next phone's `OK+CONN`. A phone may write `OK+LOST` itself. It loses its own link by that, and nothing else.
+//! next phone's `OK+CONN`. A phone may write `OK+LOST` itself. It loses its own link by that, and nobody
+//! else gets in until it goes.
 //! With the state pin no word is believed at all, and none is asked for: wire it where there is one.
 //!
 //! # Pace

@@ -8,9 +8,12 @@ use crate::event::Refusal;
 use crate::port::Phase;
 use billing_core::record::{Record, Revocation};
 use pile_units::{
-    AccountId, CardAlias, Credential, CredentialId, Instant, PhoneId, PortId, Role, Strength,
-    WallTime,
+    AccountId, CardAlias, Credential, CredentialId, Instant, MAX_PHONES, PhoneId, PortId, Role,
+    Strength, WallTime,
 };
+
+/// Places for phones that only the landlord's card takes.
+const RESERVED_PHONES: usize = 4;
 
 /// What is being done, for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -317,6 +320,16 @@ impl Controller {
             .is_some_and(|account| !self.is_active(account))
         {
             return Step::Refuse(Refusal::AccountClosed);
+        }
+        // Whoever binds phone after phone to one card leaves the landlord places to revoke them from.
+        let is_tenants = |id| {
+            let mut cards = self.book.credentials().iter();
+            cards.any(|card| card.id == id && card.account().is_some())
+        };
+        let phones = self.book.phones().iter();
+        let tenants = phones.filter(|phone| !phone.revoked && is_tenants(phone.credential));
+        if card.account().is_some() && tenants.count() + RESERVED_PHONES >= MAX_PHONES {
+            return Step::Refuse(Refusal::NoPlaceForPhones);
         }
         match self.book.next_phone() {
             Some(phone) => Step::Write(Record::PhoneBound {

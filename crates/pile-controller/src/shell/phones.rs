@@ -18,6 +18,7 @@ use core::cell::RefCell;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_futures::yield_now;
 use pile_units::{CardAlias, Instant, Strength};
+use zeroize::Zeroizing;
 
 /// Bytes that are taken from the pipe or handed to it at a time.
 const PORTION: usize = 256;
@@ -142,7 +143,8 @@ impl<H: Hardware> Core<'_, H> {
                 while said && desk.end.room() >= MAX_MESSAGE {
                     said = match desk.serve.say(now, machine) {
                         Some(told) => {
-                            let mut buffer = [0; MAX_MESSAGE];
+                            // A phone's own key may be in it.
+                            let mut buffer = Zeroizing::new([0; MAX_MESSAGE]);
                             // There is room.
                             let _ = desk.end.send(told.encode(&mut buffer));
                             true
@@ -220,6 +222,9 @@ pub(super) async fn phones_task<H: Hardware, R: Random>(
     };
     let mut free = None;
     loop {
+        if let Some(event) = core.at_desk(|desk| desk.serve.orphaned()).flatten() {
+            core.feed(event);
+        }
         let now_free = core.with(Controller::free_ports);
         if free != Some(now_free) {
             free = Some(now_free);

@@ -16,6 +16,7 @@ use billing_core::record::{Fault, Record};
 use card_auth::{CardEvent, CardWatch, SiteKey};
 use core::cell::RefCell;
 use embassy_futures::select::{Either, Either3, Either4, select, select3, select4};
+use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal as Wake;
 use embedded_storage_async::nor_flash::NorFlash;
@@ -259,10 +260,14 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
         } else if ledger.wants_work(core) && core.with(|it| it.can_wait(core.clock.now())) {
             // A slice at a time: a record never waits longer than for an erase, and none that
             // could not wait so long. Where it could not, the record wakes this task.
-            (ledger.work(core).await, true)
+            let done = ledger.work(core).await;
+            // A flash that is memory never waits by itself: the others' turn.
+            yield_now().await;
+            (done, true)
         } else if let Some(inquiry) = core.inquiry.take() {
             // A page at a time, too.
             look_up(core, &mut ledger, inquiry).await;
+            yield_now().await;
             continue;
         } else {
             core.outbox.wait().await;
