@@ -66,7 +66,7 @@ fn every_session_that_ended_has_one_receipt_in_the_order_of_the_pages() {
         assert_eq!(own("V"), closed.account.to_string());
         let level = match closed.strength {
             Strength::UidOnly => "HEARSAY",
-            _ => "SECURE",
+            Strength::MutualAes => "SECURE",
         };
         assert_eq!(own("IL"), level);
         let drawn = payload.drawn().unwrap().energy();
