@@ -559,36 +559,30 @@ fn months_are_parts_of_the_whole() {
 
 #[test]
 fn a_month_that_the_ledger_ends_in_says_so() {
-    let mut pile = Pile::new(7);
-    pile.live(2500);
-    let last = pile.book.last();
-    let image = pile.image();
-    let account = log(&image).book.accounts()[0].id;
+    // 2026-09-03 and 2026-10-02 there; then the clock is lost.
+    let lost = WallTime {
+        quality: ClockQuality::Unknown,
+        ..known(60)
+    };
+    let image = billed_at(&[known(1_788_400_000), known(1_790_900_000), lost]);
     let desk = Desk::with(&[("pile.bin", &image)]);
-    let zone = log(&image).zone();
-    let (ends, iso) = (zone.minute(last), zone.iso(last).unwrap());
-    let of = |month: &str, format: &str| {
-        let asked = format!("statement pile.bin --account {account} --month {month}");
-        desk.well(&format!("{asked} --format {format}"))
-    };
-    let (present, before) = (&ends[..7], "1970-01");
-    let so_far = format!(", so far: the ledger ends {ends}\n");
-    assert!(
-        of(present, "text").contains(&so_far),
-        "{}",
-        of(present, "text")
-    );
-    assert!(of(present, "html").contains(so_far.trim_end()));
-    assert!(of(present, "json").contains(&format!("\"ledger_ends\": \"{iso}\"")));
-    let total = |month| {
-        let table = of(month, "csv");
-        let total = table.lines().find(|line| line.starts_with("total,"));
-        total.unwrap().to_owned()
-    };
-    assert!(total(present).contains(&iso), "{}", total(present));
-    // A month that is over is whole.
-    assert!(!of(before, "text").contains("so far"));
-    assert!(!of(before, "html").contains("so far"));
-    assert!(of(before, "json").contains("\"ledger_ends\": null"));
-    assert!(!total(before).contains(&iso));
+    for (format, said) in [
+        ("text", ", so far: the ledger ends 2026-10-02 08:13\n"),
+        ("html", ", so far: the ledger ends 2026-10-02 08:13<br>"),
+        ("json", "\"ledger_ends\": \"2026-10-02T08:13:20+08:00\""),
+        ("csv", ",2026-10-02T08:13:20+08:00,,,,,"),
+    ] {
+        let of = |month: &str| {
+            let asked = format!("statement pile.bin --all --month {month} --format {format}");
+            let told = desk.well(&asked);
+            let sums = told
+                .lines()
+                .filter(|it| format != "csv" || it.starts_with("total,"));
+            sums.map(|it| it.to_owned() + "\n").collect::<String>()
+        };
+        assert!(of("2026-10").contains(said), "{}", of("2026-10"));
+        // A month that is over is whole.
+        assert!(!of("2026-09").contains(said), "{}", of("2026-09"));
+        assert!(!of("2026-09").contains("so far"));
+    }
 }

@@ -135,13 +135,22 @@ impl Sheet {
         }
     }
 
-    /// When the ledger ends, if that is within the month: sessions may still come.
+    /// When the ledger ends, by the latest day that its records told, if that is within the month:
+    /// sessions may still come.
     pub fn so_far(&self, archive: &Archive) -> Option<WallTime> {
-        let last = archive.book.last();
-        match self.period {
-            Period::Between { from, to } if from <= last.unix && last.unix < to => Some(last),
-            _ => None,
-        }
+        let Period::Between { from, to } = self.period else {
+            return None;
+        };
+        let told = archive
+            .entries
+            .iter()
+            .scan(WallTime::default(), |clock, entry| {
+                *clock = entry.record.time_after(*clock);
+                Some(*clock)
+            });
+        let dated = told.filter(|clock| clock.quality.tells_time_of_day());
+        let last = dated.max_by_key(|clock| clock.unix)?;
+        (from <= last.unix && last.unix < to).then_some(last)
     }
 
     /// Whether it is paid.
