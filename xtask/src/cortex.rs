@@ -18,7 +18,7 @@ const EMULATOR: &str = "qemu-system-arm";
 const MACHINE: &str = "-machine mps2-an386 -icount shift=6 -display none -monitor none -serial null \
                        -semihosting-config enable=on,target=native -kernel";
 /// They take less than a second.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The programs, and how many rows each prints.
 const PROGRAMS: &[(&str, usize)] = &[
