@@ -35,7 +35,7 @@ pub fn install(packages: &[&str]) -> Outcome {
     if !may_install() {
         return Outcome::Skipped(format!("{named}: not root on a Debian"));
     }
-    println!("    {named} is missing; installing it, as root on a Debian");
+    println!("    {named} is missing or old; installing it, as root on a Debian");
     let install = || {
         let mut apt = Command::new("apt-get");
         apt.args(["install", "--yes", "--no-install-recommends"]);
@@ -48,6 +48,14 @@ pub fn install(packages: &[&str]) -> Outcome {
             .and_then(|| process::run(&mut install()));
     }
     Outcome::Ok
+}
+
+/// Installs the newest there are of packages, as root on a Debian; elsewhere says that it may not.
+pub fn install_newest(packages: &[&str]) -> Outcome {
+    if !may_install() {
+        return install(packages);
+    }
+    process::run(Command::new("apt-get").arg("update")).and_then(|| install(packages))
 }
 
 fn has_openssl() -> bool {

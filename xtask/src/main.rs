@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod bench;
+mod bluetooth;
 mod bumble;
+mod cortex;
+mod cross;
 mod demo;
 mod fuzz;
 mod gate;

@@ -5,7 +5,9 @@
 
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
-use crate::{bumble, demo, gate, hygiene, layout, machine, pcsc, peer, tools};
+use crate::{
+    bluetooth, bumble, cortex, cross, demo, gate, hygiene, layout, machine, pcsc, peer, tools,
+};
 
 /// Every step.
 pub const STEPS: &[Step] = &[
@@ -85,6 +87,21 @@ pub const STEPS: &[Step] = &[
         run: pcsc::check,
     },
     Step {
+        name: "ble",
+        shows: "pilectl builds as a phone over the machine's own Bluetooth",
+        run: bluetooth::check,
+    },
+    Step {
+        name: "wasm",
+        shows: "the phone's end of the link builds for a browser",
+        run: cross::wasm,
+    },
+    Step {
+        name: "cortex-m4",
+        shows: "what the link costs on an emulated Cortex-M4: instructions, stack, flash",
+        run: cortex::check,
+    },
+    Step {
         name: "wear",
         shows: "ten years of flash at ten busy ports, and what a record costs",
         run: |workspace| match tools::virtual_pile(workspace, "wear", tools::Passed::default()) {
@@ -123,10 +140,13 @@ fn fmt(workspace: &Workspace) -> Outcome {
     if !process::succeeds(workspace.cargo("fmt").arg("--version")) {
         return Outcome::Skipped("rustfmt is missing: rustup component add rustfmt".into());
     }
-    process::run(workspace.cargo("fmt").args(["--all", "--check"])).and_then(|| {
-        let mut gate = workspace.cargo("fmt");
-        process::run(gate.args(["--manifest-path", gate::MANIFEST, "--check"]))
-    })
+    let beside = |manifest| {
+        let mut fmt = workspace.cargo("fmt");
+        process::run(fmt.args(["--manifest-path", manifest, "--check"]))
+    };
+    process::run(workspace.cargo("fmt").args(["--all", "--check"]))
+        .and_then(|| beside(gate::MANIFEST))
+        .and_then(|| beside(cortex::MANIFEST))
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {
