@@ -27,7 +27,7 @@ pub fn check(workspace: &Workspace) -> Outcome {
     }
     let mut cargo = workspace.cargo("clippy");
     cargo.args(["--package", "pilectl", "--features", "ble"]);
-    process::run(cargo.args(["--all-targets", "--", "-D", "warnings"]))
+    process::run(cargo.args(["--", "-D", "warnings"]))
 }
 
 fn has_dbus() -> bool {

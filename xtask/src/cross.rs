@@ -94,8 +94,10 @@ pub fn wasm(workspace: &Workspace) -> Outcome {
     };
     let mut cargo = builder.cargo(workspace, "build");
     cargo.args(["--package", "ble-protocol"]);
-    // Nothing of it runs here.
-    cargo.args(["--config", "profile.dev.package.'*'.opt-level=0"]);
+    // Nothing of it runs here, so nothing is made fast.
+    for quick in ["opt-level=0", "debug=false", "package.'*'.opt-level=0"] {
+        cargo.args(["--config", &format!("profile.dev.{quick}")]);
+    }
     process::run(&mut cargo)
 }
 
