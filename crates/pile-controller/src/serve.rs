@@ -58,6 +58,8 @@ pub const KEPT_A_PHONE: usize = 4;
 pub const PHONES_KEPT: usize = 8;
 /// A link without a request is ended after this long.
 pub const IDLE: Duration = Duration::from_minutes(5);
+/// And after this long while a session of its own runs, which its holder may be watching.
+pub const WATCHING: Duration = Duration::from_minutes(30);
 
 /// Requests that the machine has at a time.
 const FLIGHTS: usize = 4;
@@ -406,20 +408,23 @@ impl Serve {
         let line = self.line.as_ref()?;
         let viewer = Viewer::of(line.holder, machine.book())?;
         let reading = self.notices.deadline(&viewer, machine);
-        reading.into_iter().chain([line.heard.after(IDLE)]).min()
+        let ends = line.heard.after(patience(&viewer, machine));
+        reading.into_iter().chain([ends]).min()
     }
 
     /// True if the link is to be ended once everything is sent: the phone was revoked, the recovery
-    /// code is used up, or nothing was asked for [`IDLE`]: it comes back when it has a question, and
-    /// meanwhile the landlord's may come in.
+    /// code is used up, or nothing was asked for [`IDLE`], or [`WATCHING`] while a session of its own
+    /// runs: it comes back when it has a question, and meanwhile the landlord's may come in.
     pub fn wants_close(&self, now: Instant, machine: &Controller) -> bool {
         let Some(line) = &self.line else {
             return false;
         };
         let book = machine.book();
-        Viewer::of(line.holder, book).is_none()
-            || (line.holder == Holder::Recovery && line.recoveries != book.recoveries())
-            || now.since(line.heard) >= IDLE
+        let Some(viewer) = Viewer::of(line.holder, book) else {
+            return true;
+        };
+        (line.holder == Holder::Recovery && line.recoveries != book.recoveries())
+            || now.since(line.heard) >= patience(&viewer, machine)
     }
 
     fn question(
@@ -517,5 +522,14 @@ impl Serve {
     fn answer(&mut self, id: RequestId, kept: Kept) {
         // A phone that asks on and takes no answers loses some, and asks again.
         let _ = self.short.push_back((id, kept));
+    }
+}
+
+/// How long a link may go without a request.
+fn patience(viewer: &Viewer, machine: &Controller) -> Duration {
+    if viewer.charges(machine) {
+        WATCHING
+    } else {
+        IDLE
     }
 }

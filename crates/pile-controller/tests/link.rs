@@ -16,7 +16,7 @@ use ble_protocol::{LinkKey, Refusal};
 use card_auth::{SiteKey, binding_secret, recovery_secret};
 use common::{LANDLORD, Phone, SITE, World, uid};
 use pile_controller::Signal;
-use pile_units::{PhoneId, PortId, SessionId};
+use pile_units::{AccountId, PhoneId, PortId, SessionId};
 
 fn site() -> SiteKey {
     SiteKey::new(SITE)
@@ -201,6 +201,16 @@ fn the_ledger_goes_over_the_link_in_pieces_while_a_bike_charges() {
     world.plug(1, 400);
     let mut phone = world.connect(&landlord);
     world.pass(30_000, &mut phone);
+    // More records than one piece holds.
+    for name in ["Anna", "Berta", "Clara", "Dora"]
+        .into_iter()
+        .cycle()
+        .take(40)
+    {
+        let (account, name) = (AccountId::new(1), name.parse().unwrap());
+        let renamed = world.ask(&mut phone, Request::Rename { account, name });
+        assert_eq!(renamed, Response::Done);
+    }
     let mut cursor = ble_protocol::message::ExportCursor::START;
     let mut chain = None;
     let mut pieces = 0;

@@ -341,7 +341,10 @@ fn an_account_is_asked_for_by_number_or_by_name_and_never_guessed() {
     let either = ["account 1 is called 2, and there is a number 2, too"];
     desk.fails(&format!("{numbers} 2"), 2, &either);
     let named = desk.well(&format!("{numbers} 999"));
-    assert_eq!(named, desk.well(&format!("{numbers} 3")));
+    assert!(
+        named.starts_with("STATEMENT of account 3, 999\n"),
+        "{named}"
+    );
     let twice = ["several accounts are called Flat-4"];
     desk.fails(&format!("{base} --account Flat-4"), 2, &twice);
     desk.fails(base, 2, &["--account N, --settlement N, or --all"]);

@@ -45,6 +45,12 @@ impl Viewer {
         })
     }
 
+    /// True if a session of its own account is running.
+    pub fn charges(&self, machine: &Controller) -> bool {
+        let mut open = machine.book().open_sessions();
+        self.account.is_some() && open.any(|session| Some(session.account) == self.account)
+    }
+
     /// True if what belongs to this account may be seen.
     pub fn sees(&self, account: AccountId) -> bool {
         match self.role {
