@@ -163,7 +163,8 @@ made! {
     Reference: s => s.text(24, &["a", " ", "é", "现"]).parse().unwrap();
     AccountName: s => {
         let text = s.text(24, &["a", " ", "é", "李"]);
-        if text.is_empty() { "x" } else { &text }.parse().unwrap()
+        // Nothing but blanks is no name.
+        text.parse().unwrap_or_else(|_| "x".parse().unwrap())
     };
     BandName: s => {
         let text = s.text(12, &["a", "-", "~"]);
