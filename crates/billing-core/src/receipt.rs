@@ -289,13 +289,91 @@ where
     S: ReceiptSigner,
     W: Write,
 {
+    let signature = signer
+        .sign_digest(&digest(data)?)
+        .map_err(WriteError::Signer)?;
+    write(data, &signature, writer)
+}
+
+/// The SHA-256 of a receipt's payload: what is signed. For a signer that has its turn later; then
+/// [`write_signed`] makes the record.
+///
+/// # Errors
+/// [`WriteError`]: a text too long, a register that goes back.
+pub fn receipt_digest<C, T>(
+    data: &ReceiptData<'_, C, T>,
+) -> Result<[u8; 32], WriteError<core::convert::Infallible>>
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+{
+    digest(data)
+}
+
+/// Writes the record of a session with a signature that was made elsewhere, without a line's end,
+/// and returns its hash. Whether the signature is of this data, [`verify`] says.
+///
+/// ```
+/// use billing_core::receipt::{
+///     Reading, ReceiptData, ReceiptSigner, Signature, SoftwareKey, receipt_digest, write_signed,
+/// };
+/// use core::fmt::Display;
+///
+/// /// At the pile: the digest in one turn, the signature in another.
+/// fn signed<C: Iterator<Item = Reading> + Clone, T: Display>(
+///     data: &ReceiptData<'_, C, T>, key: &SoftwareKey,
+/// ) -> Option<Signature> {
+///     let digest = receipt_digest(data).ok()?;
+///     key.sign_digest(&digest).ok()
+/// }
+///
+/// /// In a phone, which has the same figures: the record, to be verified.
+/// fn record<C: Iterator<Item = Reading> + Clone, T: Display>(
+///     data: &ReceiptData<'_, C, T>, signature: &Signature,
+/// ) -> Option<String> {
+///     let mut record = String::new();
+///     write_signed(data, signature, &mut record).ok()?;
+///     Some(record)
+/// }
+/// ```
+///
+/// # Errors
+/// [`WriteError`]: a text too long, a register that goes back, a writer that fails.
+pub fn write_signed<C, T, W>(
+    data: &ReceiptData<'_, C, T>,
+    signature: &Signature,
+    writer: &mut W,
+) -> Result<ReceiptHash, WriteError<core::convert::Infallible>>
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+    W: Write,
+{
+    check(data)?;
+    write(data, signature, writer)
+}
+
+fn digest<C, T, E>(data: &ReceiptData<'_, C, T>) -> Result<[u8; 32], WriteError<E>>
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+{
     check(data)?;
     let mut digest = Sha256::new();
     payload::write(data, &mut Hashing(&mut digest)).map_err(WriteError::Writer)?;
-    let signature = signer
-        .sign_digest(&digest.finalize().into())
-        .map_err(WriteError::Signer)?;
+    Ok(digest.finalize().into())
+}
 
+fn write<C, T, E, W>(
+    data: &ReceiptData<'_, C, T>,
+    signature: &Signature,
+    writer: &mut W,
+) -> Result<ReceiptHash, WriteError<E>>
+where
+    C: Iterator<Item = Reading> + Clone,
+    T: Display,
+    W: Write,
+{
     let mut record = Sha256::new();
     let mut both = Tee(Hashing(&mut record), writer);
     let write = |both: &mut Tee<_>| {

@@ -21,8 +21,8 @@ pub use list::{List, Text};
 pub use notice::{Notice, NoticeKind};
 pub use request::{Request, RequestKind, UpTo};
 pub use response::{
-    AccountPage, CardPage, PhonePage, PortPage, ReceiptPage, Response, SessionPage, SettlementPage,
-    StatementPage, TariffPage, TriedPage,
+    AccountPage, CardPage, PhonePage, PortPage, ReceiptPage, ReceiptSignature, Response,
+    SessionPage, SettlementPage, StatementPage, TariffPage, TriedPage,
 };
 pub use view::{
     AccountView, Capabilities, Diagnostics, PhoneView, PortCondition, PortDiagnosis, PortView,

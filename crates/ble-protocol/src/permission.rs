@@ -125,6 +125,7 @@ table! {
         ExportFrom:       No   No     All      No;
         ConfirmExport:    No   No     All      No;
         Recover:          No   No     No       All;
+        SignReceipt:      No   Own    All      No;
     }
     notices {
         //                Card Tenant Landlord Recovery

@@ -91,11 +91,15 @@ pub enum Refusal {
     NotHere,
     /// There is no place for another phone.
     NoPlaceForPhones,
+    /// The pile has no key to sign receipts with.
+    NoReceiptKey,
+    /// The session has more prices than a receipt that the pile signs by itself has room for.
+    TooManyPrices,
 }
 
 impl Refusal {
     /// All of them, in the order of the format.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::NotCommissioned,
         Self::AlreadyCommissioned,
         Self::UnknownCard,
@@ -136,6 +140,8 @@ impl Refusal {
         Self::OutOfTurn,
         Self::NotHere,
         Self::NoPlaceForPhones,
+        Self::NoReceiptKey,
+        Self::TooManyPrices,
     ];
 
     /// The name used in scenario files: lower case with underscores.
@@ -231,6 +237,14 @@ impl Refusal {
             Self::NoPlaceForPhones => (
                 "no_place_for_phones",
                 "there is no place for another phone: revoke one",
+            ),
+            Self::NoReceiptKey => (
+                "no_receipt_key",
+                "the pile has no key to sign receipts with",
+            ),
+            Self::TooManyPrices => (
+                "too_many_prices",
+                "the price changed too often for the pile to sign it: ask the landlord",
             ),
         }
     }

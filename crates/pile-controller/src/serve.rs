@@ -22,12 +22,13 @@
 //! - No request of a phone is done twice while the supply lasts: its number is either greater than
 //!   all before, or it is answered from what is kept, or refused as too old. What was refused as busy
 //!   was not done, and may be asked again under the same number.
-//! - Nothing here signs.
+//! - Nothing here signs but a slice of an [`Inquiry`], with a key that whoever runs it holds.
 
 mod answers;
 mod inquiry;
 mod notices;
 mod ring;
+mod signing;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ mod wishes;
 
 pub use inquiry::Inquiry;
 pub use ring::Ring;
+pub use signing::SIGNED_SEGMENTS;
 
 use crate::{Command, Controller, Event, Outcome, Refusal, Signal};
 use answers::{Answers, Kept};
@@ -437,7 +439,7 @@ impl Serve {
         if self.long.is_some() || self.asked.is_some() {
             return self.refuse(id, Refusal::Busy);
         }
-        if let Some(inquiry) = inquiry::inquiry(request, &viewer, machine) {
+        if let Some(inquiry) = inquiry::inquiry(request, &viewer, machine, &self.about) {
             return match inquiry {
                 Ok(inquiry) => {
                     self.looks = self.looks.wrapping_add(1);

@@ -244,7 +244,7 @@ fn tables() -> Result<(), Failure> {
     for (work, label) in [
         (
             "signature",
-            "a receipt's signature (by the desk, not the machine)",
+            "a receipt's signature, a poll of its own when a phone asks for one",
         ),
         ("append", "a progress record appended"),
         (

@@ -219,6 +219,9 @@ fn seeds_of_conversations_are_written() {
             session: SessionId::new(2),
             from: 0,
         },
+        Request::SignReceipt {
+            session: SessionId::new(1),
+        },
         Request::Statement {
             account: None,
             period: Period::Open,

@@ -245,7 +245,7 @@ fn a_day_behind(kind: Kind) {
     let closed: Vec<_> = closed
         .iter()
         .filter_map(|(_, it)| match it {
-            Record::SessionClosed(closed) => Some(closed.clone()),
+            Record::SessionClosed(closed) => Some(*closed),
             _ => None,
         })
         .collect();

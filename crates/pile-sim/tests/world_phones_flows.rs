@@ -9,7 +9,7 @@
 
 mod phones;
 
-use billing_core::receipt::BilledSession;
+use billing_core::receipt::{BilledSession, Issuer, verify, write_signed};
 use billing_core::record::{Record, Reference, StopReason};
 use billing_core::statement::Period;
 use ble_protocol::Refusal;
@@ -259,6 +259,22 @@ fn a_tenant_sees_the_own_sessions_receipt_and_statement_and_nobody_elses() {
     assert_eq!(page.alias, house.world.alias(&anna.card).unwrap());
     let arithmetic = billed.arithmetic().to_string();
     assert!(!arithmetic.is_empty());
+    let sign = Request::SignReceipt { session: mine[0] };
+    let Response::Signature(signed) = house.asks(&anna.phone, sign) else {
+        panic!("not signed");
+    };
+    let key = house.world.receipt_key().unwrap().public_key();
+    assert_eq!(signed.key(), Some(key), "the pile's own");
+    let welcome = anna.phone.welcome().unwrap();
+    let issuer = Issuer {
+        pile: welcome.pile.unwrap(),
+        firmware: welcome.firmware.as_str(),
+        utc_offset: signed.utc_offset,
+    };
+    let (mut record, signature) = (String::new(), signed.signature().unwrap());
+    assert!(!signed.clock_in_doubt);
+    write_signed(&billed.receipt(&issuer, None), &signature, &mut record).unwrap();
+    assert!(verify(&record, &key).is_ok(), "{record}");
     let statement = Request::Statement {
         account: None,
         period: Period::Open,
@@ -279,6 +295,8 @@ fn a_tenant_sees_the_own_sessions_receipt_and_statement_and_nobody_elses() {
         from: 0,
     };
     house.refused(&anna.phone, his_receipt, Refusal::NotYours);
+    let his = Request::SignReceipt { session: his };
+    house.refused(&anna.phone, his, Refusal::NotYours);
     let his_sessions = Request::Sessions {
         account: Some(ben.account),
         before: None,

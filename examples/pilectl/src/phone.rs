@@ -7,7 +7,8 @@
 //! | [`file`](mod@file) | the file that holds this phone's key |
 //! | [`bind`] | a card's code and its tap, a recovery code |
 //! | [`charge`] | ports, start, stop, live |
-//! | [`bills`] | sessions, receipts, statements, the own account |
+//! | [`bills`] | sessions, statements, the own account |
+//! | [`receipt`] | a receipt, its arithmetic and its signature |
 //! | [`house`] | accounts, cards and phones, for the landlord |
 //! | [`prices`] | tariffs and plans |
 //! | [`money`] | settlements |
@@ -36,6 +37,7 @@ pub mod file;
 pub mod house;
 pub mod money;
 pub mod prices;
+pub mod receipt;
 pub mod table;
 pub mod talk;
 pub mod wire;
@@ -106,7 +108,9 @@ pub fn run(options: &Options) -> Result<Answer, Refusal> {
         Command::Stop { session, port } => charge::stop(talk, *session, *port),
         Command::Live => charge::live(talk),
         Command::Sessions { account, count } => bills::sessions(talk, json, *account, *count),
-        Command::Receipt { session, out } => bills::receipt(talk, json, *session, out.as_deref()),
+        Command::Receipt { session, out } => {
+            receipt::receipt(talk, json, *session, out.as_deref(), &options.phone)
+        }
         Command::Statement(wanted) => bills::statement(talk, json, wanted),
         Command::Account => bills::account(talk, json),
         Command::Phones => house::phones(talk, json),

@@ -8,40 +8,21 @@
 )]
 
 mod common;
+#[allow(dead_code, reason = "each test file uses its part")]
 mod phone_peer;
 
 use billing_core::book::Settlement;
-use billing_core::record::{ClosedSession, Record, Segment};
 use billing_core::tariff::{Band, Tariff};
 use ble_protocol::message::*;
 use ble_protocol::permission::Role;
 use ble_protocol::{LinkKey, Refusal};
 use card_auth::{BindingSecret, CardCode, CardRole, MAX_CARD_CODE, Uid};
-use common::{Desk, Pile, lived, log};
-use phone_peer::{Does, Peer};
+use common::{Desk, Pile, log};
+use phone_peer::{Does, Peer, at, phone};
 use pile_units::{
     AccountId, CardAlias, Credential, CredentialId, Currency, Duration, Energy, Money, PlanId,
     PortId, SessionId, Strength, TariffVersion, UtcOffset, WallTime,
 };
-
-/// A desk with the file of phone 3.
-fn phone() -> Desk {
-    let key = "07".repeat(32);
-    let file =
-        format!("openpile_phone = 1\npile = \"0101010101010101\"\nphone = 3\nkey = \"{key}\"\n");
-    let desk = Desk::with(&[("phone.toml", file.as_bytes())]);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(desk.path("phone.toml"), mode).unwrap();
-    }
-    desk
-}
-
-fn at(peer: &Peer, arguments: &str) -> String {
-    format!("phone --pile {} {arguments}", peer.address)
-}
 
 fn tariff() -> Tariff {
     let band = Band {
@@ -262,81 +243,6 @@ fn what_a_start_is_limited_by_is_what_was_typed() {
         assert_eq!(code, 2, "{text}");
     }
     assert_eq!(*peer.asked.lock().unwrap(), []);
-}
-
-/// A session of a real ledger.
-fn billed() -> (ClosedSession, Vec<Segment>) {
-    let image = lived();
-    let log = log(&image);
-    let records = || log.entries.iter().map(|entry| &entry.record);
-    let closed = records().rev().find_map(|record| match record {
-        Record::SessionClosed(closed) if closed.segments > 1 => Some(*closed),
-        _ => None,
-    });
-    let closed = closed.unwrap();
-    let segments = records().filter_map(|record| match record {
-        Record::SegmentClosed { segment, .. } | Record::LastSegment { segment }
-            if segment.session == closed.session =>
-        {
-            Some(*segment)
-        }
-        _ => None,
-    });
-    (closed, segments.collect())
-}
-
-fn receipt(session: ClosedSession, segments: &[Segment], from: u8, most: usize) -> Response {
-    let mut part = List::new();
-    let rest = &segments[usize::from(from)..];
-    for segment in rest.iter().take(most) {
-        assert!(part.push(*segment));
-    }
-    Response::Receipt(ReceiptPage {
-        session,
-        alias: CardAlias::new([0xee; 8]),
-        clock_set: false,
-        utc_offset: UtcOffset::UTC,
-        segments: part,
-        more: rest.len() > most,
-    })
-}
-
-#[test]
-fn a_receipt_shows_its_arithmetic_says_that_it_is_not_signed_and_one_that_does_not_add_up_fails() {
-    let (session, segments) = billed();
-    let number = session.session;
-    let all = segments.clone();
-    let peer = Peer::tenant(move |asked| match asked.request {
-        Request::Receipt { from, .. } => Does::Answer(receipt(session, &all, from, 1)),
-        _ => Does::Lose,
-    });
-    let desk = phone();
-    let told = desk.well(&at(&peer, &format!("receipt {number}")));
-    for said in [
-        "NOT SIGNED",
-        "rounded down to",
-        &format!("Session {number} of account"),
-    ] {
-        assert!(told.contains(said), "{said}: {told}");
-    }
-    assert_eq!(peer.requests().len(), segments.len());
-    desk.well(&at(&peer, &format!("receipt {number} --out r.txt")));
-    assert_eq!(desk.read("r.txt"), told);
-    let json = desk.well(&at(&peer, &format!("receipt {number} --json")));
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["signed"], false);
-    assert_eq!(json["segments"].as_array().unwrap().len(), segments.len());
-
-    let mut altered = segments;
-    let more = Energy::from_milliwatt_hours(1);
-    altered[0].energy = altered[0].energy.checked_add(more).unwrap();
-    let peer = Peer::tenant(move |asked| match asked.request {
-        Request::Receipt { from, .. } => Does::Answer(receipt(session, &altered, from, 8)),
-        _ => Does::Lose,
-    });
-    let arguments = format!("receipt {number} --out false.txt");
-    desk.fails(&at(&peer, &arguments), 1, &["THIS DOES NOT COME OUT"]);
-    assert!(!desk.path("false.txt").exists());
 }
 
 /// A pile that exports this image in small pieces; `lose` says at which it loses the link.

@@ -72,8 +72,13 @@ fn a_house_lives_by_its_phones() {
     house.phone("tenant", &["stop", "2"]);
     contains(
         &house.phone("tenant", &["receipt", "1"]),
-        &["NOT SIGNED", "rounded down to"],
+        &["SIGNED by the pile", "rounded down to"],
     );
+    let record = house.path("receipt.ocmf");
+    house.phone("tenant", &["receipt", "1", "--out", &record]);
+    let key = house.path("tenant.pile.pem");
+    let arguments = ["receipt", "verify", &record, "--key", &key, "--part"];
+    contains(&pilectl(&arguments), &["VERIFIED: 1 of 1 genuine"]);
     contains(
         &house.phone("tenant", &["sessions"]),
         &["unplugged", "by phone"],

@@ -75,6 +75,13 @@ impl Signature {
             .map(|signature| Self(signature.to_der()))
     }
 
+    /// The two numbers as 32 bytes each, big-endian, as [`from_fixed`](Self::from_fixed) takes them.
+    pub fn to_fixed(&self) -> [u8; 64] {
+        // What is held was read as two numbers of the curve.
+        p256::ecdsa::Signature::try_from(self.0.clone())
+            .map_or([0; 64], |signature| signature.to_bytes().into())
+    }
+
     /// The DER bytes.
     pub fn as_der(&self) -> &[u8] {
         self.0.as_bytes()
@@ -245,6 +252,26 @@ impl PublicKey {
         let point = self.0.to_sec1_point(false);
         let all = SPKI_HEAD.iter().chain(point.as_bytes());
         for (byte, value) in bytes.iter_mut().zip(all) {
+            *byte = *value;
+        }
+        bytes
+    }
+
+    /// Reads a compressed point (SEC 1, section 2.3.4): 2 or 3, and the first coordinate, big-endian.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] for anything else, or where the curve has no such point.
+    pub fn from_compressed(bytes: &[u8; 33]) -> Result<Self, InvalidKey> {
+        VerifyingKey::from_sec1_bytes(bytes)
+            .map(Self)
+            .map_err(|_| InvalidKey)
+    }
+
+    /// The compressed point.
+    pub fn to_compressed(&self) -> [u8; 33] {
+        let mut bytes = [0; 33];
+        let point = self.0.to_sec1_point(true);
+        for (byte, value) in bytes.iter_mut().zip(point.as_bytes()) {
             *byte = *value;
         }
         bytes

@@ -16,7 +16,13 @@ use super::{PublicKey, Signature, SoftwareKey, possible_signers, read_tariff_tex
 /// billing_core::receipt::testing::any_bytes(b"OCMF|{\"FV\":\"1.0\"}|{\"SD\":\"3006\"}");
 /// ```
 pub fn any_bytes(bytes: &[u8]) {
-    let _ = Signature::from_der(bytes);
+    if let Some(signature) = Signature::from_der(bytes) {
+        let again = Signature::from_fixed(&signature.to_fixed());
+        assert_eq!(again, Some(signature), "a signature is its two numbers");
+    }
+    if let Some(Ok(key)) = bytes.first_chunk().map(PublicKey::from_compressed) {
+        assert_eq!(Some(&key.to_compressed()), bytes.first_chunk());
+    }
     let _ = PublicKey::from_spki_der(bytes);
     let Ok(text) = core::str::from_utf8(bytes) else {
         return;
@@ -31,6 +37,8 @@ pub fn any_bytes(bytes: &[u8]) {
     };
     let again = PublicKey::from_spki_der(&key.to_spki_der());
     assert_eq!(again, Ok(key), "a key reads as it was written");
+    let again = PublicKey::from_compressed(&key.to_compressed());
+    assert_eq!(again, Ok(key), "and as its compressed point");
 
     for signer in possible_signers(record).into_iter().flatten() {
         let seen = verify(record, &signer);

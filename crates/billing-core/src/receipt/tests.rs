@@ -421,6 +421,30 @@ fn a_secure_element_signs_as_a_key_in_memory_does() {
 }
 
 #[test]
+fn a_record_with_a_signature_made_elsewhere_is_the_record_that_its_signer_writes() {
+    let digest = receipt_digest(&data()).unwrap();
+    let signature = key().sign_digest(&digest).unwrap();
+    let mut record = String::new();
+    let hash = write_signed(&data(), &signature, &mut record).unwrap();
+    assert_eq!(record, written(&data()));
+    assert_eq!(hash, ReceiptHash::of(&record));
+    // On its way as two numbers, and the key as a compressed point.
+    let sent = Signature::from_fixed(&signature.to_fixed()).unwrap();
+    assert_eq!(sent.as_der(), signature.as_der());
+    let pinned = PublicKey::from_compressed(&key().public_key().to_compressed()).unwrap();
+    assert!(verify(&record, &pinned).is_ok());
+    // Of other figures it is no signature.
+    let mut other = data();
+    other.end.register = other
+        .end
+        .register
+        .saturating_add(Energy::from_milliwatt_hours(1));
+    let mut forged = String::new();
+    write_signed(&other, &signature, &mut forged).unwrap();
+    assert_eq!(verify(&forged, &pinned), Err(VerifyError::Forged));
+}
+
+#[test]
 fn nothing_of_the_private_key_is_shown() {
     assert_eq!(format!("{:?}", key()), "SoftwareKey(..)");
 }

@@ -314,6 +314,7 @@ structs! {
     PortPage { price, currency, ports, more }
     SessionPage { sessions, more }
     ReceiptPage { session, alias, clock_set, utc_offset, segments, more }
+    ReceiptSignature { session, clock_in_doubt, utc_offset, odd, x, numbers }
     StatementPage { totals, currency, settlement, paid, sessions, more }
     PhonePage { phones, more }
     AccountPage { accounts, more }
@@ -367,14 +368,14 @@ enums! {
         Limits, SetLimits { limits }, Settle { account, number }, Settlements { from },
         MarkPaid { settlement, reference }, ClearFault { port }, StopPort { port },
         SwitchPort { port, enabled }, SetClock { now }, Diagnostics, Tried { from },
-        ExportFrom { cursor }, ConfirmExport { through }, Recover,
+        ExportFrom { cursor }, ConfirmExport { through }, Recover, SignReceipt { session },
     }
     Response {
         Refused(why), Done, Welcome(it), Ports(page), Tariff { tariff, price, seconds_to_change },
         Started { session, port }, Sessions(page), Receipt(page), Statement(page), Account(it),
         Phones(page), Accounts(page), Cards(page), Window { seconds }, Policy(it), Tariffs(page),
         Planned(it), Limits(it), Settled(it), Settlements(page), Diagnostics(it), Tried(page),
-        Export(chunk),
+        Export(chunk), Signature(it),
     }
     Notice {
         PortChanged(view), SessionOpened { session, account, port, at },

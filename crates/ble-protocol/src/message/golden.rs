@@ -11,6 +11,7 @@ use super::*;
 use crate::Refusal;
 use crate::permission::Role;
 use billing_core::journal::Kind;
+use billing_core::receipt::{PublicKey, Signature};
 use billing_core::record::Fault;
 use billing_core::statement::Period;
 use billing_core::tariff::{Band, Tariff};
@@ -151,6 +152,8 @@ fn requests_are_a_version_a_number_a_kind_and_what_stands_in_it() {
     let cursor = ExportCursor { seq: 300, place: 7 };
     asked(Request::ExportFrom { cursor }, &[&[42, 0xac, 2, 7]]);
     asked(Request::Recover, &[&[44]]);
+    let session = SessionId::new(129);
+    asked(Request::SignReceipt { session }, &[&[45, 0x81, 1]]);
 }
 
 #[test]
@@ -234,6 +237,24 @@ fn answers_are_a_version_their_kind_the_request_s_number_and_what_they_say() {
             &[0xae, 2, 64, 1],
         ],
     );
+}
+
+#[test]
+fn a_signature_is_a_session_a_doubt_an_offset_a_point_and_two_numbers() {
+    // The generator of P-256, and the signature of RFC 6979, A.2.5, SHA-256, "sample".
+    let key = "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+    let r = unhex("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716");
+    let s = unhex("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8");
+    let signature = Signature::from_fixed(&[&r[..], &s].concat().try_into().unwrap()).unwrap();
+    let key = PublicKey::from_compressed(&unhex(key).try_into().unwrap()).unwrap();
+    // +08:00 is 480 minutes; zigzag 960 = 7 x 128 + 64.
+    let offset: UtcOffset = "+08:00".parse().unwrap();
+    let signed = ReceiptSignature::new(SessionId::new(129), true, offset, &key, &signature);
+    assert_eq!(signed.key(), Some(key));
+    assert_eq!(signed.signature(), Some(signature));
+    let point = &key.to_compressed()[1..];
+    let parts: [&[u8]; 5] = [&[23, 0x81, 1, 1, 0xc0, 7, 1], point, &r, &s, &[]];
+    answered(Response::Signature(signed), &parts);
 }
 
 #[test]

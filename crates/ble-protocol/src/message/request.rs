@@ -65,6 +65,7 @@ macro_rules! kinds {
                         | Self::Cards | Self::Phones | Self::Policy | Self::Tariffs
                         | Self::PlannedTariff | Self::Limits | Self::Settlements
                         | Self::Diagnostics | Self::Tried | Self::ExportFrom
+                        | Self::SignReceipt
                 )
             }
         }
@@ -381,6 +382,13 @@ pub enum Request {
     /// [`Window`](super::Response::Window). When the tap's record is durable, the old privilege card
     /// and its phones are revoked, and the recovery code that opened this link is used up.
     Recover,
+    /// The pile's signature under the receipt of a billed session, a question that takes the pile some
+    /// tens of milliseconds: [`Signature`](super::Response::Signature). Refused: `NotYours`,
+    /// `NoSuchThing`, `NotHere` (its records are not all on the pile), `NoReceiptKey`, `TooManyPrices`.
+    SignReceipt {
+        /// Which.
+        session: SessionId,
+    },
 }
 
 kinds! {
@@ -389,5 +397,5 @@ kinds! {
     Replace, ReportLostOf, RevokeCard, Deregister, Rename, Policy, SetPolicy, ListAccount, Tariffs,
     PlannedTariff, SetTariff, PlanTariff, AssignPlan, Limits, SetLimits, Settle, Settlements,
     MarkPaid, ClearFault, StopPort, SwitchPort, SetClock, Diagnostics, Tried, ExportFrom,
-    ConfirmExport, Recover,
+    ConfirmExport, Recover, SignReceipt,
 }

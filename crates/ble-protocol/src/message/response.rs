@@ -1,6 +1,7 @@
 //! What a pile answers.
 
 use billing_core::book::{PlannedTariff, Settlement};
+use billing_core::receipt::{PublicKey, Signature};
 use billing_core::record::{Attempts, ClosedSession, Reference, Segment};
 use billing_core::statement::Totals;
 use pile_units::{
@@ -92,11 +93,13 @@ pub enum Response {
     Tried(TriedPage),
     /// A piece of the ledger.
     Export(ExportChunk),
+    /// The signature under a receipt.
+    Signature(ReceiptSignature),
 }
 
 impl Response {
     /// How many kinds of answers there are.
-    pub(super) const KINDS: u32 = 23;
+    pub(super) const KINDS: u32 = 24;
 }
 
 /// Ports, from the one asked for on.
@@ -140,13 +143,10 @@ pub struct SessionPage {
 
 /// The records that a session's receipt is made of.
 ///
-/// It is **not signed**: signing takes a pile's processor longer than its safety loop may wait, so
-/// nothing that serves a link signs. With all segments, the records go into
-/// [`BilledSession`](billing_core::receipt::BilledSession): its
+/// With all segments, the records go into [`BilledSession`](billing_core::receipt::BilledSession): its
 /// [`arithmetic`](billing_core::receipt::BilledSession::arithmetic) shows a tenant, in the phone,
-/// every step from the milliwatt-hours to the bill, and that it adds up. The signed receipt is made
-/// where the pile's key is: by `pilectl receipt make` from the flash image or the export, which hold
-/// the same records in their hash chain.
+/// every step from the milliwatt-hours to the bill, and that it adds up. With the
+/// [`ReceiptSignature`] of the session it makes the signed record.
 ///
 /// ```
 /// use billing_core::receipt::BilledSession;
@@ -178,6 +178,116 @@ pub struct ReceiptPage {
     /// True if there are more after these.
     pub more: bool,
 }
+
+/// The pile's signature under a session's receipt.
+///
+/// The record itself is not sent: the phone makes it of the session's records ([`ReceiptPage`], all
+/// segments), of the pile's name and firmware ([`Welcome`]) and of what stands here, and verifies it. So
+/// the figures that it shows are those that are signed, or the signature does not hold. A receipt of
+/// the link names no receipt before it (OCMF key `Z`), since the pile keeps none; `pilectl receipt make`
+/// makes those that do.
+///
+/// ```
+/// use billing_core::receipt::{BilledSession, Issuer, verify, write_signed};
+/// use billing_core::record::Segment;
+/// use ble_protocol::message::{ReceiptPage, ReceiptSignature, Welcome};
+/// /// The record, if the pile signed what the phone was shown.
+/// fn record(
+///     welcome: &Welcome, page: &ReceiptPage, segments: &[Segment], signed: &ReceiptSignature,
+/// ) -> Option<String> {
+///     let session = BilledSession {
+///         closed: &page.session,
+///         segments: segments.iter().copied(),
+///         alias: page.alias,
+///         clock_set: signed.clock_in_doubt,
+///     };
+///     let issuer = Issuer {
+///         pile: welcome.pile?,
+///         firmware: welcome.firmware.as_str(),
+///         utc_offset: signed.utc_offset,
+///     };
+///     let mut record = String::new();
+///     let signature = signed.signature()?;
+///     write_signed(&session.receipt(&issuer, None), &signature, &mut record).ok()?;
+///     verify(&record, &signed.key()?).is_ok().then_some(record)
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptSignature {
+    /// The session.
+    pub session: SessionId,
+    /// True if the clock was set while it ran, or the records that would tell are gone: the times
+    /// before the stop are then marked as in doubt.
+    pub clock_in_doubt: bool,
+    /// Where local time stands on the receipt.
+    pub utc_offset: UtcOffset,
+    /// True if the second coordinate of the pile's public key is odd.
+    pub(super) odd: bool,
+    /// The first, big-endian.
+    pub(super) x: [u8; 32],
+    /// The two numbers of the signature (RFC 6979), big-endian.
+    pub(super) numbers: ([u8; 32], [u8; 32]),
+}
+
+impl ReceiptSignature {
+    /// A signature of the holder of a key.
+    pub fn new(
+        session: SessionId,
+        clock_in_doubt: bool,
+        utc_offset: UtcOffset,
+        key: &PublicKey,
+        signature: &Signature,
+    ) -> Self {
+        let [sign, x @ ..] = key.to_compressed();
+        let signature = signature.to_fixed();
+        let half = |from: usize| {
+            let mut bytes = [0; 32];
+            let signature = signature.iter().skip(from);
+            bytes
+                .iter_mut()
+                .zip(signature)
+                .for_each(|(to, from)| *to = *from);
+            bytes
+        };
+        let numbers = (half(0), half(32));
+        Self {
+            session,
+            clock_in_doubt,
+            utc_offset,
+            odd: sign == SEC1_ODD,
+            x,
+            numbers,
+        }
+    }
+
+    /// The pile's public key; `None` if it is none. Whoever has seen one of this pile before takes no
+    /// other.
+    pub fn key(&self) -> Option<PublicKey> {
+        let mut point = [0; 33];
+        let sign = if self.odd { SEC1_ODD } else { SEC1_EVEN };
+        let bytes = core::iter::once(&sign).chain(&self.x);
+        point
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = *from);
+        PublicKey::from_compressed(&point).ok()
+    }
+
+    /// The signature; `None` if it is none.
+    pub fn signature(&self) -> Option<Signature> {
+        let mut bytes = [0; 64];
+        let numbers = self.numbers.0.iter().chain(&self.numbers.1);
+        bytes
+            .iter_mut()
+            .zip(numbers)
+            .for_each(|(to, from)| *to = *from);
+        Signature::from_fixed(&bytes)
+    }
+}
+
+/// The first byte of a compressed point (SEC 1, section 2.3.3).
+const SEC1_EVEN: u8 = 2;
+const SEC1_ODD: u8 = 3;
 
 /// A statement: what the pile found when it added up the sessions of the period
 /// ([`billing_core::statement`]), and some of them.

@@ -111,7 +111,7 @@ fn what_changes_something_has_a_short_answer() {
 #[test]
 fn a_request_of_a_newer_phone_is_refused_by_its_number() {
     let id = RequestId::new(300);
-    for unknown in [45, 127] {
+    for unknown in [46, 127] {
         let refused = Asked::decode(&[1, 0xac, 0x02, unknown, 9, 9]).unwrap_err();
         assert_eq!(refused, Malformed::Unknown(Some(id)));
         let response = Response::Refused(Refusal::UnknownRequest);
@@ -127,7 +127,7 @@ fn a_request_of_a_newer_phone_is_refused_by_its_number() {
 #[test]
 fn what_a_newer_pile_says_is_told_from_nonsense() {
     let id = Some(RequestId::new(17));
-    assert_eq!(Told::decode(&[1, 1, 17, 23]), Err(Malformed::Unknown(id)));
+    assert_eq!(Told::decode(&[1, 1, 17, 24]), Err(Malformed::Unknown(id)));
     assert_eq!(Told::decode(&[1, 1, 17, 0, 200]), Err(Malformed::Body(id)));
     assert_eq!(Told::decode(&[1, 2, 12]), Err(Malformed::Unknown(None)));
     assert_eq!(Told::decode(&[1, 2, 5, 16]), Err(Malformed::Body(None)));

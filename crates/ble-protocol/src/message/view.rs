@@ -36,6 +36,8 @@ impl Capabilities {
     pub const TEMPERATURE: Self = Self(1 << 2);
     /// It is warned when the supply fails, so that a power cut loses no energy.
     pub const POWER_FAIL: Self = Self(1 << 3);
+    /// It signs receipts ([`Request::SignReceipt`](super::Request::SignReceipt)).
+    pub const RECEIPTS: Self = Self(1 << 4);
 
     /// These and those.
     #[must_use]

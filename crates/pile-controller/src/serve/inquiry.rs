@@ -6,19 +6,23 @@
 //! were carried on stand behind younger ones. What is appended meanwhile is not looked at; when a page
 //! is given back, it begins again.
 
+use super::About;
+use super::signing::Signing;
 use super::statement::StatementSearch;
 use super::views::Viewer;
 use crate::{Controller, Refusal};
 use billing_core::book::Book;
 use billing_core::journal::SliceError;
 use billing_core::ledger::{Ledger, Look};
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::{ClosedSession, Record, Segment};
 use ble_protocol::message::{
-    ExportChunk, ExportCursor, Frames, List, ReceiptPage, Request, Response, SessionPage,
+    Capabilities, ExportChunk, ExportCursor, Frames, List, ReceiptPage, Request, Response,
+    SessionPage,
 };
 use ble_protocol::permission::Role;
 use embedded_storage_async::nor_flash::NorFlash;
-use pile_units::{AccountId, PlanId, SessionId, UtcOffset};
+use pile_units::{AccountId, CardAlias, PlanId, SessionId, UtcOffset};
 
 /// How often it begins again before it gives up.
 const PATIENCE: u8 = 8;
@@ -63,7 +67,8 @@ struct Place {
 )]
 enum Question {
     Sessions(Sessions),
-    Receipt(Receipt),
+    Receipt(Receipt<SESSIONS>),
+    Signature(Signing),
     Statement(StatementSearch),
     Export(ExportCursor),
 }
@@ -74,6 +79,7 @@ pub(super) fn inquiry(
     request: &Request,
     viewer: &Viewer,
     machine: &Controller,
+    about: &About,
 ) -> Option<Result<Inquiry, Refusal>> {
     let book = machine.book();
     let question = match request {
@@ -94,7 +100,14 @@ pub(super) fn inquiry(
                 newest: heapless::Vec::new(),
             })
         }),
-        Request::Receipt { session, from } => bill(*session, *from, viewer, book),
+        Request::Receipt { session, from } => {
+            Receipt::of(*session, *from, viewer, book).map(Question::Receipt)
+        }
+        Request::SignReceipt { .. } if !about.capabilities.has(Capabilities::RECEIPTS) => {
+            Err(Refusal::NoReceiptKey)
+        }
+        Request::SignReceipt { session } => Receipt::of(*session, 0, viewer, book)
+            .map(|receipt| Question::Signature(Signing::new(receipt, about.firmware.clone()))),
         Request::Statement {
             account,
             period,
@@ -131,29 +144,6 @@ fn whose(
     }
 }
 
-fn bill(session: SessionId, from: u8, viewer: &Viewer, book: &Book) -> Result<Question, Refusal> {
-    let running = book.open_sessions().find(|open| open.id == session);
-    if running.is_some_and(|open| !viewer.sees(open.account)) {
-        return Err(Refusal::NotYours);
-    }
-    if running.is_some() || session >= book.next_session() || session.get() == 0 {
-        return Err(Refusal::NoSuchThing);
-    }
-    let own = match viewer.role {
-        Role::Landlord => None,
-        _ => Some(viewer.account.ok_or(Refusal::NotAllowed)?),
-    };
-    Ok(Question::Receipt(Receipt {
-        session,
-        from,
-        own,
-        closed: None,
-        opened: None,
-        clock: None,
-        segments: heapless::Vec::new(),
-    }))
-}
-
 impl Inquiry {
     pub(super) const fn numbered(mut self, number: u32) -> Self {
         self.number = number;
@@ -164,7 +154,8 @@ impl Inquiry {
         self.number
     }
 
-    /// Reads the next slice; the answer, once it has read everything.
+    /// Reads the next slice; the answer, once it has read everything. A signature is a slice of its
+    /// own: some seven million instructions, in which nothing else is served.
     ///
     /// # Cancellation safety
     /// Changes nothing on the flash. A slice that was not finished must not be gone on with.
@@ -172,7 +163,13 @@ impl Inquiry {
         &mut self,
         ledger: &mut Ledger<F>,
         book: &impl Look,
+        key: Option<&SoftwareKey>,
     ) -> Option<Response> {
+        if let Question::Signature(signing) = &self.question
+            && let Some(signature) = signing.sign(key)
+        {
+            return Some(signature);
+        }
         if let Question::Export(cursor) = self.question {
             return Some(export(cursor, ledger).await);
         }
@@ -216,10 +213,8 @@ impl Inquiry {
     fn begin(&mut self, book: &Book) {
         match &mut self.question {
             Question::Sessions(it) => it.newest.clear(),
-            Question::Receipt(it) => {
-                (it.closed, it.opened, it.clock) = (None, None, None);
-                it.segments.clear();
-            }
+            Question::Receipt(it) => it.begin(),
+            Question::Signature(it) => it.receipt.begin(),
             Question::Statement(it) => it.begin(book),
             Question::Export(_) => {}
         }
@@ -231,6 +226,7 @@ impl Question {
         match self {
             Self::Sessions(it) => it.see(record),
             Self::Receipt(it) => it.see(seq, record),
+            Self::Signature(it) => it.receipt.see(seq, record),
             Self::Statement(it) => it.see(seq, record),
             Self::Export(_) => {}
         }
@@ -241,6 +237,7 @@ impl Question {
         match self {
             Self::Sessions(it) => Some(it.response()),
             Self::Receipt(it) => Some(it.response(book)),
+            Self::Signature(it) => it.turn(book),
             Self::Statement(it) => it.turn(book),
             Self::Export(_) => None,
         }
@@ -289,27 +286,76 @@ impl Sessions {
     }
 }
 
-/// A session's records.
+/// A session's records, and so many of its segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Receipt {
+pub(super) struct Receipt<const SEGMENTS: usize> {
     session: SessionId,
     from: u8,
     own: Option<AccountId>,
     closed: Option<(u64, ClosedSession)>,
     /// The first record of the session that stands here.
     opened: Option<u64>,
+    /// The record of its opening stands here, and with it every record after that.
+    from_opening: bool,
     /// The first clock set after that.
     clock: Option<u64>,
-    segments: heapless::Vec<Segment, SESSIONS>,
+    segments: heapless::Vec<Segment, SEGMENTS>,
 }
 
-impl Receipt {
+/// A session's records, found.
+pub(super) struct Found<'a> {
+    pub closed: &'a ClosedSession,
+    pub alias: CardAlias,
+    /// The clock was set while it ran, as far as the records tell.
+    pub clock_set: bool,
+    /// The records tell of all the time that it ran.
+    pub clock_known: bool,
+    pub utc_offset: UtcOffset,
+    /// From the one asked for on, as many as find room.
+    pub segments: &'a [Segment],
+    /// Segments that found no room.
+    pub more: bool,
+}
+
+impl<const SEGMENTS: usize> Receipt<SEGMENTS> {
+    /// Refused: what is not the viewer's own, or is no session that has ended.
+    fn of(session: SessionId, from: u8, viewer: &Viewer, book: &Book) -> Result<Self, Refusal> {
+        let running = book.open_sessions().find(|open| open.id == session);
+        if running.is_some_and(|open| !viewer.sees(open.account)) {
+            return Err(Refusal::NotYours);
+        }
+        if running.is_some() || session >= book.next_session() || session.get() == 0 {
+            return Err(Refusal::NoSuchThing);
+        }
+        let own = match viewer.role {
+            Role::Landlord => None,
+            _ => Some(viewer.account.ok_or(Refusal::NotAllowed)?),
+        };
+        Ok(Self {
+            session,
+            from,
+            own,
+            closed: None,
+            opened: None,
+            from_opening: false,
+            clock: None,
+            segments: heapless::Vec::new(),
+        })
+    }
+
+    fn begin(&mut self) {
+        (self.closed, self.opened, self.clock) = (None, None, None);
+        self.from_opening = false;
+        self.segments.clear();
+    }
+
     fn see(&mut self, seq: u64, record: &Record) {
         match record {
             Record::SessionOpened { session, .. } | Record::OpenedByPhone { session, .. }
                 if *session == self.session =>
             {
                 self.opened = Some(seq);
+                self.from_opening = true;
             }
             Record::ClockSet { .. } if self.clock.is_none() && self.opened.is_some() => {
                 self.clock = Some(seq);
@@ -341,31 +387,45 @@ impl Receipt {
         let _ = self.segments.insert(place, *segment);
     }
 
-    fn response(&self, book: &Book) -> Response {
-        let Some((seq, session)) = self.closed else {
-            return Response::Refused(Refusal::NotHere);
-        };
+    /// What was found. Refused: another's, or what is not whole.
+    pub(super) fn found(&self, book: &Book) -> Result<Found<'_>, Refusal> {
+        let (seq, closed) = self.closed.as_ref().ok_or(Refusal::NotHere)?;
         let mut cards = book.credentials().iter();
-        let card = cards.find(|card| card.id == session.credential);
-        let Some(card) = card else {
-            return Response::Refused(Refusal::NotHere);
-        };
-        if self.own.is_some_and(|own| own != session.account) {
-            return Response::Refused(Refusal::NotYours);
+        let card = cards.find(|card| card.id == closed.credential);
+        let card = card.ok_or(Refusal::NotHere)?;
+        if self.own.is_some_and(|own| own != closed.account) {
+            return Err(Refusal::NotYours);
         }
-        let wanted = usize::from(session.segments.saturating_sub(self.from));
-        if self.segments.len() < wanted.min(SESSIONS) {
-            return Response::Refused(Refusal::NotHere);
+        let wanted = usize::from(closed.segments.saturating_sub(self.from));
+        if self.segments.len() < wanted.min(SEGMENTS) {
+            return Err(Refusal::NotHere);
         }
         let tariff = book.tariff(PlanId::STANDARD);
-        Response::Receipt(ReceiptPage {
-            session,
+        Ok(Found {
+            closed,
             alias: card.alias,
-            clock_set: self.clock.is_some_and(|set| set < seq),
+            clock_set: self.clock.is_some_and(|set| set < *seq),
+            clock_known: self.from_opening,
             utc_offset: tariff.map_or(UtcOffset::UTC, |(_, tariff)| tariff.utc_offset()),
-            segments: list(self.segments.iter().copied()),
+            segments: &self.segments,
             more: wanted > self.segments.len(),
         })
+    }
+}
+
+impl Receipt<SESSIONS> {
+    fn response(&self, book: &Book) -> Response {
+        match self.found(book) {
+            Err(why) => Response::Refused(why),
+            Ok(found) => Response::Receipt(ReceiptPage {
+                session: *found.closed,
+                alias: found.alias,
+                clock_set: found.clock_set,
+                utc_offset: found.utc_offset,
+                segments: list(found.segments.iter().copied()),
+                more: found.more,
+            }),
+        }
     }
 }
 

@@ -4,4 +4,5 @@ mod bench;
 mod ledger;
 mod once;
 mod permission;
+mod signing;
 mod views;

@@ -3,6 +3,7 @@
 use crate::serve::About;
 use crate::{Command, Indicator, Outcome, Signal};
 use billing_core::journal::Identity;
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::Fault;
 use ble_protocol::{Gone, PhoneKeys, Pipe};
 use card_auth::{AliasKey, CardReader, SiteKey};
@@ -127,7 +128,8 @@ pub trait Link {
 /// }
 /// /// A pile with one: `secret` is random and kept by the hardware, as the site key is.
 /// fn some<P>(pipe: P, secret: [u8; 32]) -> Option<Phones<P>> {
-///     Some(Phones { pipe, keys: PhoneKeys::new(secret), about: About::default() })
+///     let (keys, about) = (PhoneKeys::new(secret), About::default());
+///     Some(Phones { pipe, keys, about, receipt_key: None })
 /// }
 /// ```
 pub struct Phones<P> {
@@ -136,8 +138,12 @@ pub struct Phones<P> {
     /// The secret that the keys of phones are made of: 32 random bytes, kept by the hardware. If it
     /// is lost, every phone has to be bound anew.
     pub keys: PhoneKeys,
-    /// What the pile says of itself.
+    /// What the pile says of itself. That it signs receipts is added where it has a key.
     pub about: About,
+    /// The key that signs receipts for phones, kept by the hardware; the same that `pilectl receipt
+    /// make` is given, so that the receipts of both are this pile's. If it is lost, phones that know the
+    /// old one take no receipt of the new one.
+    pub receipt_key: Option<SoftwareKey>,
 }
 
 /// The pipe of a pile that serves no phones.

@@ -10,8 +10,9 @@ use super::{Clock, Hardware, Phones, Random};
 use crate::serve::{Serve, Todo};
 use crate::{Actions, Controller, Event};
 use billing_core::journal::Identity;
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::Record;
-use ble_protocol::message::MAX_MESSAGE;
+use ble_protocol::message::{Capabilities, MAX_MESSAGE};
 use ble_protocol::{Gone, Holder, LinkKey, Offered, PileEnd, PileEvent, Pipe, Why};
 use card_auth::{SiteKey, Uid, binding_secret};
 use core::cell::RefCell;
@@ -35,19 +36,25 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// What serves phones, taken apart: its pipe, and the desk.
+    /// What serves phones, taken apart: its pipe, the desk, and the key for receipts.
     pub fn of<P>(
         phones: Option<Phones<P>>,
         journal: Identity,
         now: Instant,
-    ) -> (Option<P>, Option<Self>) {
-        match phones {
-            Some(Phones { pipe, keys, about }) => {
-                let serve = Serve::new(about, keys, journal, now);
-                (Some(pipe), Some(Self::new(serve)))
-            }
-            None => (None, None),
+    ) -> (Option<P>, Option<Self>, Option<SoftwareKey>) {
+        let Some(phones) = phones else {
+            return (None, None, None);
+        };
+        let mut about = phones.about;
+        if phones.receipt_key.is_some() {
+            about.capabilities = about.capabilities.with(Capabilities::RECEIPTS);
         }
+        let serve = Serve::new(about, phones.keys, journal, now);
+        (
+            Some(phones.pipe),
+            Some(Self::new(serve)),
+            phones.receipt_key,
+        )
     }
 
     const fn new(serve: Serve) -> Self {

@@ -12,6 +12,7 @@ use crate::{Action, Actions, Config, Controller, Durable, Event, Signal};
 use billing_core::book::Book;
 use billing_core::journal::MountError;
 use billing_core::ledger::{Ledger, Look, OpenError};
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::{Fault, Record};
 use card_auth::{CardEvent, CardWatch, SiteKey};
 use core::cell::RefCell;
@@ -117,7 +118,7 @@ pub async fn run<H: Hardware>(
         seq: ledger.last_record(),
         headroom: ledger.headroom(&book),
     };
-    let (pipe, desk) = Desk::of(phones, ledger.identity(), now);
+    let (pipe, desk, receipt_key) = Desk::of(phones, ledger.identity(), now);
     let wall = rtc.read().unwrap_or_default();
     let config = Config {
         ports,
@@ -144,7 +145,8 @@ pub async fn run<H: Hardware>(
         time_task(&core),
         meters_task(&core, meters, Fast::new(watches_current)),
     );
-    match select4(ledger_task(&core, ledger), time, people, lines).await {
+    let ledger = ledger_task(&core, ledger, receipt_key.as_ref());
+    match select4(ledger, time, people, lines).await {
         // No task ever ends.
         Either4::First(never)
         | Either4::Second(Either::First(never) | Either::Second(never))
@@ -245,7 +247,11 @@ impl<H: Hardware> Look for Core<'_, H> {
     }
 }
 
-async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: Ledger<F>) -> Never {
+async fn ledger_task<H: Hardware, F: NorFlash>(
+    core: &Core<'_, H>,
+    mut ledger: Ledger<F>,
+    key: Option<&SoftwareKey>,
+) -> Never {
     let mut headroom = core.look(|book| ledger.headroom(book));
     loop {
         let record = core.with(|machine| machine.outbox().cloned());
@@ -265,8 +271,8 @@ async fn ledger_task<H: Hardware, F: NorFlash>(core: &Core<'_, H>, mut ledger: L
             yield_now().await;
             (done, true)
         } else if let Some(inquiry) = core.inquiry.take() {
-            // A page at a time, too.
-            look_up(core, &mut ledger, inquiry).await;
+            // A page at a time, too, or a signature.
+            look_up(core, &mut ledger, inquiry, key).await;
             yield_now().await;
             continue;
         } else {
@@ -290,8 +296,9 @@ async fn look_up<H: Hardware, F: NorFlash>(
     core: &Core<'_, H>,
     ledger: &mut Ledger<F>,
     mut inquiry: Inquiry,
+    key: Option<&SoftwareKey>,
 ) {
-    let found = inquiry.slice(ledger, core).await;
+    let found = inquiry.slice(ledger, core, key).await;
     let mut desk = core.desk.borrow_mut();
     // Nobody may be there any more, or somebody else, who has asked by now.
     let Some(desk) = desk.as_mut().filter(|desk| desk.serve.awaits(&inquiry)) else {

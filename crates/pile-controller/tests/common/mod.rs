@@ -8,6 +8,7 @@
 )]
 
 use billing_core::journal::{Identity, testing::RamFlash};
+use billing_core::receipt::SoftwareKey;
 use billing_core::tariff::{Band, Tariff};
 use ble_protocol::message::{
     Asked, Bound, Capabilities, MAX_MESSAGE, Notice, Request, RequestId, Response, Told, Welcome,
@@ -274,6 +275,7 @@ impl Hardware for Board {
                 pipe: part(),
                 keys: PhoneKeys::new([3; 32]),
                 about,
+                receipt_key: SoftwareKey::from_bytes(&[5; 32]).ok(),
             }),
             flash: Box::leak(Box::new(RamFlash::new())),
         }

@@ -60,7 +60,7 @@ impl<const W: usize, const E: usize> Store<W, E> {
 
     /// The answer to what a phone asked; `None` if it took more slices than there can be.
     pub fn look_up(&mut self, book: &Book, mut inquiry: Inquiry) -> Option<Response> {
-        (0..10_000).find_map(|_| block_on(inquiry.slice(&mut self.ledger, book)))
+        (0..10_000).find_map(|_| block_on(inquiry.slice(&mut self.ledger, book, None)))
     }
 
     /// Every record that stands, with its number, sorted by it.

@@ -247,6 +247,7 @@ impl World {
                 None => Entrance::Air(Side::pile(&self.air)),
             },
             phone_keys: PhoneKeys::new(self.phone_secret),
+            receipt_key: self.receipt_key(),
             about: phones::about(),
             pace: ReaderPace::new(self.setup.look, self.time.clone(), self.field.clone()),
             flash,

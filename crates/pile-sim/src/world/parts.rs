@@ -9,6 +9,7 @@ use crate::link::{Door, Side};
 use crate::mfrc522::{self, VirtualMfrc522};
 use crate::pn532::{self, VirtualHsu};
 use billing_core::journal::Identity;
+use billing_core::receipt::SoftwareKey;
 use ble_protocol::{Gone, PhoneKeys, Pipe};
 use card_auth::mfrc522::Mfrc522;
 use card_auth::pn532::{Hsu, Pn532};
@@ -365,6 +366,7 @@ pub(super) struct VirtualHardware<const W: usize, const E: usize> {
     pub pace: ReaderPace,
     pub entrance: Entrance,
     pub phone_keys: PhoneKeys,
+    pub receipt_key: Option<SoftwareKey>,
     pub about: About,
     pub flash: VirtualNor<W, E>,
 }
@@ -407,6 +409,7 @@ impl<const W: usize, const E: usize> Hardware for VirtualHardware<W, E> {
                 pipe: self.entrance,
                 keys: self.phone_keys,
                 about: self.about,
+                receipt_key: self.receipt_key,
             }),
             flash: self.flash,
         }

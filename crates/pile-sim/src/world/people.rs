@@ -2,10 +2,12 @@
 
 use super::World;
 use crate::cards::{Application, CardHandle, Ntag424, RfField, TagChannel, VirtualCard};
+use billing_core::receipt::SoftwareKey;
 use card_auth::personalise::{self, Plan};
 use card_auth::{AliasKey, SiteKey, Uid};
 use embassy_futures::block_on;
 use pile_units::{CardAlias, PortId};
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -71,6 +73,11 @@ impl World {
     pub fn alias(&self, card: &VirtualCard) -> Option<CardAlias> {
         let uid = Uid::from_bytes(card.uid()).ok()?;
         Some(AliasKey::new(self.alias_key).alias(&uid))
+    }
+
+    /// The key that signs receipts for phones. It is this world's, as its site key is.
+    pub fn receipt_key(&self) -> Option<SoftwareKey> {
+        SoftwareKey::from_bytes(&Sha256::digest(self.phone_secret).into()).ok()
     }
 
     /// The field before the reader: to see what is on the air, and to take a card at any byte.

@@ -1,19 +1,16 @@
-//! What was charged and what it costs: sessions, receipts, statements.
+//! What was charged and what it costs: sessions, statements, the own account.
 
-use std::path::Path;
-
-use billing_core::receipt::BilledSession;
-use billing_core::record::{ClosedSession, Segment};
-use billing_core::statement::{Period, Tally};
-use ble_protocol::message::{ReceiptPage, Request, Response, StatementPage};
-use pile_units::{AccountId, Currency, Energy, Money, SessionId};
+use billing_core::record::ClosedSession;
+use billing_core::statement::Period;
+use ble_protocol::message::{Request, Response, StatementPage};
+use pile_units::{AccountId, Currency, Energy, Money};
 
 use super::commands::Statement;
 use super::house::account_table;
 use super::table::{Cell, Table, pretty};
 use super::talk::Talk;
 use super::words;
-use crate::answer::{self, Answer, Refusal};
+use crate::answer::{Answer, Refusal};
 use crate::figures::{Zone, amount, counted, kwh};
 
 /// `sessions`.
@@ -84,135 +81,6 @@ fn table(sessions: &[ClosedSession], zone: Zone) -> Table {
         ]);
     }
     table
-}
-
-/// `receipt SESSION`.
-///
-/// # Errors
-/// [`Refusal`] if the pile does not have it, or the file cannot be written.
-pub fn receipt(
-    talk: &mut Talk,
-    json: bool,
-    session: u32,
-    out: Option<&Path>,
-) -> Result<Answer, Refusal> {
-    let session = SessionId::new(session);
-    let mut segments: Vec<Segment> = Vec::new();
-    let page = loop {
-        let from = u8::try_from(segments.len()).unwrap_or(u8::MAX);
-        let Response::Receipt(page) = talk.ask(Request::Receipt { session, from })? else {
-            return Err(words::odd());
-        };
-        segments.extend(page.segments.iter().copied());
-        if !page.more || page.segments.is_empty() {
-            break page;
-        }
-    };
-    let mut tally = Tally::new(session);
-    let added = segments
-        .iter()
-        .try_for_each(|segment| tally.add(segment).map(|_| ()));
-    let wrong = match added.and_then(|()| tally.check(&page.session).map(|_| ())) {
-        Err(why) => Some(why.to_string()),
-        Ok(()) if page.session.session != session => Some("it is another session's".to_owned()),
-        Ok(()) => None,
-    };
-    let text = if json {
-        data(&page, &segments)
-    } else {
-        told(talk, &page, &segments)?
-    };
-    if let Some(why) = wrong {
-        return Ok(Answer::wrong(format!(
-            "{text}\nTHIS DOES NOT COME OUT: {why}.\n"
-        )));
-    }
-    let Some(out) = out else {
-        return Ok(Answer::well(text));
-    };
-    answer::write(out, text.as_bytes())?;
-    Ok(Answer::well(format!(
-        "{}: session {session}, not signed\n",
-        out.display()
-    )))
-}
-
-fn told(talk: &Talk, page: &ReceiptPage, segments: &[Segment]) -> Result<String, Refusal> {
-    let (closed, zone) = (&page.session, Zone::new(page.utc_offset));
-    let pile = talk
-        .welcome()?
-        .pile
-        .map_or_else(String::new, |pile| pile.to_string());
-    let doubt = if page.clock_set {
-        "\nThe clock was set while it ran."
-    } else {
-        ""
-    };
-    let billed = BilledSession {
-        closed,
-        segments: segments.iter().copied(),
-        alias: page.alias,
-        clock_set: page.clock_set,
-    };
-    let start = closed.reading.saturating_sub(closed.energy);
-    Ok(format!(
-        "Session {} of account {}, card {} (alias {}), on port {} of pile {pile}\n\
-         {} to {}, ended: {}{doubt}\n\
-         Meter {} - {} = {} kWh\n\n{}\n\
-         NOT SIGNED: no link gives a signed receipt. The signed one of page {} is made of the\n\
-         same records, from the pile's flash or an export; its figures must be these.\n",
-        closed.session,
-        closed.account,
-        closed.credential,
-        page.alias,
-        closed.port,
-        zone.second(closed.opened),
-        zone.second(closed.closed),
-        closed.reason.name().replace('_', " "),
-        kwh(closed.reading),
-        kwh(start),
-        kwh(closed.energy),
-        billed.arithmetic(),
-        closed.page,
-    ))
-}
-
-fn data(page: &ReceiptPage, segments: &[Segment]) -> String {
-    let (closed, zone) = (&page.session, Zone::new(page.utc_offset));
-    let lines = segments.iter().map(|segment| {
-        serde_json::json!({
-            "index": segment.index,
-            "tariff": segment.tariff.get(),
-            "band": segment.band.as_str(),
-            "from": zone.iso(segment.from),
-            "to": zone.iso(segment.to),
-            "milliwatt_hours": segment.energy.milliwatt_hours(),
-            "energy_price": segment.energy_price.to_string(),
-            "service_price": segment.service_price.to_string(),
-            "energy_micros": segment.energy_micro.micros(),
-            "service_micros": segment.service_micro.micros(),
-        })
-    });
-    pretty(&serde_json::json!({
-        "signed": false,
-        "session": closed.session.get(),
-        "account": closed.account.get(),
-        "card": closed.credential.get(),
-        "alias": page.alias.to_string(),
-        "port": closed.port.number(),
-        "opened": zone.iso(closed.opened),
-        "closed": zone.iso(closed.closed),
-        "clock_set": page.clock_set,
-        "reason": closed.reason.name(),
-        "milliwatt_hours": closed.energy.milliwatt_hours(),
-        "meter_milliwatt_hours": closed.reading.milliwatt_hours(),
-        "segments": lines.collect::<Vec<_>>(),
-        "currency": closed.currency.code(),
-        "electricity": amount(closed.currency, closed.bill.energy_fee),
-        "service": amount(closed.currency, closed.bill.service_fee),
-        "total": amount(closed.currency, closed.bill.total),
-        "page": closed.page,
-    }))
 }
 
 /// `statement`.

@@ -45,11 +45,11 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 20)]
         count: usize,
     },
-    /// A session's bill with all its arithmetic, checked. It is not signed.
+    /// A session's receipt with all its arithmetic and the pile's signature, checked.
     Receipt {
         /// The session's number.
         session: u32,
-        /// Write it to this file instead.
+        /// Write the signed record (OCMF) to this file instead.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },

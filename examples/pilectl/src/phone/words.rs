@@ -38,6 +38,9 @@ pub fn refused(why: Reason) -> Refusal {
         Reason::TooOld => "ask once more",
         Reason::OutOfTurn => "look again: pilectl phone settlements",
         Reason::NotHere => "look into an export: pilectl ledger show EXPORT",
+        Reason::NoReceiptKey | Reason::TooManyPrices => {
+            "the landlord makes it: pilectl receipt make"
+        }
         Reason::NoPlaceForPhones => "revoke a phone: pilectl phone revoke-phone",
         _ => "look at the pile",
     };

@@ -14,6 +14,8 @@ use ble_protocol::permission::Role;
 use ble_protocol::{Holder, Keys, LinkKey, PileEnd, PileEvent};
 use pile_units::{AccountId, Instant, PhoneId, PileId, WallTime};
 
+use crate::common::Desk;
+
 pub const KEY: [u8; 32] = [7; 32];
 pub const PILE: [u8; 8] = [1; 8];
 
@@ -185,4 +187,24 @@ impl Call {
             last_request,
         }
     }
+}
+
+/// A desk with the file of phone 3.
+pub fn phone() -> Desk {
+    let key = "07".repeat(32);
+    let file =
+        format!("openpile_phone = 1\npile = \"0101010101010101\"\nphone = 3\nkey = \"{key}\"\n");
+    let desk = Desk::with(&[("phone.toml", file.as_bytes())]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(desk.path("phone.toml"), mode).unwrap();
+    }
+    desk
+}
+
+/// The command line of a phone at this pile.
+pub fn at(peer: &Peer, arguments: &str) -> String {
+    format!("phone --pile {} {arguments}", peer.address)
 }

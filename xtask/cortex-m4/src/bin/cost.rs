@@ -6,6 +6,7 @@
 use core::ffi::CStr;
 use core::hint::black_box;
 
+use billing_core::receipt::{ReceiptSigner, SoftwareKey};
 use ble_protocol::frame::{Decoder, Encoded, Kind};
 use ble_protocol::{Holder, Keys, LinkKey, PhoneEnd, PhoneEvent, PhoneKeys, PileEnd, PileEvent};
 use cortex_m4::{clock, console, stack};
@@ -150,6 +151,17 @@ fn frame(body: &[u8]) -> Option<u32> {
     whole.then_some(tally.whole)
 }
 
+/// A signature under a receipt, as a slice of the ledger's inquiries makes it.
+fn signature() -> Option<Tally> {
+    let key = SoftwareKey::from_bytes(&[7; 32]).ok()?;
+    let digest = black_box([0x5A; 32]);
+    let mut tally = Tally::default();
+    let signature = tally.call(|| key.sign_digest(&digest))?.ok()?;
+    key.public_key()
+        .verifies(&digest, &signature)
+        .then_some(tally)
+}
+
 fn measure(house: &mut House) -> Option<()> {
     let row = |name: &'static CStr, value| console::row(name, value);
     house.phones = 256;
@@ -187,6 +199,9 @@ fn measure(house: &mut House) -> Option<()> {
         c"the longest frame, 256 bytes, decoded",
         frame(&[0x77; 256])?,
     );
+    let signed = signature()?;
+    row(c"pile: a receipt's signature", signed.whole);
+    row(c"stack: a receipt's signature", signed.stack);
     row(c"stack: the pile's handshake", pile);
     row(c"stack: the phone's handshake", phone);
     row(

@@ -6,9 +6,10 @@ use crate::tests::phones::bind;
 use crate::{Command, Outcome};
 use billing_core::journal::{Identity, testing::RamFlash};
 use billing_core::ledger::Ledger;
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::Record;
 use ble_protocol::message::{
-    Asked, MAX_MESSAGE, Notice, Request, RequestId, Response, Told, Welcome,
+    Asked, Capabilities, MAX_MESSAGE, Notice, Request, RequestId, Response, Told, Welcome,
 };
 use ble_protocol::{Holder, PhoneKeys};
 use embassy_futures::block_on;
@@ -21,6 +22,7 @@ pub type Flash = &'static mut RamFlash<4, 4096, 262_144>;
 
 pub const SECRET: [u8; 32] = [7; 32];
 pub const JOURNAL: [u8; 16] = [9; 16];
+pub const RECEIPT_KEY: [u8; 32] = [5; 32];
 
 /// A pile and whoever is connected to it.
 pub struct Talk {
@@ -179,6 +181,7 @@ impl Talk {
     /// A ledger of the bench's records, asked in slices.
     fn look_up(&self, mut inquiry: Inquiry) -> Option<Response> {
         assert!(self.serve.awaits(&inquiry));
+        let key = SoftwareKey::from_bytes(&RECEIPT_KEY).unwrap();
         let records: Vec<_> = self
             .bench
             .records
@@ -188,7 +191,7 @@ impl Talk {
         block_on(async {
             let (mut ledger, book) = Box::pin(ledger(&records)).await;
             for _ in 0..10_000 {
-                if let Some(found) = inquiry.slice(&mut ledger, &book).await {
+                if let Some(found) = inquiry.slice(&mut ledger, &book, Some(&key)).await {
                     return Some(found);
                 }
             }
@@ -223,7 +226,7 @@ fn serve(bench: &Bench) -> Serve {
     let about = About {
         name: "Hof 3".parse().unwrap(),
         firmware: "test".parse().unwrap(),
-        ..About::default()
+        capabilities: Capabilities::RECEIPTS,
     };
     let keys = PhoneKeys::new(SECRET);
     Serve::new(about, keys, Identity::new(JOURNAL), bench.now)
@@ -245,4 +248,14 @@ pub async fn ledger(records: &[Record]) -> (Ledger<Flash>, billing_core::book::B
         }
     }
     (ledger, book)
+}
+
+/// A ledger that holds these records, whatever they fold to.
+pub async fn written(records: &[Record], book: &billing_core::book::Book) -> Ledger<Flash> {
+    let identity = Identity::new(JOURNAL);
+    let (mut ledger, _) = Ledger::format(flash(), identity).await.unwrap();
+    for record in records {
+        ledger.append(book, record).await.unwrap();
+    }
+    ledger
 }

@@ -1,22 +1,24 @@
 //! Questions to the ledger, against what the records say by other means.
 
+use super::super::About;
 use super::super::inquiry::inquiry;
 use super::super::views::Viewer;
-use super::bench::{Flash, JOURNAL, ledger};
+use super::bench::{Flash, JOURNAL, RECEIPT_KEY, ledger};
 use crate::{Config, Controller, Durable, Refusal};
 use billing_core::book::{Book, testing::next_record};
 use billing_core::journal::{Chain, Identity};
 use billing_core::ledger::Ledger;
+use billing_core::receipt::SoftwareKey;
 use billing_core::record::{ClosedSession, Record};
 use billing_core::statement::{Line, Period, StatementError, Survey, Totals};
-use ble_protocol::message::{ExportCursor, Request, Response};
+use ble_protocol::message::{Capabilities, ExportCursor, Request, Response};
 use ble_protocol::permission::Role;
 use embassy_futures::block_on;
 use pile_units::{AccountId, Instant, PileId, SessionId, UnixSeconds, WallTime};
 use std::vec::Vec;
 
 /// A house after so many records, and its ledger.
-fn house(count: u64, seed: u32) -> (Ledger<Flash>, Book) {
+pub(super) fn house(count: u64, seed: u32) -> (Ledger<Flash>, Book) {
     let (mut book, mut state, mut records) = (Book::new(), seed, Vec::new());
     let mut dice = |sides: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -44,22 +46,33 @@ fn machine(book: &Book) -> Controller {
     Controller::new(config, book.clone(), Instant::from_millis(1000))
 }
 
-const LANDLORD: Viewer = Viewer {
+pub(super) const LANDLORD: Viewer = Viewer {
     role: Role::Landlord,
     phone: None,
     account: None,
 };
 
-fn ask(request: &Request, viewer: &Viewer, ledger: &mut Ledger<Flash>, book: &Book) -> Response {
+pub(super) fn ask(
+    request: &Request,
+    viewer: &Viewer,
+    ledger: &mut Ledger<Flash>,
+    book: &Book,
+) -> Response {
     let machine = machine(book);
-    let inquiry = inquiry(request, viewer, &machine).expect("a question to the ledger");
+    let about = About {
+        firmware: "0.1.0".parse().unwrap(),
+        capabilities: Capabilities::RECEIPTS,
+        ..About::default()
+    };
+    let inquiry = inquiry(request, viewer, &machine, &about).expect("a question to the ledger");
+    let key = SoftwareKey::from_bytes(&RECEIPT_KEY).unwrap();
     let mut inquiry = match inquiry {
         Ok(inquiry) => inquiry,
         Err(why) => return Response::Refused(why),
     };
     block_on(async {
         for _ in 0..100_000 {
-            if let Some(found) = inquiry.slice(ledger, book).await {
+            if let Some(found) = inquiry.slice(ledger, book, Some(&key)).await {
                 return found;
             }
         }
@@ -68,14 +81,14 @@ fn ask(request: &Request, viewer: &Viewer, ledger: &mut Ledger<Flash>, book: &Bo
 }
 
 /// All records by number.
-fn sorted(ledger: &mut Ledger<Flash>) -> Vec<(u64, Record)> {
+pub(super) fn sorted(ledger: &mut Ledger<Flash>) -> Vec<(u64, Record)> {
     let mut records = Vec::new();
     block_on(ledger.visit(|seq, record| records.push((seq, record)))).unwrap();
     records.sort_by_key(|(seq, _)| *seq);
     records
 }
 
-fn closed(records: &[(u64, Record)]) -> Vec<ClosedSession> {
+pub(super) fn closed(records: &[(u64, Record)]) -> Vec<ClosedSession> {
     let closed = |(_, record): &(u64, Record)| match record {
         Record::SessionClosed(closed) => Some(*closed),
         _ => None,

@@ -104,6 +104,7 @@ pub fn requests() -> Vec<Request> {
         },
         Request::ConfirmExport { through: 1 },
         Request::Recover,
+        Request::SignReceipt { session },
     ]
 }
 
@@ -180,6 +181,11 @@ fn what_is_anothers_is_neither_shown_nor_changed() {
     };
     assert_eq!(refused(&mut talk, bill(1)), yours);
     assert_eq!(refused(&mut talk, bill(2)), yours);
+    let sign = |session| Request::SignReceipt {
+        session: SessionId::new(session),
+    };
+    assert_eq!(refused(&mut talk, sign(1)), yours);
+    assert_eq!(refused(&mut talk, sign(2)), yours);
     let sessions = Request::Sessions {
         account: other,
         before: None,
