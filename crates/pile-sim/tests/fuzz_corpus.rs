@@ -12,7 +12,7 @@ use ble_protocol::message::{ExportCursor, Request, UpTo};
 use embassy_futures::block_on;
 use pile_sim::flash::{VirtualNor, Words};
 use pile_sim::fuzzing::deed_of;
-use pile_units::{AccountId, Energy, PhoneId, PlanId, PortId, SessionId};
+use pile_units::{AccountId, CredentialId, Energy, PhoneId, PlanId, PortId, SessionId};
 use proptest::prelude::*;
 
 type Flash = VirtualNor<8, 2048>;
@@ -181,6 +181,7 @@ fn seeds_of_conversations_are_written() {
             &landlord,
             &deed_of(&Request::Replace {
                 account: AccountId::new(2),
+                card: CredentialId::new(3),
             }),
             &[8, 4],
             &minute,

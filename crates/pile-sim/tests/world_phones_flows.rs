@@ -10,7 +10,7 @@
 mod phones;
 
 use billing_core::receipt::{BilledSession, Issuer, verify, write_signed};
-use billing_core::record::{Record, Reference, StopReason};
+use billing_core::record::{Fault, Record, Reference, StopReason};
 use billing_core::statement::Period;
 use ble_protocol::Refusal;
 use ble_protocol::message::{Notice, PortCondition, Request, Response, UpTo};
@@ -441,7 +441,10 @@ fn a_lost_cards_session_stops_its_phone_is_dead_and_a_replacement_continues_the_
     let landlord = house.landlord.clone();
     let account = tenant.account;
     house.line_for(&landlord);
-    let opened = house.asks(&landlord, Request::Replace { account });
+    let book = house.book();
+    let mut cards = book.credentials().iter();
+    let card = cards.find(|it| it.account() == Some(account)).unwrap().id;
+    let opened = house.asks(&landlord, Request::Replace { account, card });
     assert!(matches!(opened, Response::Window { .. }), "{opened:?}");
     let (card, _) = house.world.issue([4, 1, 0, 0, 0, 0, 99]).unwrap();
     house.world.tap(&card);
@@ -505,7 +508,13 @@ fn the_landlord_names_lists_switches_and_sets_by_phone() {
     assert!(!house.world.relay(port(1)), "I7");
     house.refused(&tenant.phone, start(port(1)), Refusal::PortFaulted);
     house.world.unplug(port(1));
-    house.done(&landlord, Request::ClearFault { port: port(1) });
+    house.done(
+        &landlord,
+        Request::ClearFault {
+            port: port(1),
+            fault: Fault::Overload,
+        },
+    );
     house.charges(&tenant.phone, port(1), 60_000);
     let Response::Diagnostics(seen) = house.asks(&landlord, Request::Diagnostics) else {
         panic!("no diagnostics");

@@ -148,6 +148,20 @@ fn requests_are_a_version_a_number_a_kind_and_what_stands_in_it() {
         set,
         &[&[28, 0], b"CNY", &[0, 1, 3], b"day", &prices, &[0; 25]],
     );
+    let (account, card) = (AccountId::new(3), CredentialId::new(300));
+    asked(Request::Replace { account, card }, &[&[18, 3, 0xac, 2]]);
+    // The fifth fault is a relay that is welded.
+    let clear = Request::ClearFault {
+        port: port(2),
+        fault: Fault::RelayWelded,
+    };
+    asked(clear, &[&[36, 1, 4]]);
+    let session = SessionId::new(129);
+    let stop = Request::StopPort {
+        port: port(16),
+        session,
+    };
+    asked(stop, &[&[37, 15, 0x81, 1]]);
     asked(Request::SetClock { now: at() }, &[&[39], &AT]);
     let cursor = ExportCursor { seq: 300, place: 7 };
     asked(Request::ExportFrom { cursor }, &[&[42, 0xac, 2, 7]]);

@@ -1,6 +1,6 @@
 //! What a phone can ask.
 
-use billing_core::record::Reference;
+use billing_core::record::{Fault, Reference};
 use billing_core::statement::Period;
 use billing_core::tariff::Tariff;
 use pile_units::{
@@ -220,10 +220,14 @@ pub enum Request {
     /// no such card may charge).
     AuthoriseListed,
     /// Revokes the account's cards as lost and opens the window for its next card:
-    /// [`Window`](super::Response::Window). Refused: `NoSuchThing`, `AccountClosed`, `Full`.
+    /// [`Window`](super::Response::Window). Refused: `NoSuchThing`, `AccountClosed`, `Full`, and
+    /// `AlreadyAuthorised` where the card is revoked and the account has its next one.
     Replace {
         /// Whose.
         account: AccountId,
+        /// The card that is lost, of that account. So a request that comes twice does not revoke the
+        /// next card.
+        card: CredentialId,
     },
     /// Revokes the account's cards as lost: [`Done`](super::Response::Done), and as well where it has
     /// none that opens anything. Refused: `NoSuchThing`.
@@ -334,16 +338,20 @@ pub enum Request {
         reference: Reference,
     },
     /// Clears a port's fault: [`Done`](super::Response::Done). Refused: `StillFaulty`, `NoMeter`,
-    /// `NoSuchThing` (also where it has none).
+    /// `NoSuchThing` (also where it has none, or another).
     ClearFault {
         /// Where.
         port: PortId,
+        /// Which, as the port's condition told it. So nobody clears a fault that he has not seen.
+        fault: Fault,
     },
-    /// Stops whatever session is on a port: [`Done`](super::Response::Done). Refused: `NoSuchThing`
-    /// (also where there is none).
+    /// Stops the session on a port: [`Done`](super::Response::Done), and as well where it has ended.
+    /// Refused: `NoSuchThing`.
     StopPort {
         /// Where.
         port: PortId,
+        /// Which, as the port's view told it. So a request that comes twice stops no other.
+        session: SessionId,
     },
     /// Takes a port out of service, which stops a session on it, or puts it back:
     /// [`Done`](super::Response::Done). Refused: `NoSuchThing`.

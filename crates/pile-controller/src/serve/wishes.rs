@@ -2,11 +2,11 @@
 
 use super::answers::Kept;
 use super::views::Viewer;
-use crate::{ByPhone, Command, Controller, Outcome, Refusal};
-use billing_core::book::Book;
+use crate::{ByPhone, Command, Controller, Outcome, PortState, Refusal};
+use billing_core::book::{Book, OpenSession};
 use ble_protocol::message::{Request, RequestId};
 use ble_protocol::permission::Role;
-use pile_units::{PhoneId, PortId};
+use pile_units::{AccountId, CredentialId, PhoneId, PortId};
 
 /// A wish, and how it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,24 @@ pub(super) fn wish(
         Request::RevokePhone { phone } => Command::RevokePhone(phone),
         Request::Authorise => return Ok(window(Command::Authorise)),
         Request::AuthoriseListed => return Ok(window(Command::AuthoriseListed)),
-        Request::Replace { account } => return Ok(window(Command::Replace(account))),
+        Request::Replace { account, card } => {
+            lost(account, card, book)?;
+            return Ok(window(Command::Replace(account)));
+        }
+        Request::ClearFault { port, fault } => {
+            let latched = machine.port(port).state == PortState::Faulted(fault);
+            latched
+                .then_some(Command::ClearFault(port))
+                .ok_or(Refusal::NoSuchThing)?
+        }
+        Request::StopPort { port, session } => {
+            let phone = viewer.phone.ok_or(Refusal::NotAllowed)?;
+            let elsewhere = |open: &OpenSession| open.id == session && open.port != port;
+            if book.open_sessions().any(elsewhere) {
+                return Err(Refusal::NoSuchThing);
+            }
+            return Ok(Wish::plain(ByPhone::Stop { phone, session }));
+        }
         other => command(other).ok_or(Refusal::UnknownRequest)?,
     };
     Ok(Wish::plain(ByPhone::Manage(command)))
@@ -124,13 +141,25 @@ fn command(request: Request) -> Option<Command> {
             settlement,
             reference,
         } => Command::MarkPaid(settlement, reference),
-        Request::ClearFault { port } => Command::ClearFault(port),
-        Request::StopPort { port } => Command::Stop(port),
         Request::SwitchPort { port, enabled } => Command::Switch(port, enabled),
         Request::SetClock { now } => Command::SetClock(now),
         Request::ConfirmExport { through } => Command::ConfirmExport(through),
         _ => return None,
     })
+}
+
+/// A card of the account, whose next one is not there yet.
+fn lost(account: AccountId, card: CredentialId, book: &Book) -> Result<(), Refusal> {
+    let mut cards = book
+        .credentials()
+        .iter()
+        .filter(|it| it.account() == Some(account));
+    let known = cards.clone().find(|it| it.id == card);
+    let known = known.ok_or(Refusal::NoSuchThing)?;
+    if known.revoked && cards.any(|it| !it.revoked) {
+        return Err(Refusal::AlreadyAuthorised);
+    }
+    Ok(())
 }
 
 /// A phone that was bound by the own card, or by another of the same account; of the landlord, by

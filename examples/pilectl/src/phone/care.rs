@@ -2,10 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ble_protocol::message::{Diagnostics, Request, Response};
+use ble_protocol::message::{Diagnostics, PortCondition, PortView, Request, Response};
 use pile_units::{
-    ClockQuality, CredentialId, Duration, Limits, OutOfRange, Power, Temperature, UnixSeconds,
-    WallTime,
+    ClockQuality, CredentialId, Duration, Limits, OutOfRange, PortId, Power, Temperature,
+    UnixSeconds, WallTime,
 };
 use serde_json::Value;
 
@@ -24,9 +24,11 @@ use crate::ledger::words as record_words;
 /// # Errors
 /// [`Refusal`] if it stays.
 pub fn clear_fault(talk: &mut Talk, number: u8) -> Result<Answer, Refusal> {
-    let request = Request::ClearFault {
-        port: port(number)?,
+    let port = port(number)?;
+    let PortCondition::Faulted(fault) = view(talk, port)?.condition else {
+        return Err(words::refused(ble_protocol::Refusal::NoSuchThing));
     };
+    let request = Request::ClearFault { port, fault };
     done(
         talk,
         request,
@@ -34,14 +36,27 @@ pub fn clear_fault(talk: &mut Talk, number: u8) -> Result<Answer, Refusal> {
     )
 }
 
+/// What is on a port now.
+fn view(talk: &mut Talk, port: PortId) -> Result<PortView, Refusal> {
+    let Response::Ports(page) = talk.ask(Request::Ports { from: port })? else {
+        return Err(words::odd());
+    };
+    let view = page.ports.iter().find(|view| view.port == port);
+    view.copied()
+        .ok_or_else(|| words::refused(ble_protocol::Refusal::NoSuchThing))
+}
+
 /// `stop-port PORT`.
 ///
 /// # Errors
 /// [`Refusal`] if nothing is stopped.
 pub fn stop_port(talk: &mut Talk, number: u8) -> Result<Answer, Refusal> {
-    let request = Request::StopPort {
-        port: port(number)?,
+    let port = port(number)?;
+    let Some(running) = view(talk, port)?.running else {
+        return Err(words::refused(ble_protocol::Refusal::NoSuchThing));
     };
+    let session = running.session;
+    let request = Request::StopPort { port, session };
     done(talk, request, format!("Port {number} is off.\n"))
 }
 

@@ -223,7 +223,25 @@ pub fn authorise(talk: &mut Talk, listed: bool) -> Result<Answer, Refusal> {
 /// [`Refusal`] if no window opens.
 pub fn replace(talk: &mut Talk, account: u16) -> Result<Answer, Refusal> {
     let account = AccountId::new(account);
-    next_card(talk, Request::Replace { account })
+    let card = card_of(talk, account)?;
+    next_card(talk, Request::Replace { account, card })
+}
+
+/// The account's newest card.
+fn card_of(talk: &mut Talk, account: AccountId) -> Result<CredentialId, Refusal> {
+    let mut newest = None;
+    let mut from = Some(CredentialId::new(0));
+    while let Some(first) = from {
+        let Response::Cards(page) = talk.ask(Request::Cards { from: first })? else {
+            return Err(words::odd());
+        };
+        let mut own = page.cards.iter().rev();
+        let own = own.find(|it| it.account() == Some(account));
+        newest = own.map(|it| it.id).or(newest);
+        let last = page.cards.iter().last();
+        from = last.filter(|_| page.more).and_then(|last| last.id.next());
+    }
+    newest.ok_or_else(|| words::refused(ble_protocol::Refusal::NoSuchThing))
 }
 
 /// `revoke-card CARD`.

@@ -6,6 +6,7 @@ use crate::{Command, PortState, Refusal};
 use ble_protocol::Holder;
 use ble_protocol::message::{Request, RequestId, Response, Told, UpTo};
 use pile_units::{AccountId, Duration, PhoneId, SessionId};
+use std::vec::Vec;
 
 fn start(number: u8) -> Request {
     Request::Start {
@@ -100,6 +101,75 @@ fn after_a_cut_a_start_is_known_by_its_record_and_a_stop_by_its_session() {
     assert_eq!(talk.ask(8, stop(1)), Response::Done);
     assert_eq!(talk.ask(6, start(2)), Response::Refused(Refusal::TooOld));
     assert_eq!(talk.bench.closed_sessions().len(), 1);
+}
+
+#[test]
+fn after_a_cut_a_stopped_port_stops_no_other_session() {
+    let mut talk = Talk::house();
+    let stop_port = |session, number| Request::StopPort {
+        port: port(number),
+        session: SessionId::new(session),
+    };
+    talk.phone(1);
+    assert_eq!(talk.ask(1, start(2)), started(1, 2));
+    talk.phone(3);
+    // Not there: another port's.
+    let none = Response::Refused(Refusal::NoSuchThing);
+    assert_eq!(talk.ask(1, stop_port(1, 3)), none);
+    assert_eq!(talk.ask(2, stop_port(1, 2)), Response::Done);
+    talk.wait(5);
+    talk.cut();
+    talk.phone(1);
+    assert_eq!(talk.ask(2, start(2)), started(2, 2));
+    // The answer had been lost, and the landlord's phone asks again.
+    talk.phone(3);
+    assert_eq!(talk.ask(2, stop_port(1, 2)), Response::Done);
+    talk.wait(5);
+    let closed = talk.bench.closed_sessions();
+    let closed: Vec<_> = closed.iter().map(|it| it.session.get()).collect();
+    assert_eq!(closed, [1]);
+}
+
+#[test]
+fn after_a_cut_a_replaced_card_s_next_one_is_not_revoked() {
+    let mut talk = Talk::house();
+    talk.phone(3);
+    // Account 1 is the first tenant's, and card 2 after the landlord's.
+    let card = talk.bench.ledger.credentials()[1];
+    let account = card.account().unwrap();
+    let replace = Request::Replace {
+        account,
+        card: card.id,
+    };
+    let other = Request::Replace {
+        account,
+        card: talk.bench.ledger.credentials()[2].id,
+    };
+    let none = Response::Refused(Refusal::NoSuchThing);
+    assert_eq!(talk.ask(1, other), none);
+    assert_eq!(
+        talk.ask(2, replace.clone()),
+        Response::Window { seconds: 30 }
+    );
+    // Asked again before the card was tapped: the window is open again.
+    talk.cut();
+    talk.phone(3);
+    assert_eq!(
+        talk.ask(2, replace.clone()),
+        Response::Window { seconds: 30 }
+    );
+    talk.bench.tap(9);
+    talk.wait(2);
+    talk.cut();
+    talk.phone(3);
+    let there = Response::Refused(Refusal::AlreadyAuthorised);
+    assert_eq!(talk.ask(2, replace), there);
+    talk.wait(2);
+    let cards = talk.bench.ledger.credentials();
+    let live = cards
+        .iter()
+        .filter(|it| it.account() == Some(account) && !it.revoked);
+    assert_eq!(live.count(), 1);
 }
 
 #[test]

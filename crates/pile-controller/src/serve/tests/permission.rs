@@ -54,7 +54,10 @@ pub fn requests() -> Vec<Request> {
         Request::RevokePhone { phone },
         Request::Authorise,
         Request::AuthoriseListed,
-        Request::Replace { account },
+        Request::Replace {
+            account,
+            card: credential,
+        },
         Request::ReportLostOf { account },
         Request::RevokeCard { credential },
         Request::Deregister { account },
@@ -88,8 +91,11 @@ pub fn requests() -> Vec<Request> {
             settlement: 1,
             reference: Reference::default()
         },
-        Request::ClearFault { port },
-        Request::StopPort { port },
+        Request::ClearFault {
+            port,
+            fault: billing_core::record::Fault::Leakage,
+        },
+        Request::StopPort { port, session },
         Request::SwitchPort {
             port,
             enabled: true

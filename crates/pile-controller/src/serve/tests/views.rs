@@ -118,12 +118,18 @@ fn the_landlord_hears_of_cards_phones_faults_and_windows() {
     assert!(talk.notices().iter().any(bound), "{:?}", talk.notices());
     talk.heard.clear();
     let fault = billing_core::record::Fault::Leakage;
+    let clear = |fault| Request::ClearFault {
+        port: port(1),
+        fault,
+    };
     talk.bench.feed(crate::Event::Trip(port(1), fault));
     talk.wait(5);
     assert_eq!(
-        talk.ask(3, Request::ClearFault { port: port(1) }),
-        Response::Done
+        talk.ask(3, clear(billing_core::record::Fault::Overload)),
+        Response::Refused(Refusal::NoSuchThing),
+        "another fault"
     );
+    assert_eq!(talk.ask(4, clear(fault)), Response::Done);
     talk.wait(1);
     let latched = |notice: &Notice| matches!(notice, Notice::FaultCleared { .. });
     assert!(talk.notices().iter().any(latched));
