@@ -77,7 +77,7 @@ pub fn closed(place: &str, why: Why, seconds: u16) -> Refusal {
 pub fn gone(place: &str, error: &io::Error) -> Refusal {
     Refusal::new(
         format!("{place}: the connection is lost: {error}"),
-        "check that the pile is there, and try again",
+        "check that the pile is there and no other phone is connected, and try again",
     )
 }
 

@@ -1,9 +1,16 @@
 //! Who stands at the pile: a phone behind a socket.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use pile_sim::link::Doorway;
+
+/// Who finds somebody there waits so long: most are about to leave.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// So many wait at the most.
+const BENCH: usize = 4;
 
 /// The doorway, and the socket before it.
 pub(super) struct Visitor {
@@ -11,6 +18,8 @@ pub(super) struct Visitor {
     stream: Option<TcpStream>,
     /// What the socket did not take yet.
     rest: Vec<u8>,
+    /// Who came while somebody was there, and when.
+    waiting: VecDeque<(TcpStream, Instant)>,
 }
 
 impl Visitor {
@@ -19,6 +28,7 @@ impl Visitor {
             doorway,
             stream: None,
             rest: Vec::new(),
+            waiting: VecDeque::new(),
         }
     }
 
@@ -30,10 +40,14 @@ impl Visitor {
         // Nobody comes, or he was gone before he was let in.
         while let Ok((stream, _)) = listener.accept() {
             let ready = stream.set_nonblocking(true).is_ok() && stream.set_nodelay(true).is_ok();
-            if ready && self.stream.is_none() && self.doorway.come() {
-                self.stream = Some(stream);
-                self.rest.clear();
+            if ready && self.waiting.len() < BENCH {
+                self.waiting.push_back((stream, Instant::now()));
             }
+        }
+        self.waiting.retain(|(_, since)| since.elapsed() < PATIENCE);
+        if self.stream.is_none() && !self.waiting.is_empty() && self.doorway.come() {
+            self.stream = self.waiting.pop_front().map(|(stream, _)| stream);
+            self.rest.clear();
         }
         if !before {
             self.carry();
