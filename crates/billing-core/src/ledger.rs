@@ -44,7 +44,7 @@ use pile_units::{Credential, Role};
 /// use billing_core::ledger::Headroom;
 /// assert_eq!(Headroom::default(), Headroom { sessions: 0, facts: 0 });
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Headroom {
     /// Sessions that can still be opened, each with all its segments and its bill.
     pub sessions: u32,

@@ -21,7 +21,7 @@ use pile_units::{Current, Energy, Instant, Power, Temperature, Voltage};
 /// // What surely flowed in between, whatever part of a step was pending at the start.
 /// assert_eq!(end.surely_since(&start), Energy::from_milliwatt_hours(7_812));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sample {
     /// Active energy since the driver was made. Never goes back, never ahead of what flowed.
     pub energy: Energy,

@@ -3,6 +3,7 @@
 use crate::Command;
 use ble_protocol::message::UpTo;
 use pile_units::{AccountId, CardAlias, PhoneId, PortId, SessionId, Strength};
+use serde::{Deserialize, Serialize};
 
 /// A wish that came over the link, from somebody who may have it: [`Serve`](crate::serve::Serve)
 /// asked the table of permissions first. The machine asks again whatever can have changed since.
@@ -21,7 +22,7 @@ use pile_units::{AccountId, CardAlias, PhoneId, PortId, SessionId, Strength};
 /// let event = Event::Phone(7, start);
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::large_enum_variant,
     reason = "there is no heap to box a tariff on"

@@ -7,6 +7,7 @@ use pile_units::{
     AccountId, AccountName, CredentialId, Limits, MeterTrim, PhoneId, PlanId, PortId, SessionId,
     UidOnly, UnixSeconds, WallTime,
 };
+use serde::{Deserialize, Serialize};
 
 /// A wish of the landlord.
 ///
@@ -17,7 +18,7 @@ use pile_units::{
 /// let event = Event::Command(7, Command::Switch(PortId::from_number(3)?, false));
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Open the 30 s window in which a new card is authorised.
     Authorise,

@@ -5,6 +5,7 @@ use billing_core::ledger::Headroom;
 use billing_core::record::Fault;
 use metering::Sample;
 use pile_units::{CardAlias, PortId, Strength, Temperature};
+use serde::{Deserialize, Serialize};
 
 /// Why not: at the pile as on the link.
 pub use ble_protocol::Refusal;
@@ -20,7 +21,7 @@ pub use ble_protocol::Refusal;
 /// ];
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A card was presented; its UID stays behind in the reader's task.
     Card {
@@ -79,7 +80,7 @@ pub enum Event {
 /// let headroom = Headroom { sessions: 99, facts: 400 };
 /// let event = Event::Persisted(Durable { seq: 17, headroom });
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Durable {
     /// The number of the last durable record; 0 on a blank ledger.
     pub seq: u64,

@@ -7,6 +7,7 @@ mod by_phone;
 mod command;
 mod controller;
 mod event;
+pub mod playback;
 mod port;
 mod refused;
 pub mod serve;

@@ -30,7 +30,8 @@ const SAY_EVERY: Duration = Duration::from_seconds(60);
 /// assert_eq!(shown.to_string(), "9f86d081884c7d65");
 /// # Ok::<(), pile_units::OutOfRange>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Fingerprint([u8; 8]);
 
 impl Fingerprint {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use billing_core::book::Book;
 use billing_core::journal::Identity;
 use billing_core::record::Record;
+use pile_controller::playback::{Step, What};
 use pile_controller::{Action, Command, Config, Controller, Event, Outcome, Signal};
 use pile_units::{
     CardAlias, ClockQuality, Duration, Instant, MAX_PORTS, PileId, PortId, SessionId, Strength,
@@ -88,6 +89,8 @@ pub struct Desk<const W: usize, const E: usize> {
     told: Vec<(u16, Outcome)>,
     signals: Vec<Signal>,
     next_command: u16,
+    /// What happened, and when the last of it did, where that is kept.
+    steps: Option<(Vec<Step>, Instant)>,
 }
 
 impl<const W: usize, const E: usize> Desk<W, E> {
@@ -179,6 +182,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             told: Vec::new(),
             signals: Vec::new(),
             next_command: 1,
+            steps: None,
         };
         let operations = flash.take_operations();
         desk.remember(task, operations, known);
@@ -250,6 +254,9 @@ impl<const W: usize, const E: usize> Desk<W, E> {
     /// # Errors
     /// [`Trouble`] with the flash.
     pub fn feed(&mut self, event: Event) -> Result<(), Trouble> {
+        if !matches!(event, Event::Persisted(_) | Event::Room(_)) {
+            self.keep(What::Event(event.clone()));
+        }
         let actions = self.machine.handle(self.now, event);
         for action in actions.iter() {
             match action {
@@ -265,6 +272,31 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             }
         }
         self.write()
+    }
+
+    /// Keeps what happens from now on, behind what was kept before a power cut. The desk has just been
+    /// made: the first that is kept is its boot.
+    pub fn keep_steps(&mut self, before: Vec<Step>) {
+        let spans = before.iter().map(|step| step.after);
+        let until = spans.fold(Instant::START, Instant::after);
+        self.steps = Some((before, until));
+        self.keep(What::Boot {
+            ports: u8::try_from(self.setup.ports).unwrap_or(u8::MAX),
+            wall: self.wall(),
+        });
+    }
+
+    /// What was kept.
+    pub fn take_steps(&mut self) -> Vec<Step> {
+        self.steps.take().map_or_else(Vec::new, |(steps, _)| steps)
+    }
+
+    fn keep(&mut self, what: What) {
+        if let Some((steps, until)) = &mut self.steps {
+            let after = self.now.since(*until);
+            *until = self.now;
+            steps.push(Step { after, what });
+        }
     }
 
     /// Lets time pass, and everything that happens in it.

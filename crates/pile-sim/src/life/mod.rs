@@ -7,6 +7,7 @@
 
 mod desk;
 mod moment;
+mod run;
 mod script;
 pub(crate) mod store;
 mod surroundings;
@@ -14,6 +15,7 @@ pub(crate) mod wires;
 
 pub use desk::{Desk, LANDLORD, Setup};
 pub use moment::{Flows, Moment, Task};
+pub use run::{RUN_ERASE, RUN_FLASH, RUN_WRITE, Run, runs, site};
 pub use script::{Life, Script};
 pub use surroundings::Surroundings;
 
