@@ -55,7 +55,10 @@ mod tests {
                 }
             }
         }
-        let place = crates.join("pile-controller/src/serve/signing.rs");
-        assert_eq!(signing, [place]);
+        signing.sort();
+        // The shell does not play runs that were kept.
+        let places = ["playback.rs", "serve/signing.rs"];
+        let places = places.map(|it| crates.join("pile-controller/src").join(it));
+        assert_eq!(signing, places);
     }
 }

@@ -3,9 +3,9 @@
 mod bench;
 mod bluetooth;
 mod bumble;
-mod cortex;
 mod cross;
 mod demo;
+mod emulated;
 mod fuzz;
 mod gate;
 mod hygiene;

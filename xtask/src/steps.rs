@@ -6,7 +6,7 @@
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
 use crate::{
-    bluetooth, bumble, cortex, cross, demo, gate, hygiene, layout, machine, pcsc, peer, tools,
+    bluetooth, bumble, cross, demo, emulated, gate, hygiene, layout, machine, pcsc, peer, tools,
 };
 
 /// Every step.
@@ -97,9 +97,14 @@ pub const STEPS: &[Step] = &[
         run: cross::wasm,
     },
     Step {
-        name: "cortex-m4",
-        shows: "what the link costs on an emulated Cortex-M4: instructions, stack, flash",
-        run: cortex::check,
+        name: "chips",
+        shows: "what the link costs on an emulated Cortex-M4 and RISC-V: instructions, stack, flash",
+        run: emulated::costs,
+    },
+    Step {
+        name: "identical",
+        shows: "kept runs leave the same flash and receipts here, on a Cortex-M4 and on a RISC-V",
+        run: emulated::identical,
     },
     Step {
         name: "wear",
@@ -146,7 +151,7 @@ fn fmt(workspace: &Workspace) -> Outcome {
     };
     process::run(workspace.cargo("fmt").args(["--all", "--check"]))
         .and_then(|| beside(gate::MANIFEST))
-        .and_then(|| beside(cortex::MANIFEST))
+        .and_then(|| beside(emulated::MANIFEST))
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {

@@ -131,6 +131,21 @@ impl Played {
     }
 }
 
+impl core::fmt::Display for Played {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self {
+            steps,
+            records,
+            sessions,
+            moves,
+        } = self;
+        write!(
+            f,
+            "{steps} steps, {records} records, {sessions} sessions, moves {moves:016x}"
+        )
+    }
+}
+
 /// Why a run could not be played to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlayError {

@@ -1,5 +1,7 @@
 //! Runs that were kept leave, played again, the flash that they left.
 
+#![allow(clippy::unwrap_used, reason = "a test's helper fails as a test does")]
+
 use billing_core::receipt::{SoftwareKey, verify};
 use embassy_futures::block_on;
 use pile_controller::playback::{MAX_STEP, PlayError, Played, Step, play};

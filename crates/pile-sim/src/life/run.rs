@@ -322,8 +322,8 @@ impl House {
 
     /// Some twenty deeds, drawn by chance; what is refused is refused.
     fn live(&mut self, seed: u64) -> Result<(), Trouble> {
-        let mut dice = Dice::new(seed.wrapping_mul(0x1_0000_0001).wrapping_add(7));
-        let mut die = move |sides: u64| u32::try_from(dice.next() % sides).unwrap_or(0);
+        let mut source = Dice::new(seed.wrapping_mul(0x1_0000_0001).wrapping_add(7));
+        let mut die = move |sides: u64| u32::try_from(source.next() % sides).unwrap_or(0);
         for _ in 0..20 {
             self.deed(&mut die)?;
             let pause = Duration::from_seconds(1 + die(90));

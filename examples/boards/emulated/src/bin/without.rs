@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use cortex_m4::{console, flash, uart};
+use emulated::{console, flash, uart};
 
 #[unsafe(no_mangle)]
 extern "C" fn run() -> bool {

@@ -1,6 +1,5 @@
 //! Gauges the stack: paints what is free, runs something, and sees how far down the paint is gone.
 
-use core::arch::asm;
 use core::ptr::{read_volatile, write_volatile};
 
 const PAINT: u32 = 0xC0FF_EE11;
@@ -18,12 +17,10 @@ fn apart(run: impl FnOnce()) {
 #[inline(never)]
 pub fn used(run: impl FnOnce()) -> u32 {
     let limit = &raw const __stack_limit as usize;
-    let pointer: usize;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack)) };
+    let pointer = crate::chip::stack_pointer();
     for free in (limit..pointer).step_by(4) {
         // SAFETY: between the end of the variables and the stack, where nobody keeps anything: nothing
-        // is called here, no interrupt is enabled, and this chip has no red zone.
+        // is called here, no interrupt is enabled, and neither chip has a red zone.
         unsafe { write_volatile(free as *mut u32, PAINT) };
     }
     apart(run);

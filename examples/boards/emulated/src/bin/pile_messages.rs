@@ -5,7 +5,7 @@
 
 use ble_protocol::message::{Asked, MAX_MESSAGE, Told};
 use ble_protocol::permission::{Role, allows};
-use cortex_m4::{console, flash, uart};
+use emulated::{console, flash, uart};
 
 #[unsafe(no_mangle)]
 extern "C" fn run() -> bool {

@@ -1,7 +1,5 @@
 //! From reset to `run`: the vector table, the floating-point unit, memory as Rust wants it.
 
-use crate::console;
-
 core::arch::global_asm!(
     ".section .vectors, \"a\", %progbits",
     ".word __stack_top",
@@ -44,18 +42,3 @@ core::arch::global_asm!(
     "fault: bl faulted",
     ".ltorg",
 );
-
-unsafe extern "C" {
-    safe fn run() -> bool;
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn start() -> ! {
-    console::exit(run())
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn faulted() -> ! {
-    console::write(c"fault\n");
-    console::exit(false)
-}

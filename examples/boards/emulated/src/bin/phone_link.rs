@@ -4,7 +4,7 @@
 #![no_main]
 
 use ble_protocol::{LinkKey, PhoneEnd, PhoneEvent};
-use cortex_m4::{console, flash, uart};
+use emulated::{console, flash, uart};
 use pile_units::Instant;
 
 #[unsafe(no_mangle)]

@@ -1,7 +1,8 @@
-//! The emulator's console and its end, by semihosting (Arm IHI 0100).
+//! The emulator's console and its end, by semihosting (Arm IHI 0100, which RISC-V's follows).
 
-use core::arch::asm;
 use core::ffi::CStr;
+
+use crate::chip::semihost;
 
 const SYS_WRITE0: usize = 0x04;
 const SYS_EXIT: usize = 0x18;
@@ -10,16 +11,9 @@ const FINISHED: usize = 0x2_0026;
 /// `ADP_Stopped_RunTimeErrorUnknown`.
 const FAILED: usize = 0x2_0023;
 
-fn call(operation: usize, argument: usize) {
-    // SAFETY: semihosting's breakpoint changes r0 only and reads what the argument points to.
-    unsafe {
-        asm!("bkpt #0xAB", inout("r0") operation => _, in("r1") argument, options(nostack));
-    }
-}
-
 /// Writes a text.
 pub fn write(text: &CStr) {
-    call(SYS_WRITE0, text.as_ptr() as usize);
+    semihost(SYS_WRITE0, text.as_ptr() as usize);
 }
 
 /// Writes a row of the table: what, a tabulator, how much.
@@ -45,7 +39,7 @@ pub fn row(name: &CStr, value: u32) {
 
 /// Ends the emulator.
 pub fn exit(well: bool) -> ! {
-    call(SYS_EXIT, if well { FINISHED } else { FAILED });
+    semihost(SYS_EXIT, if well { FINISHED } else { FAILED });
     loop {
         core::hint::spin_loop();
     }

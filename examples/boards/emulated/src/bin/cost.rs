@@ -9,7 +9,7 @@ use core::hint::black_box;
 use billing_core::receipt::{ReceiptSigner, SoftwareKey};
 use ble_protocol::frame::{Decoder, Encoded, Kind};
 use ble_protocol::{Holder, Keys, LinkKey, PhoneEnd, PhoneEvent, PhoneKeys, PileEnd, PileEvent};
-use cortex_m4::{clock, console, stack};
+use emulated::{clock, console, stack};
 use pile_units::{Instant, PhoneId};
 
 const NOW: Instant = Instant::START;

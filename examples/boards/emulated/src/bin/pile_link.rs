@@ -4,7 +4,7 @@
 #![no_main]
 
 use ble_protocol::{Holder, Keys, LinkKey, Offered, PhoneKeys, PileEnd, PileEvent};
-use cortex_m4::{console, flash, uart};
+use emulated::{console, flash, uart};
 use pile_units::{Instant, PhoneId};
 
 struct House(PhoneKeys);
