@@ -335,6 +335,31 @@ impl Book {
         }
     }
 
+    /// Makes it a blank pile's book again, where it lies: another one is too large to be made beside it.
+    pub fn clear(&mut self) {
+        self.pile = None;
+        self.uid_only = UidOnly::All;
+        self.limits = Limits::default();
+        self.tariffs.iter_mut().for_each(|it| *it = None);
+        self.planned = None;
+        self.credentials.clear();
+        self.accounts.clear();
+        self.settlements.clear();
+        self.phones.clear();
+        self.names.clear();
+        self.recoveries = 0;
+        self.attempts.clear();
+        self.unseen = 0;
+        self.ports.iter_mut().for_each(|it| *it = Port::NEW);
+        self.next_session = SessionId::new(1);
+        self.next_account = AccountId::new(1);
+        self.next_settlement = 1;
+        self.next_page = 1;
+        self.last = WallTime::default();
+        self.exported = 0;
+        self.rates = [Rate::default(); 2];
+    }
+
     /// The pile's identity, once it is commissioned.
     pub const fn pile(&self) -> Option<PileId> {
         self.pile

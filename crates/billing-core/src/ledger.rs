@@ -113,8 +113,22 @@ impl<F: NorFlash> Ledger<F> {
     /// # Power loss
     /// As for [`Journal::mount`].
     pub async fn mount(flash: F) -> Result<(Self, Book), OpenError<F::Error>> {
+        let mut book = Book::new();
+        let ledger = Self::mount_into(flash, &mut book).await?;
+        Ok((ledger, book))
+    }
+
+    /// The same, into a book where it lies: a chip has no room for two. After an error the book is of no
+    /// use.
+    ///
+    /// # Errors
+    /// As [`mount`](Self::mount).
+    ///
+    /// # Power loss
+    /// As for [`Journal::mount`].
+    pub async fn mount_into(flash: F, book: &mut Book) -> Result<Self, OpenError<F::Error>> {
         let capacity = Capacity::of::<F>(0);
-        let mut fold = Fold::new();
+        let mut fold = Fold::into(&mut *book);
         let (mut kept, mut oldest, mut last) = (0u32, u64::MAX, 0);
         let journal = Journal::mount(flash, &mut |entry| {
             let length = entry.payload.len();
@@ -129,6 +143,7 @@ impl<F: NorFlash> Ledger<F> {
         .await
         .map_err(OpenError::Mount)?;
         let book = fold.finish(journal.next_seq().saturating_sub(1))?;
+        let book: &Book = book;
         let mut ledger = Self::new(journal, kept);
         ledger.last = last.max(book.exported());
         // Of what was not exported, all is kept.
@@ -136,10 +151,10 @@ impl<F: NorFlash> Ledger<F> {
             ledger.count = Some(Count::default());
         }
         while ledger.count.is_some() {
-            let counted = ledger.count_page(&book).await;
+            let counted = ledger.count_page(book).await;
             counted.map_err(|error| OpenError::Mount(unreadable(error)))?;
         }
-        Ok((ledger, book))
+        Ok(ledger)
     }
 
     /// Erases `flash` and starts an empty ledger on it.
@@ -150,10 +165,28 @@ impl<F: NorFlash> Ledger<F> {
     /// # Power loss
     /// As for [`Journal::format`].
     pub async fn format(flash: F, identity: Identity) -> Result<(Self, Book), OpenError<F::Error>> {
+        let mut book = Book::new();
+        let ledger = Self::format_into(flash, identity, &mut book).await?;
+        Ok((ledger, book))
+    }
+
+    /// The same, and a book that lies somewhere becomes the blank one.
+    ///
+    /// # Errors
+    /// [`OpenError::Format`].
+    ///
+    /// # Power loss
+    /// As for [`Journal::format`].
+    pub async fn format_into(
+        flash: F,
+        identity: Identity,
+        book: &mut Book,
+    ) -> Result<Self, OpenError<F::Error>> {
+        book.clear();
         let journal = Journal::format(flash, identity)
             .await
             .map_err(OpenError::Format)?;
-        Ok((Self::new(journal, 0), Book::new()))
+        Ok(Self::new(journal, 0))
     }
 
     /// Begins a ledger on a flash that is refused, for the landlord who is its first record. What
@@ -167,11 +200,29 @@ impl<F: NorFlash> Ledger<F> {
     /// # Power loss
     /// As for [`Journal::begin_anew`]: refused as before, or the new ledger with its landlord.
     pub async fn begin_anew(
-        mut flash: F,
+        flash: F,
         identity: Identity,
         commissioned: &Record,
     ) -> Result<(Self, Book), OpenError<F::Error>> {
         let mut book = Book::new();
+        let ledger = Self::begin_anew_into(flash, identity, commissioned, &mut book).await?;
+        Ok((ledger, book))
+    }
+
+    /// The same, into a book where it lies.
+    ///
+    /// # Errors
+    /// As [`begin_anew`](Self::begin_anew).
+    ///
+    /// # Power loss
+    /// As for [`Journal::begin_anew`].
+    pub async fn begin_anew_into(
+        mut flash: F,
+        identity: Identity,
+        commissioned: &Record,
+        book: &mut Book,
+    ) -> Result<Self, OpenError<F::Error>> {
+        book.clear();
         let contradiction = |why| OpenError::Contradiction { seq: 1, why };
         if !matches!(commissioned, Record::Commissioned { .. }) {
             return Err(contradiction(FoldError::Commissioning));
@@ -187,7 +238,7 @@ impl<F: NorFlash> Ledger<F> {
             .map_err(OpenError::Format)?;
         let mut ledger = Self::new(journal, 0);
         ledger.last = 1;
-        Ok((ledger, book))
+        Ok(ledger)
     }
 
     /// The privilege card that a refused flash last knew, by whatever verifies of it: who may have

@@ -110,8 +110,71 @@ impl Controller {
     /// Starts the machine on what the ledger knows. Sessions that were open when the supply
     /// failed are closed with [`StopReason::PowerLost`] at the first event.
     pub fn new(config: Config, book: Book, now: Instant) -> Self {
-        let mut ports = [Port::new(now, pile_units::Energy::ZERO, None); MAX_PORTS];
-        for (port, place) in PortId::first(MAX_PORTS).zip(&mut ports) {
+        let mut machine = Self::asleep();
+        machine.book = book;
+        machine.wake(config, now);
+        machine
+    }
+
+    /// A machine without ports that knows nothing: where there is no room for two books, its own is
+    /// filled where it lies ([`book_to_fill`](Self::book_to_fill)), and then it is
+    /// [woken](Self::wake).
+    ///
+    /// ```
+    /// use billing_core::journal::{Identity, testing::RamFlash};
+    /// use billing_core::ledger::Ledger;
+    /// use pile_controller::{Config, Controller, Durable};
+    /// # use pile_units::{Instant, PileId, WallTime};
+    /// # embassy_futures::block_on(async {
+    /// # let flash = RamFlash::<4, 4096, 65536>::new();
+    /// let mut machine = Controller::asleep();
+    /// let identity = Identity::new([7; 16]);
+    /// let ledger = Ledger::format_into(flash, identity, machine.book_to_fill()).await.unwrap();
+    /// let durable = Durable { seq: 0, headroom: ledger.headroom(machine.book()) };
+    /// let (pile, wall) = (PileId::new([1; 8]), WallTime::default());
+    /// machine.wake(Config { ports: 2, pile, wall, durable }, Instant::START);
+    /// assert_eq!(machine.ports().count(), 2);
+    /// # });
+    /// ```
+    pub fn asleep() -> Self {
+        let now = Instant::START;
+        Self {
+            book: Book::new(),
+            ports: [Port::new(now, pile_units::Energy::ZERO, None); MAX_PORTS],
+            count: 0,
+            pile: PileId::new([0; 8]),
+            outbox: Outbox::new(),
+            headroom: Headroom::default(),
+            seq: 0,
+            warned: 0,
+            at: now,
+            clock: (now, WallTime::default()),
+            last: WallTime::default(),
+            prices: Prices::default(),
+            choice: None,
+            window: None,
+            tried: Tried::new(now),
+            job: None,
+            over_budget: None,
+            hot: false,
+            degrees: None,
+            failing: None,
+            failed: false,
+            reader: true,
+            shown: [None; MAX_PORTS],
+        }
+    }
+
+    /// The book of a machine that was not woken yet. One that is awake changes its book by records
+    /// only.
+    pub const fn book_to_fill(&mut self) -> &mut Book {
+        &mut self.book
+    }
+
+    /// Starts the machine on the book that it holds, as [`new`](Self::new) does.
+    pub fn wake(&mut self, config: Config, now: Instant) {
+        let book = &self.book;
+        for (port, place) in PortId::first(MAX_PORTS).zip(&mut self.ports) {
             *place = Port::new(now, book.register(port), book.fault(port));
             if let Some(session) = book.session(port) {
                 let (reason, at) = (StopReason::PowerLost, book.last());
@@ -133,32 +196,14 @@ impl Controller {
                 };
             }
         }
-        let last = book.last();
-        Self {
-            book,
-            ports,
-            count: config.ports.min(MAX_PORTS),
-            pile: config.pile,
-            outbox: Outbox::new(),
-            headroom: config.durable.headroom,
-            seq: config.durable.seq,
-            warned: 0,
-            at: now,
-            clock: (now, config.wall),
-            last,
-            prices: Prices::default(),
-            choice: None,
-            window: None,
-            tried: Tried::new(now),
-            job: None,
-            over_budget: None,
-            hot: false,
-            degrees: None,
-            failing: None,
-            failed: false,
-            reader: true,
-            shown: [None; MAX_PORTS],
-        }
+        self.last = book.last();
+        self.count = config.ports.min(MAX_PORTS);
+        self.pile = config.pile;
+        self.headroom = config.durable.headroom;
+        self.seq = config.durable.seq;
+        self.at = now;
+        self.clock = (now, config.wall);
+        self.tried = Tried::new(now);
     }
 
     /// Takes an event and says what is to be done.

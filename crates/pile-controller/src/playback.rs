@@ -200,7 +200,10 @@ pub async fn play<F: NorFlash>(
     receipts: &mut impl Write,
 ) -> Result<Played, PlayError> {
     let mut flash = Some(flash);
-    let mut pile: Option<Pile<F>> = None;
+    let mut pile = Pile {
+        machine: Controller::asleep(),
+        ledger: None,
+    };
     let mut till = Till::new();
     let mut played = Played::default();
     let mut now = Instant::START;
@@ -209,82 +212,110 @@ pub async fn play<F: NorFlash>(
         played.steps = played.steps.saturating_add(1);
         let event = match step.what {
             What::Boot { ports, wall } => {
-                let flash = pile
-                    .take()
-                    .map(|pile| pile.ledger.release())
-                    .or(flash.take());
+                let flash = pile.ledger.take().map(Ledger::release).or(flash.take());
                 let flash = flash.ok_or(PlayError::Refused)?;
-                pile = Some(Pile::boot(site, flash, now, (usize::from(ports), wall)).await?);
+                pile.boot(site, flash, now, (usize::from(ports), wall))
+                    .await?;
                 Event::Tick
             }
             What::Event(event) => event,
         };
-        let pile = pile.as_mut().ok_or(PlayError::NotBooted)?;
-        played.see(now, &pile.machine.handle(now, event));
-        pile.write(site, now, (&mut till, &mut played), receipts)
-            .await?;
+        let Pile { machine, ledger } = &mut pile;
+        let ledger = ledger.as_mut().ok_or(PlayError::NotBooted)?;
+        played.see(now, &machine.handle(now, event));
+        let mut clerk = Clerk {
+            machine,
+            ledger,
+            till: &mut till,
+            played: &mut played,
+        };
+        clerk.write(site, now, receipts).await?;
     }
     Ok(played)
 }
 
-/// A pile that has its supply.
+/// A pile, and its ledger while it has its supply.
 struct Pile<F> {
     machine: Controller,
-    ledger: Ledger<F>,
+    ledger: Option<Ledger<F>>,
 }
 
 impl<F: NorFlash> Pile<F> {
     async fn boot(
+        &mut self,
         site: &Site<'_>,
         mut flash: F,
         now: Instant,
         (ports, wall): (usize, WallTime),
-    ) -> Result<Self, PlayError> {
-        let mounted = match Ledger::mount(&mut flash).await {
-            Ok(_) => Ledger::mount(flash).await,
-            Err(OpenError::Mount(MountError::Blank)) => Ledger::format(flash, site.identity).await,
+    ) -> Result<(), PlayError> {
+        self.machine = Controller::asleep();
+        let book = self.machine.book_to_fill();
+        let blank = match Ledger::mount_into(&mut flash, book).await {
+            Ok(_) => false,
+            Err(OpenError::Mount(MountError::Blank)) => true,
             Err(_) => return Err(PlayError::Refused),
         };
-        let (ledger, book) = mounted.map_err(|_| PlayError::Refused)?;
-        let durable = durable(&ledger, &book);
+        let opened = if blank {
+            Ledger::format_into(flash, site.identity, book).await
+        } else {
+            Ledger::mount_into(flash, book).await
+        };
+        let ledger = opened.map_err(|_| PlayError::Refused)?;
+        let durable = durable(&ledger, book);
         let config = Config {
             ports,
             pile: site.pile,
             wall,
             durable,
         };
-        let machine = Controller::new(config, book, now);
-        Ok(Self { machine, ledger })
+        self.machine.wake(config, now);
+        self.ledger = Some(ledger);
+        Ok(())
     }
+}
 
+/// Who writes for a machine.
+struct Clerk<'a, F> {
+    machine: &'a mut Controller,
+    ledger: &'a mut Ledger<F>,
+    till: &'a mut Till,
+    played: &'a mut Played,
+}
+
+impl<F: NorFlash> Clerk<'_, F> {
     /// Writes what is to be written, as the shell's ledger task does.
     async fn write(
         &mut self,
         site: &Site<'_>,
         now: Instant,
-        (till, played): (&mut Till, &mut Played),
         receipts: &mut impl Write,
     ) -> Result<(), PlayError> {
+        let Self {
+            machine,
+            ledger,
+            till,
+            played,
+        } = self;
         loop {
-            if let Some(record) = self.machine.outbox().cloned() {
-                let appended = self.ledger.append(self.machine.book(), &record).await;
+            if let Some(record) = machine.outbox().cloned() {
+                let appended = ledger.append(machine.book(), &record).await;
                 appended.map_err(|_| PlayError::Ledger)?;
                 played.records = played.records.saturating_add(1);
-                let durable = durable(&self.ledger, self.machine.book());
-                played.see(now, &self.machine.handle(now, Event::Persisted(durable)));
+                let durable = durable(ledger, machine.book());
+                played.see(now, &machine.handle(now, Event::Persisted(durable)));
                 if let Some(closed) = till.see(&record) {
                     played.sessions = played.sessions.saturating_add(1);
-                    let book = self.machine.book();
+                    let book = machine.book();
                     till.receipt(site, closed, book, receipts)?;
                 }
-            } else if self.ledger.wants_work(self.machine.book()) && self.machine.can_wait(now) {
-                let worked = self.ledger.work(self.machine.book()).await;
+            } else if ledger.wants_work(machine.book()) && machine.can_wait(now) {
+                let worked = ledger.work(machine.book()).await;
                 worked.map_err(|_| PlayError::Ledger)?;
             } else {
                 return Ok(());
             }
-            let headroom = self.ledger.headroom(self.machine.book());
-            played.see(now, &self.machine.handle(now, Event::Room(headroom)));
+            let headroom = ledger.headroom(machine.book());
+            played.see(now, &machine.handle(now, Event::Room(headroom)));
         }
     }
 }

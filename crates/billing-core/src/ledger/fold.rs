@@ -4,6 +4,7 @@ use super::OpenError;
 use crate::book::{Book, FoldError};
 use crate::journal::{Entry, Kind};
 use crate::record::{Piece, Record};
+use core::borrow::BorrowMut;
 
 /// How far the book is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +45,8 @@ enum Known {
 /// assert_eq!(book([].into_iter()), Ok(Book::new()));
 /// ```
 #[derive(Debug, Clone)]
-pub struct Fold {
-    book: Book,
+pub struct Fold<B = Book> {
+    book: B,
     known: Known,
     /// Pieces of the present snapshot.
     pieces: usize,
@@ -61,12 +62,24 @@ impl Default for Fold {
 impl Fold {
     /// Starts with no entry.
     pub fn new() -> Self {
+        Self::into(Book::new())
+    }
+}
+
+impl<B: BorrowMut<Book>> Fold<B> {
+    /// Starts with no entry, on a book where it lies.
+    pub fn into(mut book: B) -> Self {
+        book.borrow_mut().clear();
         Self {
-            book: Book::new(),
+            book,
             known: Known::Nothing,
             pieces: 0,
             refused: None,
         }
+    }
+
+    fn book(&self) -> &Book {
+        self.book.borrow()
     }
 
     /// Takes one entry; true if it is of a kind that is kept.
@@ -90,7 +103,7 @@ impl Fold {
             self.known = match self.known {
                 Known::Pieces => Known::Whole,
                 // A snapshot of less than the book.
-                Known::Whole if self.book.pieces().count() != self.pieces => {
+                Known::Whole if self.book().pieces().count() != self.pieces => {
                     return Err(Some(FoldError::Snapshot));
                 }
                 other => other,
@@ -105,7 +118,7 @@ impl Fold {
             (Kind::Piece, Record::Snapshot(piece)) => self.piece(piece).map_err(Some)?,
             (Kind::Piece, _) | (_, Record::Snapshot(_)) => return Err(Some(FoldError::Snapshot)),
             (Kind::Record, record) if self.known == Known::Whole => {
-                self.book.apply(record).map_err(Some)?;
+                self.book.borrow_mut().apply(record).map_err(Some)?;
             }
             // The end of a snapshot that a power cut took is missing.
             (Kind::Record | Kind::Carried, _) if self.known == Known::Pieces => {
@@ -121,18 +134,18 @@ impl Fold {
         if matches!(piece, Piece::Pile { .. }) {
             self.pieces = 0;
             if self.known != Known::Whole {
-                self.book = Book::new();
+                self.book.borrow_mut().clear();
                 self.known = Known::Pieces;
             }
         }
         match self.known {
             Known::Whole => {
-                let known = self.book.pieces().nth(self.pieces);
+                let known = self.book().pieces().nth(self.pieces);
                 if known.as_ref() != Some(piece) {
                     return Err(FoldError::Snapshot);
                 }
             }
-            Known::Pieces => self.book.restore(piece)?,
+            Known::Pieces => self.book.borrow_mut().restore(piece)?,
             // The first pieces stood on a page that was given back since.
             Known::Nothing | Known::Later => {}
         }
@@ -145,8 +158,8 @@ impl Fold {
     /// # Errors
     /// [`OpenError`] with the first entry that could not be folded, or the last where the whole does
     /// not balance or its snapshot has no end.
-    pub fn finish<E>(self, last: u64) -> Result<Book, OpenError<E>> {
-        let balance = self.book.balance();
+    pub fn finish<E>(self, last: u64) -> Result<B, OpenError<E>> {
+        let balance = self.book().balance();
         let whole = matches!(self.known, Known::Nothing | Known::Whole);
         let wrong = if !whole {
             Some(FoldError::Snapshot)

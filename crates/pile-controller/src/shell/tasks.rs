@@ -26,7 +26,7 @@ use pile_units::{MAX_PORTS, MeterTrim, PortId};
 
 /// What the tasks share. No borrow lives across an await.
 pub(super) struct Core<'a, H: Hardware> {
-    state: RefCell<State<H>>,
+    state: RefCell<State<'a, H>>,
     pub(super) clock: &'a H::Clock,
     link: &'a H::Link,
     pub(super) outbox: Wake<NoopRawMutex, ()>,
@@ -40,8 +40,9 @@ pub(super) struct Core<'a, H: Hardware> {
     pub(super) inquiry: RefCell<Option<Inquiry>>,
 }
 
-struct State<H: Hardware> {
-    machine: Controller,
+struct State<'a, H: Hardware> {
+    /// In its one place: it is large.
+    machine: &'a mut Controller,
     relays: H::Relays,
     panel: H::Panel,
     rtc: H::Rtc,
@@ -87,9 +88,14 @@ pub async fn run<H: Hardware>(
     let mut prover = Prover::new(&alias_key, site_key.as_ref(), Dice(&random));
     // One for the whole run: the card that begins a ledger anew still lies there afterwards.
     let mut watch = CardWatch::new(cards);
-    let (ledger, book) = match Ledger::mount(&mut flash).await {
+    // The book is filled where it lies: there may be no room for two.
+    let mut machine = Controller::asleep();
+    let book = machine.book_to_fill();
+    let ledger = match Ledger::mount_into(&mut flash, book).await {
         Ok(opened) => opened,
-        Err(OpenError::Mount(MountError::Blank)) => Ledger::format(&mut flash, identity).await?,
+        Err(OpenError::Mount(MountError::Blank)) => {
+            Ledger::format_into(&mut flash, identity, book).await?
+        }
         Err(why) => {
             panel.refused(Some(&why));
             let front: Front<'_, '_, H> = Front {
@@ -107,7 +113,8 @@ pub async fn run<H: Hardware>(
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
             let at = rtc.read().unwrap_or_default();
             let commissioned = anew.commissioned(pile, at);
-            let begun = Ledger::begin_anew(&mut flash, anew.identity, &commissioned).await?;
+            let (identity, first) = (anew.identity, &commissioned);
+            let begun = Ledger::begin_anew_into(&mut flash, identity, first, book).await?;
             panel.refused(None);
             panel.signal(Signal::Commissioned);
             begun
@@ -116,7 +123,7 @@ pub async fn run<H: Hardware>(
     let now = clock.now();
     let durable = Durable {
         seq: ledger.last_record(),
-        headroom: ledger.headroom(&book),
+        headroom: ledger.headroom(book),
     };
     let (pipe, desk, receipt_key) = Desk::of(phones, ledger.identity(), now);
     let wall = rtc.read().unwrap_or_default();
@@ -126,8 +133,9 @@ pub async fn run<H: Hardware>(
         wall,
         durable,
     };
+    machine.wake(config, now);
     let state = State {
-        machine: Controller::new(config, book, now),
+        machine: &mut machine,
         relays,
         panel,
         rtc,
@@ -161,7 +169,7 @@ type Never = core::convert::Infallible;
 
 impl<'a, H: Hardware> Core<'a, H> {
     const fn new(
-        state: State<H>,
+        state: State<'a, H>,
         clock: &'a H::Clock,
         link: &'a H::Link,
         desk: Option<Desk>,
@@ -191,16 +199,16 @@ impl<H: Hardware> Core<'_, H> {
             let reading = (!reads).then(|| machine.next_reading(now)).flatten();
             (machine.deadline(), reading.map(|(due, _)| due))
         };
-        let before = due(&state.machine);
+        let before = due(state.machine);
         let is_news = is_news(&event);
         let actions = state.machine.handle(now, event);
         if !actions.is_empty() {
             self.act(&mut state, &actions);
         }
         if is_news || !actions.is_empty() {
-            self.overhear(&actions, &state.machine);
+            self.overhear(&actions, state.machine);
         }
-        let after = due(&state.machine);
+        let after = due(state.machine);
         if after.0 != before.0 {
             self.deadline.signal(());
         }
@@ -209,7 +217,7 @@ impl<H: Hardware> Core<'_, H> {
         }
     }
 
-    fn act(&self, state: &mut State<H>, actions: &Actions) {
+    fn act(&self, state: &mut State<'_, H>, actions: &Actions) {
         for action in actions.iter() {
             match action {
                 Action::OpenRelay(port) => state.relays.set(port, false),
@@ -237,7 +245,7 @@ impl<H: Hardware> Core<'_, H> {
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&Controller) -> T) -> T {
-        look(&self.state.borrow().machine)
+        look(self.state.borrow().machine)
     }
 }
 

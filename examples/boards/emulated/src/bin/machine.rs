@@ -28,7 +28,7 @@ const LANDLORD: u8 = 0xff;
 
 /// A pile with its supply.
 struct Pile<'f> {
-    machine: Controller,
+    machine: &'f mut Controller,
     ledger: Ledger<&'f mut Flash>,
     now: Instant,
     closed: bool,
@@ -41,29 +41,31 @@ const NOON: WallTime = WallTime {
     quality: ClockQuality::Synchronised,
 };
 
-/// The ledger is read, and the machine begins, as the shell has it.
+/// The ledger is read into the machine's book, and the machine is woken, as the shell has it.
 #[inline(never)]
-fn boot(flash: &mut Flash, blank: bool) -> Option<Pile<'_>> {
+fn boot<'f>(machine: &'f mut Controller, flash: &'f mut Flash, blank: bool) -> Option<Pile<'f>> {
+    let book = machine.book_to_fill();
     let opened = embassy_futures::block_on(async {
         if blank {
-            Ledger::format(flash, IDENTITY).await.ok()
+            Ledger::format_into(flash, IDENTITY, book).await.ok()
         } else {
-            Ledger::mount(flash).await.ok()
+            Ledger::mount_into(flash, book).await.ok()
         }
     });
-    let (ledger, book) = opened?;
+    let ledger = opened?;
     let config = Config {
         ports: PORTS,
         pile: PileId::new(*b"the desk"),
         wall: NOON,
         durable: Durable {
             seq: ledger.last_record(),
-            headroom: ledger.headroom(&book),
+            headroom: ledger.headroom(book),
         },
     };
     let now = Instant::from_millis(1_000);
+    machine.wake(config, now);
     Some(Pile {
-        machine: Controller::new(config, book, now),
+        machine,
         ledger,
         now,
         closed: false,
@@ -160,7 +162,7 @@ fn row(name: &'static CStr, value: u32) {
     console::row(name, value);
 }
 
-fn measure(flash: &RefCell<Flash>) -> Option<()> {
+fn measure(flash: &RefCell<Flash>, machine: &RefCell<Controller>) -> Option<()> {
     let port = PortId::from_number(1).ok()?;
     let (mut whole, mut most) = (0, 0);
     let mut counted = |work: &mut dyn FnMut() -> Option<()>| {
@@ -170,8 +172,8 @@ fn measure(flash: &RefCell<Flash>) -> Option<()> {
         done.map(|()| instructions)
     };
     {
-        let mut flash = flash.borrow_mut();
-        let mut pile = boot(&mut flash, true)?;
+        let (mut machine, mut flash) = (machine.borrow_mut(), flash.borrow_mut());
+        let mut pile = boot(&mut machine, &mut flash, true)?;
         pile.feed(Event::Tick)?;
         pile.move_in()?;
         for port in PortId::first(PORTS) {
@@ -220,12 +222,13 @@ fn measure(flash: &RefCell<Flash>) -> Option<()> {
         (c"a boot on an empty ledger", c"stack: of it", c"empty"),
         (c"a boot on a full ledger", c"stack: of it, full", c"full"),
     ] {
-        let mut flash = flash.borrow_mut();
+        *machine.borrow_mut() = Controller::asleep();
+        let (mut machine, mut flash) = (machine.borrow_mut(), flash.borrow_mut());
         let mut file = File::open(image, Mode::Read)?;
         (file.read(&mut flash.bytes) == flash.bytes.len()).then_some(())?;
         let mut instructions = None;
         let stack = stack::used(|| {
-            instructions = counted(&mut || boot(&mut flash, false).map(drop));
+            instructions = counted(&mut || boot(&mut machine, &mut flash, false).map(drop));
         });
         row(name, instructions?);
         row(stack_name, stack);
@@ -241,5 +244,10 @@ fn measure(flash: &RefCell<Flash>) -> Option<()> {
 #[unsafe(no_mangle)]
 extern "C" fn run() -> bool {
     clock::start();
-    clock::holds() && measure(&RefCell::new(Flash::new())).is_some()
+    clock::holds()
+        && measure(
+            &RefCell::new(Flash::new()),
+            &RefCell::new(Controller::asleep()),
+        )
+        .is_some()
 }
