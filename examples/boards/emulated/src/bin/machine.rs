@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use core::ffi::CStr;
 
 use billing_core::journal::{Identity, testing::RamFlash};
-use billing_core::ledger::Ledger;
+use billing_core::ledger::{Headroom, Ledger};
 use billing_core::record::{Advance, Advances, Record};
 use billing_core::tariff::{Band, Tariff};
 use emulated::file::{File, Mode};
@@ -30,6 +30,7 @@ const LANDLORD: u8 = 0xff;
 struct Pile<'f> {
     machine: &'f mut Controller,
     ledger: Ledger<&'f mut Flash>,
+    headroom: Headroom,
     now: Instant,
     closed: bool,
     /// What port 1 has drawn, mWh.
@@ -53,13 +54,14 @@ fn boot<'f>(machine: &'f mut Controller, flash: &'f mut Flash, blank: bool) -> O
         }
     });
     let ledger = opened?;
+    let headroom = ledger.headroom(book);
     let config = Config {
         ports: PORTS,
         pile: PileId::new(*b"the desk"),
         wall: NOON,
         durable: Durable {
             seq: ledger.last_record(),
-            headroom: ledger.headroom(book),
+            headroom,
         },
     };
     let now = Instant::from_millis(1_000);
@@ -67,6 +69,7 @@ fn boot<'f>(machine: &'f mut Controller, flash: &'f mut Flash, blank: bool) -> O
     Some(Pile {
         machine,
         ledger,
+        headroom,
         now,
         closed: false,
         drawn: 0,
@@ -74,7 +77,7 @@ fn boot<'f>(machine: &'f mut Controller, flash: &'f mut Flash, blank: bool) -> O
 }
 
 impl Pile<'_> {
-    /// Something happens, and whatever the ledger has to do is done.
+    /// Something happens, and whatever the ledger has to do is done, as in the shell.
     #[inline(never)]
     fn feed(&mut self, event: Event) -> Option<()> {
         self.hear(event);
@@ -84,7 +87,7 @@ impl Pile<'_> {
                 embassy_futures::block_on(appended).ok()?;
                 let durable = Durable {
                     seq: self.ledger.last_record(),
-                    headroom: self.ledger.headroom(self.machine.book()),
+                    headroom: self.headroom,
                 };
                 self.hear(Event::Persisted(durable));
             } else if self.ledger.wants_work(self.machine.book()) && self.machine.can_wait(self.now)
@@ -94,8 +97,8 @@ impl Pile<'_> {
             } else {
                 return Some(());
             }
-            let headroom = self.ledger.headroom(self.machine.book());
-            self.hear(Event::Room(headroom));
+            self.headroom = self.ledger.headroom(self.machine.book());
+            self.hear(Event::Room(self.headroom));
         }
     }
 
