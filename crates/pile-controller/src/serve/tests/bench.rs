@@ -239,7 +239,9 @@ fn flash() -> Flash {
 /// A ledger that holds these records.
 pub async fn ledger(records: &[Record]) -> (Ledger<Flash>, billing_core::book::Book) {
     let identity = Identity::new(JOURNAL);
-    let (mut ledger, mut book) = Ledger::format(flash(), identity).await.unwrap();
+    let mut book = billing_core::book::Book::new();
+    let ledger = Ledger::format_into(flash(), identity, &mut book).await;
+    let mut ledger = ledger.unwrap();
     for record in records {
         ledger.append(&book, record).await.unwrap();
         book.apply(record).unwrap();
@@ -253,7 +255,9 @@ pub async fn ledger(records: &[Record]) -> (Ledger<Flash>, billing_core::book::B
 /// A ledger that holds these records, whatever they fold to.
 pub async fn written(records: &[Record], book: &billing_core::book::Book) -> Ledger<Flash> {
     let identity = Identity::new(JOURNAL);
-    let (mut ledger, _) = Ledger::format(flash(), identity).await.unwrap();
+    let mut blank = billing_core::book::Book::new();
+    let ledger = Ledger::format_into(flash(), identity, &mut blank).await;
+    let mut ledger = ledger.unwrap();
     for record in records {
         ledger.append(book, record).await.unwrap();
     }
