@@ -206,6 +206,10 @@ fn rows(pace: Pace, sessions: u32) -> Vec<Row> {
         let answer = it.ask(Request::Receipt { session, from: 0 });
         assert!(matches!(answer, Response::Receipt(_)));
     }));
+    rows.push(bench.row("its signature", pace, |it| {
+        let answer = it.ask(Request::SignReceipt { session });
+        assert!(matches!(answer, Response::Signature(_)));
+    }));
     bench.world.air().set_pace(FAST);
     for _ in 1..sessions {
         let session = bench.start();
