@@ -2,6 +2,7 @@
 
 mod bench;
 mod bluetooth;
+mod browser;
 mod bumble;
 mod cross;
 mod demo;
@@ -83,7 +84,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
         std::env::var("CI").is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
     match command {
         Command::Demo(options) => {
-            demo::run(&Workspace::find(false)?, options).map(|()| ExitCode::SUCCESS)
+            demo::run(&Workspace::find(environment_is_ci)?, &options).map(|()| ExitCode::SUCCESS)
         }
         Command::Sweep(passed) => tools::virtual_pile(&Workspace::find(false)?, "sweep", passed)
             .map(|()| ExitCode::SUCCESS),

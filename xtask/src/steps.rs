@@ -6,7 +6,8 @@
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
 use crate::{
-    bluetooth, bumble, cross, demo, emulated, gate, hygiene, layout, machine, pcsc, peer, tools,
+    bluetooth, browser, bumble, cross, demo, emulated, gate, hygiene, layout, machine, pcsc, peer,
+    tools,
 };
 
 /// Every step.
@@ -117,10 +118,15 @@ pub const STEPS: &[Step] = &[
     Step {
         name: "demo",
         shows: "the demo runs from the command line to its report",
-        run: |workspace| match demo::run(workspace, demo::Options::default()) {
+        run: |workspace| match demo::run(workspace, &demo::Options::without_serving()) {
             Ok(()) => Outcome::Ok,
             Err(reason) => Outcome::Failed(reason),
         },
+    },
+    Step {
+        name: "bench-page",
+        shows: "the bench page in Chromium: a bill held against the flash, no request to elsewhere, axe",
+        run: browser::bench_page,
     },
     Step {
         name: "docs",

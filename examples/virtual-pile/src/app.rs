@@ -145,8 +145,7 @@ where
     E: FnOnce(&Job, &mut Progress) -> Result<Ran, String>,
 {
     let target = Target::at(&options.out)?;
-    let tariff = tariff_file::parse(DEMO_TARIFF)
-        .map_err(|error| Failure::Broken(format!("the demo's tariff: {error}")))?;
+    let tariff = demo_tariff()?;
     let source = "residential-sessions-bl2.csv".to_owned();
     let ports = 10;
     let sessions = input::parse(
@@ -164,6 +163,12 @@ where
         power_cuts: options.power_cuts,
     };
     finish(&job, &target, engine)
+}
+
+/// The demo's prices.
+pub(crate) fn demo_tariff() -> Result<Tariff, Failure> {
+    tariff_file::parse(DEMO_TARIFF)
+        .map_err(|error| Failure::Broken(format!("the demo's tariff: {error}")))
 }
 
 /// The tariff in another zone: a pile has one local time, that of its bands and of the file.

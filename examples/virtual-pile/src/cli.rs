@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -40,11 +41,13 @@ Exits with 1 if an expectation is not met, with 2 if the script itself is wrong.
     /// plugs in and cuts the supply.
     #[command(after_help = "\
 It prints its address and the codes of its cards. Type `help` for what it reads. It ends with `quit`,
-at the end of its input, or after --for.
+at the end of its input (not with --http), or after --for.
 
 Example, in two shells:
   virtual-pile serve --port 7700
-  pilectl phone --pile 127.0.0.1:7700 bind OP1:...")]
+  pilectl phone --pile 127.0.0.1:7700 bind OP1:...
+
+With --http 127.0.0.1:0 it prints the address of a page that shows the pile on its wall.")]
     Serve(Serve),
     /// Replays thirteen months of a real house, with power cuts, and prints the bills.
     Demo(Demo),
@@ -118,6 +121,16 @@ pub struct Serve {
     /// The outlets of the pile, 1 to 16.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = ports)]
     pub ports: usize,
+    /// Serves the bench page on this address of the loopback, port 0 for any that is free; the
+    /// pile's prices are then the demo's and its clock this computer's, unless it is told others.
+    #[arg(long, value_name = "127.0.0.1:N", value_parser = loopback)]
+    pub http: Option<SocketAddr>,
+    /// Prints the page's address alone, once, and nothing of what happens. Needs --http.
+    #[arg(long, requires = "http")]
+    pub quiet: bool,
+    /// The folder of the built phone app, for the phones on the bench page.
+    #[arg(long, value_name = "DIR", default_value = "examples/phone/dist")]
+    pub phone: PathBuf,
     /// Ends after so many seconds of real time.
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<u64>,
@@ -164,6 +177,13 @@ pub struct Wear {
 fn threads(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=64).contains(number));
     number.ok_or_else(|| "1 to 64 threads".to_owned())
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    address
+        .filter(|address| address.ip() == Ipv4Addr::LOCALHOST)
+        .ok_or_else(|| "the bench is served to this computer alone: 127.0.0.1:PORT".to_owned())
 }
 
 fn ports(text: &str) -> Result<usize, String> {

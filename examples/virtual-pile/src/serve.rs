@@ -1,52 +1,60 @@
-//! The pile on the desk, in real time: phones come over TCP, people and bikes over lines of text.
+//! The pile on the desk, in real time: phones come over TCP or from a browser, people and bikes over
+//! lines of text or from the bench page.
 //!
 //! Time passes at the pile as on the desk's clock, or so many times faster. One phone is let in at a
-//! time; who comes while another is there is sent away at once.
+//! time; who comes over TCP while another is there is sent away at once, who comes from a browser
+//! waits for its turn ([`callers`]).
+//!
+//! | room | what |
+//! | --- | --- |
+//! | [`house`] | the pile on its wall, and what people do to it |
+//! | [`orders`] | what they do, a line each |
+//! | [`visitor`] | a phone over TCP |
+//! | [`callers`] | phones in browsers, and their turns |
+//! | [`http`], [`pages`] | the server, and what lies on it |
+//! | [`bench`](mod@bench), [`view`] | what the bench page is told |
 
+mod bench;
+mod callers;
+mod house;
+mod http;
 mod orders;
+mod pages;
+mod view;
 mod visitor;
 
 use std::io::{BufRead, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use billing_core::tariff::Tariff;
-use card_auth::{CardCode, CardRole, MAX_CARD_CODE, RECOVERY_CODE, Uid};
-use pile_controller::Command as Wish;
-use pile_sim::cards::{CardHandle, VirtualCard};
-use pile_sim::world::{Setup, World};
-use pile_units::{PlanId, PortId};
+use pile_sim::world::Setup;
+use pile_units::UnixSeconds;
 
-use crate::app::Failure;
+use crate::app::{self, Failure};
 use crate::cli;
 use crate::refusal::Refusal;
-use crate::run::words;
+use bench::Bench;
+use house::{House, Then};
 use orders::Order;
+use pages::Pages;
 use visitor::Visitor;
 
 /// Real time between two looks at the sockets.
 const LOOK: Duration = Duration::from_millis(5);
-/// A card lies so long on the reader.
-const TAP_MS: u64 = 500;
 /// Milliseconds of the pile in a step, where it is to go fast.
 const STEP_MS: u64 = 1_000;
-/// Cards in the drawer, the landlord's first.
-const CARDS: [(&str, CardRole, [u8; 7]); 4] = [
-    ("landlord", CardRole::Privilege, [4, 0xa0, 0, 0, 0, 0, 1]),
-    ("tenant1", CardRole::Charging, [4, 0xb0, 0, 0, 0, 0, 1]),
-    ("tenant2", CardRole::Charging, [4, 0xb0, 0, 0, 0, 0, 2]),
-    ("spare", CardRole::Privilege, [4, 0xa0, 0, 0, 0, 0, 2]),
-];
+/// No more than this passes at a time, however long the desk was away.
+const MOST_MS: u64 = 1_000;
 
 /// `serve`: stands there until it is told to go; returns what to print last.
 ///
 /// # Errors
-/// [`Failure`]: a file or the port cannot be used, or the pile refuses its ledger.
+/// [`Failure`]: a file or a port cannot be used, or the pile refuses its ledger.
 pub fn serve(options: &cli::Serve) -> Result<String, Failure> {
     let tariff = options.tariff.as_deref().map(tariff_file::read).transpose();
-    let tariff = tariff.map_err(|error| refused("--tariff", &error))?;
+    let mut tariff = tariff.map_err(|error| refused("--tariff", &error))?;
     let image = options.state.as_deref().map(state).transpose()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
         .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
@@ -54,20 +62,56 @@ pub fn serve(options: &cli::Serve) -> Result<String, Failure> {
     let address = listener
         .local_addr()
         .map_err(|error| refused("--port", &error))?;
-    let mut house = House::new(options, &image.unwrap_or_default(), tariff)?;
-    say(&format!("listening on {address}"));
-    for line in house.drawer() {
-        say(&line);
+    let setup = Setup {
+        ports: options.ports,
+        seed: options.seed,
+        ..Setup::default()
+    };
+    let mut clock = None;
+    if options.http.is_some() {
+        tariff = match tariff {
+            None => Some(app::demo_tariff()?),
+            given => given,
+        };
+        clock = now();
     }
-    say("type `help` for what can be done here");
-    house.set_tariff()?;
-    house.stand(&listener, &lines(), options.seconds)?;
+    let mut house = House::new(setup, &image.unwrap_or_default(), tariff, clock)?;
+    (house.speed, house.quiet) = (options.speed.into(), options.quiet);
+    if !options.quiet {
+        say(&format!("listening on {address}"));
+        house.drawer().iter().for_each(|line| say(line));
+    }
+    let bench = options.http.map(|at| {
+        let phone = options.phone.clone();
+        Bench::open(at, Pages { phone }).map_err(|error| refused("--http", &error))
+    });
+    let bench = bench.transpose()?;
+    if let Some(bench) = &bench {
+        say(&format!("http://{}/", bench.address));
+    }
+    if !options.quiet {
+        say("type `help` for what can be done here");
+    }
+    house.set_prices()?;
+    let mut desk = Desk {
+        house,
+        listener,
+        visitor: Visitor::new(),
+        bench,
+    };
+    desk.stand(&lines(), options.seconds)?;
     let Some(path) = &options.state else {
         return Ok(String::new());
     };
-    let written = std::fs::write(path, house.world.flash().image());
+    let written = std::fs::write(path, desk.house.world.flash().image());
     written.map_err(|error| refused(&path.display().to_string(), &error))?;
     Ok(format!("{}: the flash is kept\n", path.display()))
+}
+
+/// The time on the desk.
+fn now() -> Option<UnixSeconds> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u32::try_from(since.as_secs()).ok().map(UnixSeconds::new)
 }
 
 fn refused(what: &str, error: &dyn std::fmt::Display) -> Failure {
@@ -103,228 +147,98 @@ fn lines() -> Receiver<String> {
     receiver
 }
 
-struct House {
-    world: World,
+/// The pile, and everybody who stands before it.
+struct Desk {
+    house: House,
+    listener: TcpListener,
     visitor: Visitor,
-    cards: Vec<(&'static str, CardRole, VirtualCard)>,
-    /// Cards on the reader, and when they are taken away.
-    taps: Vec<(u64, CardHandle)>,
-    tariff: Option<Tariff>,
-    speed: u64,
-    ports: usize,
-    told: usize,
-    relays: Vec<bool>,
-    refused: Option<String>,
+    bench: Option<Bench>,
 }
 
-/// Whether to go on.
-#[derive(PartialEq)]
-enum Then {
-    GoOn,
-    End,
-}
-
-impl House {
-    fn new(options: &cli::Serve, image: &[u8], tariff: Option<Tariff>) -> Result<Self, Failure> {
-        let setup = Setup {
-            ports: options.ports,
-            seed: options.seed,
-            ..Setup::default()
-        };
-        let mut world = if image.is_empty() {
-            World::new(setup)
-        } else {
-            World::with_image(setup, image)
-        };
-        let doorway = world.doorway();
-        world.power_up();
-        world.run_for(2_000);
-        if let Some(why) = world.refused() {
-            let what = format!("the pile refuses its ledger: {why}");
-            return Err(Failure::Broken(what));
-        }
-        let mut cards = Vec::new();
-        for (name, role, uid) in CARDS {
-            let none = || Failure::Broken(format!("no card {name}"));
-            cards.push((name, role, world.issue(uid).ok_or_else(none)?.0));
-        }
-        Ok(Self {
-            world,
-            visitor: Visitor::new(doorway),
-            cards,
-            taps: Vec::new(),
-            tariff,
-            speed: options.speed.into(),
-            ports: options.ports,
-            told: 0,
-            relays: vec![false; options.ports],
-            refused: None,
-        })
-    }
-
-    /// What is printed on the cards, and on the sheet of recovery codes.
-    fn drawer(&self) -> Vec<String> {
-        let cards = self.cards.iter().filter_map(|(name, role, card)| {
-            let code = CardCode {
-                role: *role,
-                uid: Uid::from_bytes(card.uid()).ok()?,
-                secret: self.world.code(card)?,
-            };
-            let mut buffer = [0; MAX_CARD_CODE];
-            Some(format!("card {name} {}", code.write(&mut buffer)))
-        });
-        let codes = (0..3).map(|number| {
-            let code = self.world.recovery_code(number);
-            let mut buffer = [0; RECOVERY_CODE];
-            format!("recovery {number} {}", code.write(&mut buffer))
-        });
-        cards.chain(codes).collect()
-    }
-
-    fn stand(
-        &mut self,
-        listener: &TcpListener,
-        orders: &Receiver<String>,
-        seconds: Option<u64>,
-    ) -> Result<(), Failure> {
+impl Desk {
+    fn stand(&mut self, orders: &Receiver<String>, seconds: Option<u64>) -> Result<(), Failure> {
         let began = Instant::now();
         let mut before = began;
         loop {
             let over = seconds.is_some_and(|seconds| began.elapsed().as_secs() >= seconds);
             match orders.try_recv() {
                 _ if over => return Ok(()),
-                Ok(line) if self.obey(listener, &line)? == Then::End => return Ok(()),
-                Ok(_) | Err(TryRecvError::Empty) => (),
-                Err(TryRecvError::Disconnected) => return Ok(()),
+                Ok(line) => match self.obey(&line)? {
+                    Ok(Then::End) => return Ok(()),
+                    Ok(_) if line.trim().is_empty() => (),
+                    Ok(_) => say(&format!("ok {}", line.trim())),
+                    Err(why) => say(&format!("? {why}")),
+                },
+                // A page may stay open without anybody at a keyboard.
+                Err(TryRecvError::Disconnected) if self.bench.is_none() => return Ok(()),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => (),
             }
-            self.visitor.look(listener);
+            let ordered = self.hear()?;
+            self.look();
             let now = Instant::now();
             let passed = u64::try_from((now - before).as_millis()).unwrap_or(u64::MAX);
             // What is less than a millisecond is counted the next time.
             before += Duration::from_millis(passed);
-            self.pass(passed.saturating_mul(self.speed))?;
-            self.visitor.look(listener);
+            let talks = self.bench.as_ref().is_some_and(|it| it.callers.is_busy());
+            self.house.tick(passed.min(MOST_MS), talks)?;
+            self.look();
+            if let Some(bench) = &mut self.bench {
+                bench.tell(&self.house, ordered);
+            }
             std::thread::sleep(LOOK);
         }
     }
 
-    /// Time passes, cards are taken away, and what the pile shows is told.
-    fn pass(&mut self, millis: u64) -> Result<(), Failure> {
-        let until = self.world.now().saturating_add(millis);
-        loop {
-            let due = self.taps.iter().map(|(at, _)| *at).min();
-            let next = due.unwrap_or(until).min(until);
-            self.world.run_until(next);
-            while let Some(place) = self.taps.iter().position(|(at, _)| *at <= next) {
-                let (_, handle) = self.taps.swap_remove(place);
-                self.world.take_card(handle);
-            }
-            if next == until {
-                break;
-            }
+    /// Does what the bench page ordered; true if it ordered anything.
+    fn hear(&mut self) -> Result<bool, Failure> {
+        let mut ordered = false;
+        while let Some((line, answer)) = self.bench.as_mut().and_then(|it| it.next(&self.house)) {
+            ordered = true;
+            let done = match self.obey(&line)? {
+                Ok(Then::End) => Err("the bench ends at its own keyboard".to_owned()),
+                Ok(_) => Ok(()),
+                Err(why) => Err(why),
+            };
+            // Whoever asked may have left.
+            let _ = answer.send(done);
         }
-        if self.tell() {
-            self.set_tariff()?;
-        }
-        Ok(())
+        Ok(ordered)
     }
 
-    /// Tells what is new; true if the pile said something.
-    fn tell(&mut self) -> bool {
-        let signals = self.world.signals();
-        for (at, signal) in signals.iter().skip(self.told) {
-            say(&format!(
-                "{} pile: {}",
-                words::time(*at),
-                words::signal_text(*signal)
-            ));
+    /// Lets phones in, and carries what they say.
+    fn look(&mut self) {
+        let House { doorway, world, .. } = &self.house;
+        let others = self.bench.as_ref().and_then(|it| it.callers.guest());
+        self.visitor.look(&self.listener, doorway, others.is_none());
+        if let Some(bench) = &mut self.bench {
+            let open = world.is_powered() && !self.visitor.is_here();
+            bench.callers.look(doorway, open);
         }
-        let said = signals.len() > self.told;
-        self.told = signals.len();
-        let now = words::time(self.world.now());
-        for port in PortId::first(self.ports) {
-            let closed = self.world.relay(port);
-            if let Some(was) = self
-                .relays
-                .get_mut(port.index())
-                .filter(|was| **was != closed)
-            {
-                *was = closed;
-                let what = if closed { "closes" } else { "opens" };
-                say(&format!("{now} pile: port {port}: the relay {what}"));
-            }
-        }
-        let refused = self.world.refused();
-        if refused != self.refused {
-            if let Some(why) = &refused {
-                say(&format!("{now} pile: refuses its ledger: {why}"));
-            }
-            self.refused = refused;
-        }
-        said
     }
 
-    /// Sets the prices once there is a landlord who has set none.
-    fn set_tariff(&mut self) -> Result<(), Failure> {
-        if self.tariff.is_none() {
-            return Ok(());
-        }
-        let (book, _) = self.world.read_ledger().map_err(Failure::Broken)?;
-        if book.pile().is_none() {
-            return Ok(());
-        }
-        if let Some(tariff) = self
-            .tariff
-            .take()
-            .filter(|_| book.tariffs().next().is_none())
-        {
-            let wish = Wish::SetTariff(PlanId::STANDARD, tariff);
-            let outcome = self.world.command(wish);
-            say(&format!(
-                "{} pile: the tariff is set: {outcome:?}",
-                words::time(self.world.now())
-            ));
-        }
-        Ok(())
-    }
-
-    /// Does what a line says.
-    fn obey(&mut self, listener: &TcpListener, line: &str) -> Result<Then, Failure> {
-        let order = match Order::read(line, self.ports) {
+    /// Does what a line says, or says why not.
+    fn obey(&mut self, line: &str) -> Result<Result<Then, String>, Failure> {
+        let order = match Order::read(line, self.house.setup.ports) {
             Ok(Some(order)) => order,
-            Ok(None) => return Ok(Then::GoOn),
-            Err(why) => {
-                say(&format!("? {why}"));
-                return Ok(Then::GoOn);
-            }
+            Ok(None) => return Ok(Ok(Then::GoOn)),
+            Err(why) => return Ok(Err(why)),
         };
-        match order {
-            Order::Tap(name) => {
-                let Some((_, _, card)) = self.cards.iter().find(|(known, ..)| *known == name)
-                else {
-                    say(&format!("? there is no card \"{name}\": type `cards`"));
-                    return Ok(Then::GoOn);
-                };
-                let handle = self.world.lay_card(card);
-                self.taps.push((self.world.now() + TAP_MS, handle));
+        if let Order::Wait(seconds) = order {
+            for _ in 0..seconds {
+                self.look();
+                self.house.pass(STEP_MS)?;
             }
-            Order::Press(port) => self.world.press(port),
-            Order::Plug(port, bike) => self.world.plug(port, bike),
-            Order::Unplug(port) => self.world.unplug(port),
-            Order::Cut => self.world.power_cut(),
-            Order::Restore => self.world.power_up(),
-            Order::Cards => self.drawer().iter().for_each(|line| say(line)),
-            Order::Speed(speed) => self.speed = speed,
-            Order::Wait(seconds) => {
-                for _ in 0..seconds {
-                    self.visitor.look(listener);
-                    self.pass(STEP_MS)?;
-                }
-            }
-            Order::Help => say(orders::HELP),
-            Order::Quit => return Ok(Then::End),
+            return Ok(Ok(Then::GoOn));
         }
-        say(&format!("ok {}", line.trim()));
-        Ok(Then::GoOn)
+        // Another pile has another doorway.
+        let doorway = self.house.doorway.clone();
+        let then = self.house.obey(order);
+        if then == Ok(Then::HangUp) {
+            self.visitor.hang_up(&doorway);
+            if let Some(bench) = &mut self.bench {
+                bench.callers.hang_up(&doorway);
+            }
+        }
+        Ok(then)
     }
 }

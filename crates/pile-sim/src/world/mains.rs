@@ -229,6 +229,13 @@ impl Mains {
             .is_some_and(|outlet| outlet.relay)
     }
 
+    /// What went through the relay since it closed; `None` while it is open.
+    pub fn flowing(&self, port: PortId) -> Option<u64> {
+        let (_, before) = (*self.closed.get(port.index())?)?;
+        let chip = self.chip(port)?;
+        Some(chip.delivered_microjoules().saturating_sub(before))
+    }
+
     pub fn power(&self, port: PortId) -> Power {
         self.outlets
             .get(port.index())

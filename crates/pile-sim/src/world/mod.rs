@@ -402,6 +402,11 @@ impl World {
         self.mains.borrow().relay(port)
     }
 
+    /// What went through the port's relay since it closed, in microjoules; `None` while it is open.
+    pub fn flowing_microjoules(&self, port: PortId) -> Option<u64> {
+        self.mains.borrow().flowing(port)
+    }
+
     /// The power on the port's wire.
     pub fn power(&self, port: PortId) -> Power {
         self.mains.borrow().power(port)

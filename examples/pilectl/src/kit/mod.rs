@@ -21,6 +21,7 @@ mod uids;
 use std::path::PathBuf;
 
 pub(crate) use make::random;
+pub use sheet::code_picture;
 
 use clap::Subcommand;
 

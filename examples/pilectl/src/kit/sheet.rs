@@ -126,6 +126,20 @@ pub(super) fn symbol(code: &str) -> Result<QrCode, Refusal> {
         .map_err(|error| Refusal::new(format!("a code: {error}"), "report it"))
 }
 
+/// The QR code of a card's text as SVG, of that name for who cannot see it; as on the sheet.
+///
+/// ```
+/// let code = "OP1:2427GBH1YRAN8ZG10041061050R3GG28A1C60T3GF20";
+/// assert!(pilectl::kit::code_picture(code, "Card 1")?.starts_with("<svg"));
+/// # Ok::<(), pilectl::answer::Refusal>(())
+/// ```
+///
+/// # Errors
+/// [`Refusal`]: the text is too long for a card's symbol.
+pub fn code_picture(code: &str, label: &str) -> Result<String, Refusal> {
+    Ok(picture(&symbol(code)?, &escaped(label)))
+}
+
 /// The symbol as SVG, with the quiet zone of four modules (ISO/IEC 18004 clause 6.3.8).
 fn picture(symbol: &QrCode, label: &str) -> String {
     let width = symbol.width();

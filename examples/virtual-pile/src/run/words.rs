@@ -101,7 +101,7 @@ fn wish(command: &Command) -> String {
 }
 
 /// The name of a signal in a script; a refusal has its own.
-pub(super) fn signal(signal: Signal) -> &'static str {
+pub(crate) fn signal(signal: Signal) -> &'static str {
     match signal {
         Signal::Commissioned => "commissioned",
         Signal::ChoosePort => "choose_port",
@@ -119,6 +119,16 @@ pub(super) fn signal(signal: Signal) -> &'static str {
         Signal::PressToBeginAnew => "press_to_begin_anew",
         Signal::TapToBeginAnew => "tap_to_begin_anew",
         Signal::Refused(why) => why.name(),
+    }
+}
+
+/// The port that a signal is about.
+pub(crate) const fn signal_port(signal: Signal) -> Option<u8> {
+    match signal {
+        Signal::Started(port) | Signal::Stopped(port) | Signal::FaultCleared(port) => {
+            Some(port.number())
+        }
+        _ => None,
     }
 }
 

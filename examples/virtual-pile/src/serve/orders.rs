@@ -1,7 +1,8 @@
 //! What people do at the pile, a line each.
 
+use pile_sim::mfrc522::Fault as ReaderFault;
 use pile_sim::world::Bike;
-use pile_units::{Energy, PortId, Power};
+use pile_units::{Energy, PortId, Power, Temperature};
 
 pub(super) const HELP: &str = "\
 tap CARD               hold a card to the reader for half a second
@@ -9,11 +10,24 @@ cards                  the codes of the cards, and the recovery codes
 press PORT             press a port's button
 plug PORT [W [WH]]     plug a bike in: it draws 200 W until it has 500 Wh, or what is said
 unplug PORT            pull its plug
+overload PORT          the charger there draws 1500 W from now on
+weld PORT              the relay sticks once it is closed
+mend PORT              and comes loose
+leak PORT              the residual-current device of a port trips
+meter PORT dead|back   the meter falls silent, or answers again
+reader dead|hung|back  so does the card reader; a hung one comes back by a reset
+heat DEGREES           the pile is so warm, 0 to 120 C
+tamper                 somebody changes two bytes of the ledger, with the supply cut meanwhile
 cut                    the supply fails
 restore                and comes back
 speed N                so many times faster than real time, 1 to 1000
+skip SECONDS           let so much of the pile's time pass in a second or two
 wait SECONDS           let so much of the pile's time pass at once
+reset                  hang a new, blank pile on the wall
 quit                   end; the flash is kept, with --state";
+
+/// What a charger draws that is broken: above the limit of a port, 1000 W, by half.
+const OVERLOAD: Power = Power::from_watts(1_500);
 
 /// A line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +37,18 @@ pub(super) enum Order {
     Press(PortId),
     Plug(PortId, Bike),
     Unplug(PortId),
+    Weld(PortId, bool),
+    Leak(PortId),
+    Meter(PortId, bool),
+    Reader(ReaderFault),
+    Heat(Temperature),
+    Tamper,
     Cut,
     Restore,
     Speed(u64),
+    Skip(u64),
     Wait(u64),
+    Reset,
     Help,
     Quit,
 }
@@ -59,10 +81,27 @@ impl Order {
                 Self::Plug(port(at)?, bike)
             }
             ["unplug", at] => Self::Unplug(port(at)?),
+            ["overload", at] => Self::Plug(port(at)?, Bike::constant(OVERLOAD)),
+            ["weld", at] => Self::Weld(port(at)?, true),
+            ["mend", at] => Self::Weld(port(at)?, false),
+            ["leak", at] => Self::Leak(port(at)?),
+            ["meter", at, "dead"] => Self::Meter(port(at)?, false),
+            ["meter", at, "back"] => Self::Meter(port(at)?, true),
+            ["reader", "dead"] => Self::Reader(ReaderFault::Dead),
+            ["reader", "hung"] => Self::Reader(ReaderFault::Hung),
+            ["reader", "back"] => Self::Reader(ReaderFault::None),
+            ["heat", degrees] => {
+                let degrees = degrees.parse().ok().filter(|it| (0..=120).contains(it));
+                let degrees = degrees.ok_or("the pile is from 0 to 120 C")?;
+                Self::Heat(Temperature::from_celsius(degrees))
+            }
+            ["tamper"] => Self::Tamper,
             ["cut"] => Self::Cut,
             ["restore"] => Self::Restore,
             ["speed", times] => Self::Speed(number(times, 1_000)?.into()),
+            ["skip", seconds] => Self::Skip(number(seconds, 86_400)?.into()),
             ["wait", seconds] => Self::Wait(number(seconds, 1_000_000)?.into()),
+            ["reset"] => Self::Reset,
             ["help"] => Self::Help,
             ["quit"] => Self::Quit,
             [word, ..] => return Err(format!("\"{word}\" so is not known here: type `help`")),
@@ -87,6 +126,10 @@ mod tests {
         let bike = Bike::charger(Power::from_watts(100), Energy::from_watt_hours(50));
         assert_eq!(read("plug 2 100 50"), Ok(Some(Order::Plug(port, bike))));
         assert_eq!(read("speed 100"), Ok(Some(Order::Speed(100))));
+        assert_eq!(read("mend 2"), Ok(Some(Order::Weld(port, false))));
+        assert_eq!(read("meter 2 dead"), Ok(Some(Order::Meter(port, false))));
+        let hot = Temperature::from_celsius(95);
+        assert_eq!(read("heat 95"), Ok(Some(Order::Heat(hot))));
         for wrong in [
             "press 5",
             "press x",
@@ -95,6 +138,13 @@ mod tests {
             "plug 1 2 3 4",
             "speed 1001",
             "wait 0",
+            "skip 86401",
+            "heat 121",
+            "heat -1",
+            "meter 1",
+            "meter 5 dead",
+            "reader",
+            "weld",
             "tap",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
@@ -104,7 +154,8 @@ mod tests {
     #[test]
     fn help_names_every_order() {
         let all = [
-            "tap", "cards", "press", "plug", "unplug", "cut", "restore", "speed", "wait", "quit",
+            "tap", "cards", "press", "plug", "unplug", "overload", "weld", "mend", "leak", "meter",
+            "reader", "heat", "tamper", "cut", "restore", "speed", "skip", "wait", "reset", "quit",
         ];
         for order in all {
             assert!(HELP.lines().any(|line| line.starts_with(order)), "{order}");

@@ -12,9 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// So many wait at the most.
 const BENCH: usize = 4;
 
-/// The doorway, and the socket before it.
+/// The socket before the doorway.
 pub(super) struct Visitor {
-    doorway: Doorway,
     stream: Option<TcpStream>,
     /// What the socket did not take yet.
     rest: Vec<u8>,
@@ -23,19 +22,31 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) const fn new(doorway: Doorway) -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            doorway,
             stream: None,
             rest: Vec::new(),
             waiting: VecDeque::new(),
         }
     }
 
-    /// Lets somebody in, and carries bytes both ways, as far as they go at once.
-    pub(super) fn look(&mut self, listener: &TcpListener) {
+    /// True while somebody is there.
+    pub(super) const fn is_here(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Sends whoever is there away: the pile is not there any more.
+    pub(super) fn hang_up(&mut self, doorway: &Doorway) {
+        if self.stream.take().is_some() {
+            doorway.leave();
+        }
+    }
+
+    /// Lets somebody in, if it is `open` to him, and carries bytes both ways, as far as they go at
+    /// once.
+    pub(super) fn look(&mut self, listener: &TcpListener, doorway: &Doorway, open: bool) {
         // Who has left makes room for who came after him.
-        self.carry();
+        self.carry(doorway);
         let before = self.stream.is_some();
         // Nobody comes, or he was gone before he was let in.
         while let Ok((stream, _)) = listener.accept() {
@@ -45,16 +56,16 @@ impl Visitor {
             }
         }
         self.waiting.retain(|(_, since)| since.elapsed() < PATIENCE);
-        if self.stream.is_none() && !self.waiting.is_empty() && self.doorway.come() {
+        if open && self.stream.is_none() && !self.waiting.is_empty() && doorway.come() {
             self.stream = self.waiting.pop_front().map(|(stream, _)| stream);
             self.rest.clear();
         }
         if !before {
-            self.carry();
+            self.carry(doorway);
         }
     }
 
-    fn carry(&mut self) {
+    fn carry(&mut self, doorway: &Doorway) {
         let Some(stream) = &mut self.stream else {
             return;
         };
@@ -64,7 +75,7 @@ impl Visitor {
             match stream.read(&mut bytes) {
                 Ok(0) => here = false,
                 Ok(count) => {
-                    self.doorway.put(bytes.get(..count).unwrap_or_default());
+                    doorway.put(bytes.get(..count).unwrap_or_default());
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => (),
@@ -73,7 +84,7 @@ impl Visitor {
             }
             break;
         }
-        self.rest.extend(self.doorway.take());
+        self.rest.extend(doorway.take());
         while here && !self.rest.is_empty() {
             match stream.write(&self.rest) {
                 Ok(count) => drop(self.rest.drain(..count)),
@@ -83,10 +94,10 @@ impl Visitor {
             }
         }
         // Sent away by the pile, and told all that it had to say.
-        let sent_away = !self.doorway.is_open() && self.rest.is_empty();
+        let sent_away = !doorway.is_open() && self.rest.is_empty();
         if !here || sent_away {
             self.stream = None;
-            self.doorway.leave();
+            doorway.leave();
         }
     }
 }
