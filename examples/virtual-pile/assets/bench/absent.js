@@ -1,9 +1,9 @@
-// A phone whose app is not built yet: looks now and then, and reloads once it is there.
+// A phone whose app is not there: looks now and then, and reloads once it is.
 const chinese = {
-  title: '应用正在路上',
-  what: '这里显示真正的手机应用，目前还没有构建好。如果演示程序正在构建，几分钟后它会自动出现。',
-  how: '也可以自己构建（需要 Node.js 20 或更新版本）：',
-  without: '没有它也可以用卡充电。',
+  title: '还没有手机应用',
+  what: '手机应用完成后会显示在这里。',
+  how: '在此之前，终端可以当作手机：',
+  without: '没有手机也可以用卡充电。',
 };
 let language = navigator.language;
 try {

@@ -150,6 +150,6 @@ mod tests {
             phone: PathBuf::from("/nowhere"),
         };
         let page = pages.page("/phone/").unwrap();
-        assert!(String::from_utf8_lossy(&page.body).contains("cargo xtask phone"));
+        assert!(String::from_utf8_lossy(&page.body).contains("pilectl phone"));
     }
 }

@@ -171,7 +171,7 @@ async function playsByHand(base) {
 
   // The phones say that their app is not built, and show it once it is.
   const frame = page.frameLocator('#frame-landlord');
-  assert.match(await frame.locator('main').textContent(), /cargo xtask phone/);
+  assert.match(await frame.locator('main').textContent(), /pilectl phone/);
   await mkdir(join(folder, 'dist'));
   await writeFile(join(folder, 'dist', 'index.html'), '<!doctype html><html lang="en"><title>app</title><main>here</main></html>');
   await frame.locator('main', { hasText: 'here' }).waitFor({ timeout: 15_000 });
