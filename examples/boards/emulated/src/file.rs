@@ -8,12 +8,15 @@ const SYS_OPEN: usize = 0x01;
 const SYS_CLOSE: usize = 0x02;
 const SYS_WRITE: usize = 0x05;
 const SYS_READ: usize = 0x06;
+const SYS_SEEK: usize = 0x0A;
 
-/// How a file is opened (Arm IHI 0100, 6.3: `rb`, `wb`).
+/// How a file is opened (Arm IHI 0100, 6.3: `rb`, `r+b`, `wb`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// To be read.
     Read = 1,
+    /// To be read and written where it is.
+    Update = 3,
     /// To be written anew.
     Write = 5,
 }
@@ -28,6 +31,12 @@ impl File {
         let block = [name.as_ptr() as usize, mode as usize, name.count_bytes()];
         let handle = semihost(SYS_OPEN, block.as_ptr() as usize);
         (handle != usize::MAX).then_some(Self(handle))
+    }
+
+    /// Goes to a byte, counted from the beginning; false where that fails.
+    pub fn seek(&mut self, to: usize) -> bool {
+        let block = [self.0, to];
+        semihost(SYS_SEEK, block.as_ptr() as usize) == 0
     }
 
     /// Reads as many bytes as there are, up to the buffer's length.
