@@ -99,6 +99,27 @@ pub fn costs(workspace: &Workspace) -> Outcome {
     Outcome::Ok
 }
 
+/// Builds another program for the Cortex-M4: where it is.
+///
+/// # Errors
+///
+/// The outcome of a step that has nothing to build it with, or that failed to.
+pub fn cortex_program(
+    workspace: &Workspace,
+    manifest: &str,
+    name: &str,
+) -> Result<PathBuf, Outcome> {
+    let [chip, _] = &CHIPS;
+    let builder = Builder::find(chip.target)?;
+    let mut build = builder.cargo(workspace, "build");
+    build.args(["--locked", "--release", "--manifest-path", manifest]);
+    let outcome = process::run(&mut build);
+    if outcome.is_failure() {
+        return Err(outcome);
+    }
+    Ok(builder.programs(workspace).join(name))
+}
+
 /// Plays kept runs here and on both chips, and compares what they leave.
 pub fn identical(workspace: &Workspace) -> Outcome {
     let folder = match record(workspace, LIVES) {

@@ -19,6 +19,7 @@ mod peer;
 mod process;
 mod python;
 mod runner;
+mod size;
 mod source;
 mod steps;
 mod table;

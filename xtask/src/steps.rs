@@ -7,7 +7,7 @@ use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
 use crate::{
     bluetooth, browser, bumble, cross, demo, emulated, gate, hygiene, layout, machine, pcsc, peer,
-    tools,
+    size, tools,
 };
 
 /// Every step.
@@ -101,6 +101,11 @@ pub const STEPS: &[Step] = &[
         name: "chips",
         shows: "what the link costs on an emulated Cortex-M4 and RISC-V: instructions, stack, flash",
         run: emulated::costs,
+    },
+    Step {
+        name: "size",
+        shows: "flash and RAM of the application by crate, within budgets",
+        run: size::check,
     },
     Step {
         name: "identical",

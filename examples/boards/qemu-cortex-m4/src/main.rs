@@ -85,7 +85,10 @@ fn pile() -> Option<Infallible> {
         },
         flash: HostFlash::open()?,
     };
-    embassy_futures::block_on(shell::run(board)).ok()
+    let pile = shell::run(board);
+    let bytes = u32::try_from(size_of_val(&pile)).unwrap_or(u32::MAX);
+    emulated::console::row(c"RAM of the running pile", bytes);
+    embassy_futures::block_on(pile).ok()
 }
 
 #[unsafe(no_mangle)]
