@@ -21,6 +21,7 @@ mod phone_end;
 mod pile_end;
 mod pipe;
 mod queues;
+pub mod receipt;
 mod refusal;
 mod timing;
 mod why;

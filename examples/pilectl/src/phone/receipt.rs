@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use billing_core::receipt::{BilledSession, Issuer, PublicKey, verify, write_signed};
+use billing_core::receipt::PublicKey;
 use billing_core::record::Segment;
-use billing_core::statement::Tally;
 use ble_protocol::Refusal as Reason;
-use ble_protocol::message::{ReceiptPage, ReceiptSignature, Request, Response};
+use ble_protocol::message::{ReceiptPage, Request, Response};
+use ble_protocol::receipt::SessionReceipt;
 use pile_units::SessionId;
 
 use super::table::pretty;
@@ -28,7 +28,7 @@ enum Signed {
     /// The pile signs none, and why.
     Not(Reason),
     /// Something that is not this pile's signature under these figures.
-    Wrong(&'static str),
+    Wrong(String),
 }
 
 /// `receipt SESSION`.
@@ -44,7 +44,7 @@ pub fn receipt(
 ) -> Result<Answer, Refusal> {
     let session = SessionId::new(session);
     let (page, segments) = records(talk, session)?;
-    let wrong = contradiction(&page, &segments, session);
+    let wrong = SessionReceipt::new(&page, &segments).check(session).err();
     let signed = if wrong.is_some() {
         None
     } else {
@@ -93,19 +93,6 @@ fn records(talk: &mut Talk, session: SessionId) -> Result<(ReceiptPage, Vec<Segm
     }
 }
 
-/// Why the records are not the bill's.
-fn contradiction(page: &ReceiptPage, segments: &[Segment], session: SessionId) -> Option<String> {
-    let mut tally = Tally::new(session);
-    let added = segments
-        .iter()
-        .try_for_each(|segment| tally.add(segment).map(|_| ()));
-    match added.and_then(|()| tally.check(&page.session).map(|_| ())) {
-        Err(why) => Some(why.to_string()),
-        Ok(()) if page.session.session != session => Some("it is another session's".to_owned()),
-        Ok(()) => None,
-    }
-}
-
 /// Asks for the signature, and verifies the record that it makes of the records shown.
 fn signature(
     talk: &mut Talk,
@@ -123,56 +110,17 @@ fn signature(
         Response::Refused(why) => return Err(words::refused(why)),
         _ => return Err(words::odd()),
     };
-    let record = made(talk, page, segments, &signed)?;
-    let (Some(record), Some(by)) = (record, signed.key()) else {
-        return Ok(Signed::Wrong("what the pile sent is no signature"));
+    let mut record = String::new();
+    let receipt = SessionReceipt::new(page, segments);
+    let by = match receipt.signed(talk.welcome()?, &signed, &mut record) {
+        Ok(by) => by,
+        Err(why) => return Ok(Signed::Wrong(why.to_string())),
     };
-    if verify(&record, &by).is_err() {
-        return Ok(Signed::Wrong(
-            "the pile's signature is not under these figures",
-        ));
-    }
     if pinned(phone, &by)? {
         Ok(Signed::Record(record, by))
     } else {
-        Ok(Signed::Wrong(
-            "the pile signed with another key than before",
-        ))
-    }
-}
-
-/// The record, if the figures and the signature make one.
-fn made(
-    talk: &Talk,
-    page: &ReceiptPage,
-    segments: &[Segment],
-    signed: &ReceiptSignature,
-) -> Result<Option<String>, Refusal> {
-    let welcome = talk.welcome()?;
-    let (Some(pile), Some(signature)) = (welcome.pile, signed.signature()) else {
-        return Ok(None);
-    };
-    let issuer = Issuer {
-        pile,
-        firmware: welcome.firmware.as_str(),
-        utc_offset: signed.utc_offset,
-    };
-    let billed = billed(page, segments, signed.clock_in_doubt);
-    let mut record = String::new();
-    let written = write_signed(&billed.receipt(&issuer, None), &signature, &mut record);
-    Ok(written.is_ok().then_some(record))
-}
-
-fn billed<'a>(
-    page: &'a ReceiptPage,
-    segments: &'a [Segment],
-    clock_set: bool,
-) -> BilledSession<'a, impl Iterator<Item = Segment> + Clone> {
-    BilledSession {
-        closed: &page.session,
-        segments: segments.iter().copied(),
-        alias: page.alias,
-        clock_set,
+        let why = "the pile signed with another key than before";
+        Ok(Signed::Wrong(why.to_owned()))
     }
 }
 
@@ -215,7 +163,7 @@ fn told(
     } else {
         ""
     };
-    let billed = billed(page, segments, page.clock_set);
+    let billed = SessionReceipt::new(page, segments).billed();
     let start = closed.reading.saturating_sub(closed.energy);
     Ok(format!(
         "Session {} of account {}, card {} (alias {}), on port {} of pile {pile}\n\
