@@ -1,6 +1,6 @@
 //! Pages in a real browser.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::machine;
@@ -20,7 +20,7 @@ const BROWSERS: [&str; 4] = [
 /// Plays on the bench page in Chromium. Without Node.js, a browser or network it is skipped, which CI
 /// does not allow.
 pub fn bench_page(workspace: &Workspace) -> Outcome {
-    let (folder, browser) = match ready(workspace, BENCH) {
+    let (folder, browser) = match node(workspace, BENCH).and_then(|it| Ok((it, chromium()?))) {
         Ok(ready) => ready,
         Err(outcome) => return outcome,
     };
@@ -34,8 +34,12 @@ pub fn bench_page(workspace: &Workspace) -> Outcome {
     })
 }
 
-/// A folder with what its package asks for, and the path of a browser.
-fn ready(workspace: &Workspace, below: &str) -> Result<(std::path::PathBuf, String), Outcome> {
+/// A folder with what its package asks of npm.
+///
+/// # Errors
+///
+/// The outcome of a step without Node.js or network.
+pub fn node(workspace: &Workspace, below: &str) -> Result<PathBuf, Outcome> {
     let node = Command::new("node").arg("--version").output();
     let node = node.map(|it| String::from_utf8_lossy(&it.stdout).into_owned());
     let major = node.unwrap_or_default();
@@ -46,26 +50,34 @@ fn ready(workspace: &Workspace, below: &str) -> Result<(std::path::PathBuf, Stri
     {
         return Err(Outcome::Skipped("Node.js 20 or newer is missing".into()));
     }
-    let browser = browser().or_else(|| {
-        machine::install(&["chromium"]);
-        browser()
-    });
-    let browser = browser.ok_or_else(|| {
-        Outcome::Skipped(
-            "Chromium is missing: sudo apt-get install chromium, or set CHROMIUM".into(),
-        )
-    })?;
     let folder = workspace.path(below);
-    let installed = |at: &Path| std::fs::metadata(at).and_then(|it| it.modified()).ok();
-    let wanted = installed(&folder.join("package-lock.json"));
-    if installed(&folder.join("node_modules/.package-lock.json")) < wanted {
+    let written = |at: &Path| std::fs::metadata(at).and_then(|it| it.modified()).ok();
+    let wanted = written(&folder.join("package-lock.json"));
+    if written(&folder.join("node_modules/.package-lock.json")) < wanted {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
         if let Some(why) = process::run(npm.current_dir(&folder)).reason() {
             return Err(Outcome::Skipped(format!("{why}; npm needs the network")));
         }
     }
-    Ok((folder, browser))
+    Ok(folder)
+}
+
+/// The path of a browser; as root on a Debian, it is installed.
+///
+/// # Errors
+///
+/// The outcome of a step that has none.
+pub fn chromium() -> Result<String, Outcome> {
+    let found = browser().or_else(|| {
+        machine::install(&["chromium"]);
+        browser()
+    });
+    found.ok_or_else(|| {
+        Outcome::Skipped(
+            "Chromium is missing: sudo apt-get install chromium, or set CHROMIUM".into(),
+        )
+    })
 }
 
 fn browser() -> Option<String> {

@@ -18,8 +18,6 @@ const CORE: &str = "/usr/lib/rustlib/src/rust/library/core";
 /// The workspace's `rust-version`: 1.95.
 const OLDEST_MINOR: u32 = 95;
 
-const WASM: &str = "wasm32-unknown-unknown";
-
 /// What builds for a target here.
 pub struct Builder {
     target: &'static str,
@@ -60,15 +58,21 @@ impl Builder {
         })
     }
 
-    /// Starts a call of cargo for the target, into a build folder that all targets share.
+    /// Starts a call of cargo for a target without an operating system, into a build folder that all
+    /// targets share.
     pub fn cargo(&self, workspace: &Workspace, subcommand: &str) -> Command {
+        self.cargo_upon(workspace, subcommand, "core")
+    }
+
+    /// The same, upon so much of the standard library, if none was installed for the target.
+    pub fn cargo_upon(&self, workspace: &Workspace, subcommand: &str, library: &str) -> Command {
         let mut cargo = workspace.cargo(subcommand);
         cargo.args(["--target", self.target, "--target-dir"]);
         cargo.arg(folder(workspace));
         if let Some(linker) = &self.linker {
             let triple = self.target.to_uppercase().replace('-', "_");
             cargo
-                .arg("-Zbuild-std=core")
+                .arg(format!("-Zbuild-std={library}"))
                 .env("RUSTC", RUSTC)
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env(format!("CARGO_TARGET_{triple}_LINKER"), linker);
@@ -84,21 +88,6 @@ impl Builder {
 
 fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target.join("cross")
-}
-
-/// Builds the phone's end of the link for a browser.
-pub fn wasm(workspace: &Workspace) -> Outcome {
-    let builder = match Builder::find(WASM) {
-        Ok(builder) => builder,
-        Err(outcome) => return outcome,
-    };
-    let mut cargo = builder.cargo(workspace, "build");
-    cargo.args(["--package", "ble-protocol"]);
-    // Nothing of it runs here, so nothing is made fast.
-    for quick in ["opt-level=0", "debug=false", "package.'*'.opt-level=0"] {
-        cargo.args(["--config", &format!("profile.dev.{quick}")]);
-    }
-    process::run(&mut cargo)
 }
 
 fn sysroot() -> Result<PathBuf, String> {

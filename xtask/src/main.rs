@@ -16,6 +16,7 @@ mod metadata;
 mod mutate;
 mod pcsc;
 mod peer;
+mod phone;
 mod process;
 mod python;
 mod runner;
@@ -51,6 +52,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Breaks the code on purpose, a line at a time, and sees the sweep or the tests go red.
     Mutate(mutate::Options),
+    /// Builds the phone's web app, and draws its screens if it is told to.
+    Phone(phone::Options),
     /// Counts what the machine's work costs, in instructions; installs valgrind.
     Bench,
     /// Tests everything that can be tested here, and ends with a table of the steps.
@@ -97,6 +100,8 @@ fn run(command: Command) -> Result<ExitCode, String> {
         Command::Mutate(options) => {
             mutate::run(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
         }
+        Command::Phone(options) => phone::command(&Workspace::find(environment_is_ci)?, &options)
+            .map(|()| ExitCode::SUCCESS),
         Command::Bench => bench::run(&Workspace::find(false)?).map(|()| ExitCode::SUCCESS),
         Command::Test(selection) => Ok(test(&Workspace::find(environment_is_ci)?, &selection)),
         Command::Ci(selection) => Ok(test(&Workspace::find(true)?, &selection)),

@@ -1,7 +1,7 @@
 // A phone whose app is not there: looks now and then, and reloads once it is.
 const chinese = {
-  title: '还没有手机应用',
-  what: '手机应用完成后会显示在这里。',
+  title: '手机应用尚未构建',
+  what: '构建后，手机应用会自动显示在这里：',
   how: '在此之前，终端可以当作手机：',
   without: '没有手机也可以用卡充电。',
 };

@@ -1,0 +1,30 @@
+// Begins: the module, the database, the screen.
+
+import { render } from 'preact';
+import { App } from './app';
+import { local } from './session';
+import { begin, sentCode } from './state';
+import { keepFor } from './store';
+import './style.css';
+import init from './wasm/phone_wasm';
+import module from './wasm/phone_wasm_bg.wasm?url';
+import { go } from './nav';
+
+keepFor(local ?? null);
+// The bench sends the code of the card that is chosen there.
+if (local) {
+  addEventListener('message', (event) => {
+    const data = event.data as { type?: unknown; code?: unknown };
+    if (event.origin !== location.origin || data?.type !== 'openpile.card' || typeof data.code !== 'string') return;
+    sentCode.value = data.code;
+    go('add');
+  });
+}
+await init({ module_or_path: module });
+const root = document.getElementById('app');
+if (root) render(<App />, root);
+await begin();
+// In the bench the server is on this computer: nothing need be kept for later.
+if (!local && 'serviceWorker' in navigator && import.meta.env.PROD) {
+  void navigator.serviceWorker.register(new URL('sw.js', document.baseURI), { scope: './' });
+}

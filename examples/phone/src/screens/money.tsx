@@ -1,0 +1,159 @@
+// What is open, what waits for its payment, and statements to hand out.
+
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import * as f from '../format';
+import { type ClosedSession, type Period, type Settlement, type StatementPage, currencyOf } from '../link/messages';
+import { TalkError } from '../link/talk';
+import { go } from '../nav';
+import type { Session } from '../session';
+import { Button, Card, Choice, Empty, Fact, Field, Row, Rows, Sheet, TroubleCard, handOut, tell, tellWell, useAsked } from '../ui/parts';
+import { w } from '../words';
+import { settle } from './people';
+import { fetchHouse, nameOf, openOf } from './today';
+
+export function Money(props: { session: Session }): JSX.Element {
+  const { session } = props;
+  const [paying, setPaying] = useState<Settlement | undefined>();
+  const [reference, setReference] = useState('');
+  const house = useAsked(() => fetchHouse(session), [session.changes.value, session.status.value === 'here']);
+  const currency = session.currency.value;
+  const who = (account: number): string => {
+    const of = house.value?.accounts.find((it) => it.account.id === account);
+    return of ? nameOf(of) : w().account(account);
+  };
+  const owing = house.value?.accounts.filter((it) => openOf(it) > 0) ?? [];
+  const unpaid = house.value?.unpaid ?? [];
+  return (
+    <>
+      {house.trouble && <TroubleCard trouble={house.trouble} again={house.again} />}
+      {house.value && !owing.length && !unpaid.length && <Empty icon="coins" title={w().nothing_open}><p>{w().nothing_open_lead}</p></Empty>}
+      {!!owing.length && (
+        <Card>
+          <div class="split"><h2>{w().open_amounts}</h2><strong>{f.money(owing.reduce((sum, it) => sum + openOf(it), 0), currency)}</strong></div>
+          <Rows label={w().open_amounts}>
+            {owing.map((it) => (
+              <Row key={it.account.id} icon="person" title={nameOf(it)} note={f.money(openOf(it), currency)}
+                end={<Button label={`${w().settle}: ${nameOf(it)}`} onClick={async () => {
+                  if (house.value && (await settle(session, house.value, it.account.id))) house.again();
+                }}>{w().settle}</Button>} />
+            ))}
+          </Rows>
+        </Card>
+      )}
+      {!!unpaid.length && (
+        <Card>
+          <div class="split"><h2>{w().waiting_payment}</h2><strong>{f.money(unpaid.reduce((sum, it) => sum + it.amount, 0), currency)}</strong></div>
+          <Rows label={w().waiting_payment}>
+            {unpaid.map((it) => (
+              <Row key={it.id} icon="coins" title={`${who(it.account)} · ${f.money(it.amount, currency)}`}
+                note={`${w().settlement(it.id)} · ${f.dateTime(it.at.unix, session.pile.utcOffset)}`}
+                end={<Button look="strong" label={`${w().mark_paid}: ${who(it.account)}`} onClick={() => {
+                  setReference('');
+                  setPaying(it);
+                }}>{w().mark_paid}</Button>} />
+            ))}
+          </Rows>
+        </Card>
+      )}
+      {!!house.value?.accounts.length && (
+        <Card>
+          <h2>{w().statements}</h2>
+          <Rows label={w().statements}>{house.value.accounts.map((it) => (
+            <Row key={it.account.id} icon="book" title={nameOf(it)} note={w().sessions(it.account.sessions)} onClick={() => go(`statement/${it.account.id}`)} />))}</Rows>
+        </Card>
+      )}
+      {paying && (
+        <Sheet title={w().mark_paid_title} onClose={() => setPaying(undefined)}>
+          <form class="stack" onSubmit={(event) => {
+            event.preventDefault();
+            setPaying(undefined);
+            session.ask('Done', { MarkPaid: { settlement: paying.id, reference: reference.trim() } }).then(() => {
+              tellWell(w().saved);
+              house.again();
+            }, tell);
+          }}>
+            <p>{who(paying.account)} · <strong>{f.money(paying.amount, currency)}</strong></p>
+            <Field label={w().reference} hint={w().reference_hint} value={reference} max={24} onInput={setReference} />
+            <button type="submit" class="button strong wide"><span>{w().mark_paid}</span></button>
+          </form>
+        </Sheet>
+      )}
+    </>
+  );
+}
+
+interface Whole { page: StatementPage; sessions: ClosedSession[] }
+
+/** The months that a period can be, the newest first. */
+function months(): { key: string; text: string; from: number; to: number }[] {
+  const now = new Date();
+  return [0, 1, 2].map((back) => {
+    const from = new Date(now.getFullYear(), now.getMonth() - back, 1);
+    const to = new Date(now.getFullYear(), now.getMonth() - back + 1, 1);
+    const unix = (date: Date): number => Math.floor(date.getTime() / 1000);
+    return { key: `m${back}`, text: f.month(unix(from) + 43_200), from: unix(from), to: unix(to) };
+  });
+}
+
+export function Statement(props: { session: Session; account: number }): JSX.Element {
+  const { session, account } = props;
+  const [chosen, setChosen] = useState('open');
+  const all = months();
+  const month = all.find((it) => it.key === chosen);
+  const period: Period = month ? { Between: { from: month.from, to: month.to } } : 'Open';
+  const house = useAsked(() => fetchHouse(session), [account]);
+  const statement = useAsked<Whole>(async () => {
+    let page: StatementPage | undefined;
+    const sessions = await session.all('Statement', { Statement: { account, period, skip: 0 } }, (it) => {
+      page = it;
+      return it.sessions;
+    }, (_, so) => ({ Statement: { account, period, skip: so.length } }));
+    if (!page) throw new TalkError({ kind: 'odd' });
+    return { page, sessions };
+  }, [account, chosen, session.changes.value]);
+  const of = house.value?.accounts.find((it) => it.account.id === account);
+  const who = of ? nameOf(of) : w().account(account);
+  const whole = statement.value;
+  const currency = whole ? currencyOf(whole.page.currency) : session.currency.value;
+  const offset = session.pile.utcOffset;
+  const csv = (): string => {
+    const quoted = (text: string): string => (/^[=+\-@]/.test(text) ? `'${text}` : text).replace(/^.*[",\n].*$/s, (it) => `"${it.replaceAll('"', '""')}"`);
+    const head = ['session', 'account', 'name', 'port', 'opened', 'closed', 'reason', 'kwh', 'electricity', 'service', 'total', 'currency'];
+    const lines = (whole?.sessions ?? []).map((it) => [
+      it.session, it.account, who, it.port + 1, new Date(it.opened.unix * 1000).toISOString(), new Date(it.closed.unix * 1000).toISOString(), it.reason,
+      f.decimal(it.energy), f.decimal(it.bill.energy_fee), f.decimal(it.bill.service_fee), f.decimal(it.bill.total), currency,
+    ].map((cell) => quoted(String(cell))).join(','));
+    return `\uFEFF${[head.join(','), ...lines].join('\r\n')}\r\n`;
+  };
+  return (
+    <>
+      <Choice label={w().period} value={chosen} onChoose={setChosen} of={[['open', w().since_settled], ...all.map((it) => [it.key, it.text] as const)]} />
+      {statement.trouble && <TroubleCard trouble={statement.trouble} again={statement.again} />}
+      {whole && (
+        <Card class="paper">
+          <div class="split"><div><h2>{w().statement_of(who)}</h2><p class="note">{session.pile.name} · {month?.text ?? w().since_settled}</p></div>
+            <strong class="amount">{f.money(whole.page.totals.amount, currency)}</strong></div>
+          <dl class="facts">
+            <Fact name={w().energy} big>{f.kwh(whole.page.totals.energy)}</Fact>
+            <Fact name={w().electricity}>{f.money(whole.page.totals.energy_fee, currency)}</Fact>
+            <Fact name={w().service}>{f.money(whole.page.totals.service_fee, currency)}</Fact>
+            <Fact name={w().opening}>{f.kwh(whole.page.totals.opening)}</Fact>
+            <Fact name={w().closing}>{f.kwh(whole.page.totals.closing)}</Fact>
+          </dl>
+          <div class="scroll" tabIndex={0} role="region" aria-label={w().history}>
+            <table>
+              <thead><tr><th>{w().began}</th><th>{w().ports}</th><th>kWh</th><th>{w().total}</th></tr></thead>
+              <tbody>{whole.sessions.map((it) => (
+                <tr key={it.session}><th scope="row">{f.dateTime(it.opened.unix, offset)}</th><td>{it.port + 1}</td><td>{f.kwh(it.energy).replace(' kWh', '')}</td><td>{f.money(it.bill.total, currency)}</td></tr>))}</tbody>
+            </table>
+          </div>
+          <div class="buttons no-print">
+            <Button icon="share" onClick={() => handOut(`statement-${account}.csv`, 'text/csv', csv())}>{w().export_csv}</Button>
+            <Button icon="print" onClick={() => print()}>{w().print}</Button>
+          </div>
+        </Card>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,279 @@
+// The pile that is on the screen: what it says of itself, kept up to date while the link stands.
+
+import { type Signal, batch, signal } from '@preact/signals';
+import {
+  type Answers, type ClosedSession, type Notice, type PortView, type PriceNow, type Request, type Welcome, currencyOf,
+} from './link/messages';
+import { Local, type Way, choose, remembered } from './link/pipe';
+import { Talk, TalkError, type Trouble, troubleOf } from './link/talk';
+import * as store from './store';
+
+/** Where the pile is, as the phone sees it. */
+export type Status = 'off' | 'connecting' | 'here' | 'away';
+
+/** A point of a session's curve: milliseconds since 1970, milliwatts. */
+export interface Point { at: number; power: number }
+
+const MOST_POINTS = 600;
+/** Pauses before a lost link is tried again. */
+const PAUSES = [800, 2_000, 5_000, 10_000, 30_000];
+
+const bench = new URLSearchParams(location.search);
+/** Set in the bench's frames. */
+export const local = bench.get('pipe') === 'local' ? (bench.get('who') ?? 'phone') : undefined;
+
+/** The way to a pile that was bound before; nothing where the person must choose it again. */
+export const wayTo = async (device: string | undefined): Promise<Way | undefined> =>
+  local ? new Local(local) : remembered(device);
+/** The way to a pile that is new, or was lost. */
+export const chooseWay = async (): Promise<Way> => (local ? new Local(local) : choose());
+
+export class Session {
+  readonly status: Signal<Status> = signal('off');
+  readonly trouble: Signal<Trouble | undefined> = signal(undefined);
+  readonly welcome: Signal<Welcome | undefined> = signal(undefined);
+  readonly ports: Signal<PortView[]> = signal([]);
+  readonly price: Signal<PriceNow | undefined> = signal(undefined);
+  readonly currency: Signal<string>;
+  readonly bills: Signal<ClosedSession[]> = signal([]);
+  readonly curves: Signal<ReadonlyMap<number, readonly Point[]>> = signal(new Map());
+  /** Rises with each thing that a landlord's lists depend on. */
+  readonly changes: Signal<number> = signal(0);
+  /** The bill of the session that ended last, to be shown. */
+  readonly ended: Signal<ClosedSession | undefined> = signal(undefined);
+  private readonly hearers = new Set<(notice: Notice) => void>();
+  private talk: Talk | undefined;
+  private failures = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+  private opening: Promise<void> | undefined;
+
+  constructor(readonly pile: store.Pile) {
+    this.currency = signal(pile.currency ?? 'CNY');
+    void store.bills(pile.id).then((bills) => {
+      this.bills.value = bills;
+    });
+  }
+
+  /** Connects; `way` is how, where the person has just chosen it. */
+  open(way?: Way): Promise<void> {
+    this.opening ??= this.begin(way).finally(() => {
+      this.opening = undefined;
+    });
+    return this.opening;
+  }
+
+  private async begin(way?: Way): Promise<void> {
+    clearTimeout(this.timer);
+    if (this.closed || this.status.value === 'here') return;
+    const known = way ?? (await wayTo(this.pile.device));
+    if (!known) {
+      this.status.value = 'off';
+      return;
+    }
+    this.status.value = 'connecting';
+    try {
+      if (this.talk && !way) {
+        await this.talk.connect();
+      } else {
+        await this.talk?.close();
+        this.talk = await Talk.open(known, { key: this.pile.key }, {
+          notice: (it) => this.hear(it),
+          standing: (it) => this.stand(it),
+        });
+      }
+      this.failures = 0;
+      this.trouble.value = undefined;
+      if (known.device) this.pile.device = known.device;
+      await this.greet();
+    } catch (error) {
+      const trouble = troubleOf(error);
+      batch(() => {
+        this.trouble.value = trouble;
+        this.status.value = 'away';
+      });
+      if (trouble.kind === 'not-known') {
+        this.pile.revoked = true;
+        await store.keepPile(this.pile);
+        return;
+      }
+      this.later(trouble.kind === 'busy' ? trouble.seconds * 1000 : undefined);
+    }
+  }
+
+  private later(pause?: number): void {
+    if (this.closed || document.hidden) return;
+    const wait = pause ?? PAUSES[Math.min(this.failures, PAUSES.length - 1)] ?? 30_000;
+    this.failures += 1;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.open(), wait);
+  }
+
+  private stand(standing: boolean): void {
+    if (standing) {
+      // Whoever asks may have connected again by itself: what was told meanwhile was not heard.
+      if (this.talk && this.status.value !== 'connecting') void this.greet().catch(() => undefined);
+      this.status.value = 'here';
+    } else if (!this.closed) {
+      this.status.value = 'away';
+      if (!this.talk?.isBusy) this.later();
+    }
+  }
+
+  private async greet(): Promise<void> {
+    const welcome = this.talk?.welcome;
+    if (!welcome) return;
+    batch(() => {
+      this.welcome.value = welcome;
+      this.status.value = 'here';
+    });
+    this.pile.name = welcome.name;
+    this.pile.ports = welcome.ports;
+    this.pile.firmware = welcome.firmware;
+    this.pile.landlord = welcome.role === 'Landlord';
+    this.pile.seen = Date.now();
+    if (this.pile.landlord) await this.setClock(welcome);
+    await this.refresh();
+    // Where there are no prices, there is no local time of the place either.
+    const tariff = await this.ask('Tariff', 'TariffNow').catch(() => undefined);
+    if (tariff) this.pile.utcOffset = tariff.tariff.tariff.utc_offset;
+    this.pile.currency = this.currency.value;
+    await store.keepPile(this.pile);
+    if (!this.pile.landlord) await this.fetchBills();
+    this.changes.value += 1;
+  }
+
+  /** A landlord's phone is the pile's clock: it is set where it is wrong by more than a second. */
+  private async setClock(welcome: Welcome): Promise<void> {
+    const unix = Math.floor(Date.now() / 1000);
+    const off = Math.abs(welcome.now.unix - unix) > 1 || welcome.now.quality !== 'Synchronised';
+    if (off && !local) await this.ask('Done', { SetClock: { now: { unix, quality: 'Synchronised' } } });
+  }
+
+  /** Asks the pile; what it refuses is thrown. */
+  async ask<K extends keyof Answers>(kind: K, request: Request): Promise<Answers[K]> {
+    if (!this.talk) {
+      await this.open();
+      if (!this.talk) throw new TalkError(this.trouble.value ?? { kind: 'pipe', why: 'gone' });
+    }
+    try {
+      return await (this.talk as Talk).ask(kind, request);
+    } catch (error) {
+      const trouble = troubleOf(error);
+      if (trouble.kind !== 'refused' && this.status.value === 'away') {
+        this.trouble.value = trouble;
+        this.later();
+      }
+      throw error;
+    }
+  }
+
+  /** All pages of an answer: `from` says where the next one begins. */
+  async all<K extends keyof Answers, T>(
+    kind: K, first: Request, items: (page: Answers[K]) => T[], next: (last: T, so: T[]) => Request,
+  ): Promise<T[]> {
+    const all: T[] = [];
+    let request = first;
+    for (;;) {
+      const page = await this.ask(kind, request);
+      const more = items(page);
+      all.push(...more);
+      const last = more.at(-1);
+      if (!(page as { more: boolean }).more || last === undefined) return all;
+      request = next(last, all);
+    }
+  }
+
+  async refresh(): Promise<void> {
+    let first: Answers['Ports'] | undefined;
+    const ports = await this.all('Ports', { Ports: { from: 0 } }, (page) => {
+      first ??= page;
+      return page.ports;
+    }, (last) => ({ Ports: { from: last.port + 1 } }));
+    batch(() => {
+      this.ports.value = ports;
+      this.price.value = first?.price;
+      if (first) this.currency.value = currencyOf(first.currency);
+    });
+    for (const { mine, running } of ports) if (mine && running) this.point(running.session, running.power);
+  }
+
+  /** The own bills that this phone does not have yet. */
+  private async fetchBills(): Promise<void> {
+    const newest = this.bills.value[0]?.session ?? -1;
+    const fresh: ClosedSession[] = [];
+    let before: number | undefined;
+    for (;;) {
+      const page = await this.ask('Sessions', { Sessions: { before, count: 8 } });
+      const more = page.sessions.filter((it) => it.session > newest);
+      fresh.push(...more);
+      before = page.sessions.at(-1)?.session;
+      if (!page.more || more.length < page.sessions.length || before === undefined) break;
+    }
+    await this.keep(fresh);
+  }
+
+  private async keep(fresh: readonly ClosedSession[]): Promise<void> {
+    if (!fresh.length) return;
+    await store.keepBills(this.pile.id, fresh);
+    const known = new Map(this.bills.value.map((it) => [it.session, it]));
+    for (const bill of fresh) known.set(bill.session, bill);
+    this.bills.value = [...known.values()].sort((a, b) => b.session - a.session);
+  }
+
+  /** Hears what the pile tells; ends when the returned function is called. */
+  on(hearer: (notice: Notice) => void): () => void {
+    this.hearers.add(hearer);
+    return () => this.hearers.delete(hearer);
+  }
+
+  private hear(notice: Notice): void {
+    for (const hearer of this.hearers) hearer(notice);
+    if (typeof notice === 'string') return;
+    if ('PortChanged' in notice) {
+      const view = notice.PortChanged;
+      this.ports.value = this.ports.value.map((it) => (it.port === view.port ? view : it));
+    } else if ('Reading' in notice) {
+      const { session, port, power, energy, cost } = notice.Reading;
+      this.point(session, power);
+      this.ports.value = this.ports.value.map((it) =>
+        it.port === port && it.running?.session === session
+          ? { ...it, running: { ...it.running, power, energy, cost } }
+          : it);
+    } else if ('SessionOpened' in notice) {
+      void this.refresh().catch(() => undefined);
+      this.changes.value += 1;
+    } else if ('SessionClosed' in notice) {
+      const bill = notice.SessionClosed;
+      void this.keep([bill]);
+      if (!this.pile.landlord) this.ended.value = bill;
+      this.changes.value += 1;
+    } else if ('TariffChanged' in notice) {
+      void this.refresh().catch(() => undefined);
+      this.changes.value += 1;
+    } else {
+      this.changes.value += 1;
+    }
+  }
+
+  private point(session: number, power: number): void {
+    const curves = new Map(this.curves.value);
+    curves.set(session, [...(curves.get(session) ?? []).slice(1 - MOST_POINTS), { at: Date.now(), power }]);
+    this.curves.value = curves;
+  }
+
+  /** Lets go of the link, for others to have it; the next `open` takes it again. */
+  async rest(): Promise<void> {
+    clearTimeout(this.timer);
+    const talk = this.talk;
+    this.talk = undefined;
+    this.status.value = 'off';
+    await talk?.close();
+    this.status.value = 'off';
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.rest();
+  }
+}

@@ -1,0 +1,71 @@
+// The app's piles, and the one that is on the screen.
+
+import { signal } from '@preact/signals';
+import { go } from './nav';
+import { Session } from './session';
+import * as store from './store';
+
+export const piles = signal<store.Pile[]>([]);
+export const current = signal<Session | undefined>(undefined);
+export const ready = signal(false);
+/** A code that the bench's card sent. */
+export const sentCode = signal<string | undefined>(undefined);
+
+/** Nobody touches the phone for so long: the link is left to others, unless a bike of one's own charges. */
+const REST = 90_000;
+let touched = Date.now();
+
+export async function begin(): Promise<void> {
+  piles.value = await store.piles();
+  const last = localStorage.getItem('pile');
+  const pile = piles.value.find((it) => it.id === last) ?? piles.value[0];
+  if (pile) await show(pile, false);
+  ready.value = true;
+  for (const kind of ['pointerdown', 'keydown'] as const) {
+    addEventListener(kind, () => {
+      touched = Date.now();
+      const session = current.value;
+      if (session?.status.value === 'off' && session.pile.device && !session.pile.revoked) void session.open();
+    });
+  }
+  document.addEventListener('visibilitychange', () => {
+    touched = Date.now();
+    if (document.hidden) return;
+    void current.value?.open();
+  });
+  setInterval(() => {
+    const session = current.value;
+    if (!session || session.status.value !== 'here') return;
+    const charging = session.ports.value.some((it) => it.mine);
+    if (Date.now() - touched > REST && (document.hidden || !charging)) void session.rest();
+  }, 5_000);
+}
+
+/** Puts a pile on the screen, and connects to it. */
+export async function show(pile: store.Pile, home = true): Promise<void> {
+  const before = current.value;
+  if (before?.pile.id !== pile.id || pile !== before.pile) {
+    await before?.close();
+    current.value = new Session(pile);
+  }
+  localStorage.setItem('pile', pile.id);
+  if (home) go(pile.landlord ? 'today' : 'charge', true);
+  if (!pile.revoked) void current.value?.open();
+}
+
+export async function add(pile: store.Pile): Promise<void> {
+  await store.keepPile(pile);
+  piles.value = [...piles.value.filter((it) => it.id !== pile.id), pile];
+}
+
+export async function forget(id: string): Promise<void> {
+  if (current.value?.pile.id === id) {
+    await current.value.close();
+    current.value = undefined;
+  }
+  await store.forgetPile(id);
+  piles.value = piles.value.filter((it) => it.id !== id);
+  const next = piles.value[0];
+  if (next) await show(next);
+  else go('', true);
+}

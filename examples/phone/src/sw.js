@@ -1,0 +1,20 @@
+// Keeps the app for when there is no network, which is always: VERSION and FILES stand above.
+
+const NAME = `openpile-${VERSION}`;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+});
+self.addEventListener('activate', (event) => {
+  event.waitUntil(
+    caches.keys()
+      .then((names) => Promise.all(names.filter((it) => it.startsWith('openpile-') && it !== NAME).map((it) => caches.delete(it))))
+      .then(() => self.clients.claim()),
+  );
+});
+self.addEventListener('fetch', (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== 'GET' || url.origin !== location.origin || !url.href.startsWith(self.registration.scope)) return;
+  const asked = event.request.mode === 'navigate' ? './' : event.request;
+  event.respondWith(caches.open(NAME).then((cache) => cache.match(asked, { ignoreSearch: true })).then((kept) => kept ?? fetch(event.request)));
+});
