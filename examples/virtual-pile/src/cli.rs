@@ -108,7 +108,7 @@ pub struct Serve {
     /// The prices that are set as soon as there is a landlord, unless there are prices already.
     #[arg(long, value_name = "TARIFF.toml")]
     pub tariff: Option<PathBuf>,
-    /// The flash: read at the beginning if it is there, written at the end.
+    /// The flash: read at the beginning if it is there, and written whenever it changes
     #[arg(long, value_name = "FILE.bin")]
     pub state: Option<PathBuf>,
     /// So many times faster than real time, 1 to 1000. Whatever waits at the pile is shorter, too.

@@ -25,10 +25,11 @@ mod visitor;
 
 use std::io::{BufRead, ErrorKind, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pile_sim::flash::Probe;
 use pile_sim::world::Setup;
 use pile_units::UnixSeconds;
 
@@ -98,14 +99,13 @@ pub fn serve(options: &cli::Serve) -> Result<String, Failure> {
         listener,
         visitor: Visitor::new(),
         bench,
+        kept: options.state.clone().map(Kept::new),
     };
+    desk.keep()?;
     desk.stand(&lines(), options.seconds)?;
-    let Some(path) = &options.state else {
-        return Ok(String::new());
-    };
-    let written = std::fs::write(path, desk.house.world.flash().image());
-    written.map_err(|error| refused(&path.display().to_string(), &error))?;
-    Ok(format!("{}: the flash is kept\n", path.display()))
+    Ok(options.state.as_ref().map_or_else(String::new, |path| {
+        format!("{}: the flash is kept\n", path.display())
+    }))
 }
 
 /// The time on the desk.
@@ -147,12 +147,40 @@ fn lines() -> Receiver<String> {
     receiver
 }
 
+/// The file that the flash is kept in.
+struct Kept {
+    path: PathBuf,
+    /// The flash had done so much when it was written last: programs and erases.
+    done: Option<(u64, u64)>,
+}
+
+impl Kept {
+    const fn new(path: PathBuf) -> Self {
+        Self { path, done: None }
+    }
+
+    /// Writes what has changed: all of it or nothing, whatever ends this program.
+    fn write(&mut self, flash: &Probe) -> std::io::Result<()> {
+        let statistics = flash.statistics();
+        let done = Some((statistics.programs, statistics.erases));
+        if self.done == done {
+            return Ok(());
+        }
+        let next = self.path.with_added_extension("next");
+        std::fs::write(&next, flash.image())?;
+        std::fs::rename(next, &self.path)?;
+        self.done = done;
+        Ok(())
+    }
+}
+
 /// The pile, and everybody who stands before it.
 struct Desk {
     house: House,
     listener: TcpListener,
     visitor: Visitor,
     bench: Option<Bench>,
+    kept: Option<Kept>,
 }
 
 impl Desk {
@@ -181,12 +209,23 @@ impl Desk {
             before += Duration::from_millis(passed);
             let talks = self.bench.as_ref().is_some_and(|it| it.callers.is_busy());
             self.house.tick(passed.min(MOST_MS), talks)?;
+            // What is on record is in the file before anybody hears of it.
+            self.keep()?;
             self.look();
             if let Some(bench) = &mut self.bench {
                 bench.tell(&self.house, ordered);
             }
             std::thread::sleep(LOOK);
         }
+    }
+
+    /// Writes the flash to its file, if it has one.
+    fn keep(&mut self) -> Result<(), Failure> {
+        let Some(kept) = &mut self.kept else {
+            return Ok(());
+        };
+        let written = kept.write(self.house.world.flash());
+        written.map_err(|error| refused(&kept.path.display().to_string(), &error))
     }
 
     /// Does what the bench page ordered; true if it ordered anything.
@@ -227,6 +266,7 @@ impl Desk {
             for _ in 0..seconds {
                 self.look();
                 self.house.pass(STEP_MS)?;
+                self.keep()?;
             }
             return Ok(Ok(Then::GoOn));
         }

@@ -121,3 +121,26 @@ fn a_house_lives_by_its_phones() {
     let told = pilectl(&["ledger", "verify", &flash, "--against", &export]);
     contains(&told, &["Verified"]);
 }
+
+#[test]
+fn a_pile_that_is_killed_as_it_charges_keeps_what_was_told_and_closes_the_session() {
+    let mut house = House::new();
+    let code = house.code("landlord");
+    house.tapped("landlord", &["bind", &code], "landlord");
+    house.tapped("landlord", &["authorise"], "tenant1");
+    let code = house.code("tenant1");
+    house.tapped("tenant", &["bind", &code], "tenant1");
+    house.order("plug 2 300 600");
+    contains(&house.phone("tenant", &["start", "2"]), &["Session 1"]);
+    house.until("port 2: the relay closes");
+    house.order("wait 600");
+
+    let house = house.killed();
+    contains(&house.phone("tenant", &["ports"]), &["free"]);
+    let told = house.phone("tenant", &["sessions"]);
+    contains(&told, &["power lost"]);
+    // 300 W for 600 s are 50 Wh, of which a cut may take one.
+    contains(&told, &["0.049"]);
+    let flash = house.path("pile.bin");
+    contains(&pilectl(&["ledger", "verify", &flash]), &["Verified"]);
+}

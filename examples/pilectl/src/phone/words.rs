@@ -30,7 +30,7 @@ pub fn refused(why: Reason) -> Refusal {
         Reason::TooHot => "wait until the pile has cooled down",
         Reason::StillFaulty => "have an electrician look at the port",
         Reason::OtherCurrency => "settle every account, and be paid, before the currency changes",
-        Reason::NotAllowed => "this phone may not ask that: use the landlord's, or a tenant's",
+        Reason::NotAllowed => "use the landlord's phone, or a tenant's",
         Reason::NotYours => "ask about your own account, or ask the landlord",
         Reason::UnknownRequest | Reason::Unreadable => {
             "the pile is older than this pilectl: update it"

@@ -28,7 +28,19 @@ pub type Done = Result<Answer, Refusal>;
 
 impl House {
     pub fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        Self::within(TempDir::new().unwrap())
+    }
+
+    /// The same pile, after its program was killed as it went.
+    pub fn killed(mut self) -> Self {
+        // SIGKILL: nothing of it runs any more.
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let none = TempDir::new().unwrap();
+        Self::within(std::mem::replace(&mut self.folder, none))
+    }
+
+    fn within(folder: TempDir) -> Self {
         let tariff = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/tariff.toml");
         let mut child = Command::new(env!("CARGO_BIN_EXE_virtual-pile"))
             .args(["serve", "--for", "300", "--tariff"])
