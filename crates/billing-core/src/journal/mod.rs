@@ -17,6 +17,7 @@ mod slice;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod text;
 mod torn;
 mod write;
 
@@ -27,6 +28,7 @@ pub use error::{
 pub use frame::Chain;
 pub use layout::Room;
 pub use slice::{ExportPlace, ExportSlice, SliceError};
+pub use text::{JournalText, TEXT_VERSION};
 
 use embedded_storage_async::nor_flash::NorFlash;
 

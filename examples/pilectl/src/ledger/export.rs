@@ -1,30 +1,17 @@
-//! A ledger as text: one JSON object a line, as checkable as the flash it was read from.
-//!
-//! | line | members |
-//! | --- | --- |
-//! | the first | `openpile_export`: 1, the version; `identity` of the journal; `first_seq` and `first_head`: the number of the first frame, and the head of the hash chain before it |
-//! | one a frame | `seq`; `mark`: `record`, `carried`, `piece` or `end`; `payload`; `tag`: the first four bytes of the chain's head after it |
-//! | the last | `seq` of the last frame and the `head` after it; `sha256` of all lines before |
-//!
-//! Bytes are in lower-case hexadecimal. The chain is that of the
-//! [journal](billing_core::journal): it starts from `first_head`, runs through every frame, meets
-//! its `tag`, and ends at `head`. A frame that was altered, left out, added or moved breaks it, and
-//! the first that does is named.
+//! A ledger as text: an export, written as
+//! [`JournalText`](billing_core::journal::JournalText) says, and read.
 
 use std::path::Path;
 
-use billing_core::journal::{Chain, Head, Identity, Kind};
-use serde::{Deserialize, Serialize};
+use billing_core::journal::{Chain, Head, Identity, JournalText, Kind, TEXT_VERSION};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::log::{Entry, Finding, Frame, Log, Meaning, Trouble};
 use crate::answer::{self, Refusal};
 use crate::figures::{hex, unhex};
 
-/// The version of the format.
-pub const VERSION: u32 = 1;
-
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct First {
     openpile_export: u32,
@@ -35,7 +22,7 @@ struct First {
     head: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     seq: u64,
@@ -44,7 +31,7 @@ struct Line {
     tag: String,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Mark {
     Record,
@@ -54,15 +41,6 @@ enum Mark {
 }
 
 impl Mark {
-    const fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Record => Self::Record,
-            Kind::Carried => Self::Carried,
-            Kind::Piece => Self::Piece,
-            Kind::End => Self::End,
-        }
-    }
-
     const fn kind(self) -> Kind {
         match self {
             Self::Record => Kind::Record,
@@ -73,7 +51,7 @@ impl Mark {
     }
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Last {
     seq: u64,
@@ -101,68 +79,40 @@ pub fn text(log: &Log) -> String {
 
 /// Makes the lines of an export one after the other.
 #[derive(Debug, Clone)]
-pub(crate) struct Writer {
-    identity: Identity,
-    chain: Chain,
-    /// Of all lines so far.
-    sha256: Sha256,
-}
+pub(crate) struct Writer(JournalText);
 
 impl Writer {
     /// The first line.
     pub(crate) fn begin(identity: Identity, origin: Chain) -> (Self, String) {
-        let first = First {
-            openpile_export: VERSION,
-            identity: hex(&identity.bytes()),
-            seq: origin.seq,
-            head: origin.head.to_string(),
-        };
-        let mut writer = Self {
-            identity,
-            chain: origin,
-            sha256: Sha256::new(),
-        };
-        let line = writer.line(&first);
-        (writer, line)
+        let mut line = String::new();
+        let mut text = JournalText::new(identity, origin);
+        // A string takes all that is written.
+        let _ = text.first(&mut line);
+        (Self(text), line)
     }
 
     /// Which journal it is of.
     pub(crate) const fn identity(&self) -> Identity {
-        self.identity
+        self.0.identity()
     }
 
     /// The point of the chain after the last line.
     pub(crate) const fn chain(&self) -> Chain {
-        self.chain
+        self.0.chain()
     }
 
     /// The next frame's line.
     pub(crate) fn frame(&mut self, kind: Kind, payload: &[u8]) -> String {
-        let seq = self.chain.seq;
-        self.chain = self.chain.after(kind, payload);
-        self.line(&Line {
-            seq,
-            mark: Mark::of(kind),
-            payload: hex(payload),
-            tag: tag(self.chain),
-        })
+        let mut line = String::new();
+        let _ = self.0.frame(kind, payload, &mut line);
+        line
     }
 
     /// The last line.
     pub(crate) fn end(&mut self) -> String {
-        let last = Last {
-            seq: self.chain.seq.saturating_sub(1),
-            head: self.chain.head.to_string(),
-            sha256: hex(&self.sha256.clone().finalize()),
-        };
-        self.line(&last)
-    }
-
-    fn line(&mut self, line: &impl Serialize) -> String {
-        let mut text = String::new();
-        put(&mut text, line);
-        self.sha256.update(&text);
-        text
+        let mut line = String::new();
+        let _ = self.0.end(&mut line);
+        line
     }
 }
 
@@ -198,7 +148,7 @@ impl Partial {
         let first: First = lines
             .next()
             .and_then(|line| serde_json::from_str(line).ok())
-            .filter(|first: &First| first.openpile_export == VERSION)
+            .filter(|first: &First| first.openpile_export == TEXT_VERSION)
             .ok_or_else(|| refuse("is no export"))?;
         let (Some(identity), Some(head)) = (bytes_of(&first.identity), bytes_of(&first.head))
         else {
@@ -228,12 +178,6 @@ impl Partial {
     }
 }
 
-fn put(text: &mut String, line: &impl Serialize) {
-    // Strings and numbers always become JSON.
-    *text += &serde_json::to_string(line).unwrap_or_default();
-    text.push('\n');
-}
-
 fn tag(chain: Chain) -> String {
     chain.head.to_string().chars().take(8).collect()
 }
@@ -247,8 +191,8 @@ pub(super) fn parse(name: String, bytes: &[u8]) -> Result<Log, Trouble> {
     let text = str::from_utf8(bytes).map_err(|_| refuse("not a ledger: text with odd bytes"))?;
     let mut lines = text.lines().zip(1_usize..);
     let first = lines.next().map_or("", |(line, _)| line);
-    if let Some(version) = version(first).filter(|version| *version != u64::from(VERSION)) {
-        let what = format!("{name}: an export in format {version}, this reads {VERSION}");
+    if let Some(version) = version(first).filter(|version| *version != u64::from(TEXT_VERSION)) {
+        let what = format!("{name}: an export in format {version}, this reads {TEXT_VERSION}");
         return Err(Refusal::new(what, "use the pilectl that wrote it").into());
     }
     let first: First = serde_json::from_str(first)
