@@ -20,6 +20,8 @@ export interface Pile {
   firmware?: string;
   currency?: string;
   utcOffset?: number;
+  /** How far its ledger was verified on this phone: the chain's next number and head, and when. */
+  ledger?: { seq: number; head: string; at: number };
   /** When the phone last spoke with it, in milliseconds since 1970. */
   seen?: number;
   /** The pile does not know this phone any more. */

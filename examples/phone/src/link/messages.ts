@@ -95,6 +95,9 @@ export interface Diagnostics {
 }
 export interface Attempts { credential: number; count: number; what: 'TooWeak' | 'WrongKey' | 'Revoked'; last: WallTime }
 
+export interface ExportCursor { seq: number; place: number }
+export interface ExportChunk { seq: number; next: ExportCursor; done: boolean }
+
 export type UpTo = 'Full' | { Time: number } | { Energy: number } | { Cost: number };
 
 export type Request =
@@ -114,7 +117,7 @@ export type Request =
   | { MarkPaid: { settlement: number; reference: string } }
   | { ClearFault: { port: number; fault: Fault } } | { StopPort: { port: number; session: number } }
   | { SwitchPort: { port: number; enabled: boolean } } | { SetClock: { now: WallTime } } | 'Diagnostics'
-  | { Tried: { from: number } } | 'Recover';
+  | { Tried: { from: number } } | { ExportFrom: { cursor: ExportCursor } } | { ConfirmExport: { through: number } } | 'Recover';
 
 /** What a pile answers, by its name; `Done` carries nothing. */
 export interface Answers {
@@ -138,6 +141,7 @@ export interface Answers {
   Settlements: SettlementPage;
   Diagnostics: Diagnostics;
   Tried: { cards: Attempts[]; more: boolean };
+  Export: ExportChunk;
 }
 export type Response = 'Done' | { Refused: Refusal } | { [K in keyof Answers]?: Answers[K] };
 

@@ -7,6 +7,7 @@ import { go } from '../nav';
 import type { Session } from '../session';
 import { Card, Choice, Fact, Row, Rows, TroubleCard, ask, tell, tellWell, useAsked } from '../ui/parts';
 import { w } from '../words';
+import { Ledger } from './ledger';
 import { Phones, Settings } from './me';
 
 export function PileScreen(props: { session: Session }): JSX.Element {
@@ -32,6 +33,7 @@ export function PileScreen(props: { session: Session }): JSX.Element {
             of={[['Nobody', w().policy_Nobody], ['Listed', w().policy_Listed], ['All', w().policy_All]]} />
         </Card>
       )}
+      {it && <Ledger session={session} records={it.last_record} />}
       {here && <Phones session={session} />}
       {it && (
         <Card>

@@ -110,6 +110,9 @@ export const en = {
   tariff_saved: 'The new prices hold from now on. Running sessions change at once; what was drawn stays as it was.', unknown_band: 'While the clock is not known', from_to: 'From, to', paint: (n: string) => `Paint ${n}`,
   policy: 'Cards without a key', policy_lead: 'Cheap cards are known by a number that anybody can copy.', policy_Nobody: 'refused', policy_Listed: 'only of listed tenants', policy_All: 'allowed', policy_sure: 'Cards without a key, your own included, may be refused from now on.',
   ports: 'Ports', diagnostics: 'For the engineer', firmware: 'Firmware', records: 'Records', temperature: 'Inside', reader: 'Card reader', works: 'works', silent: 'does not answer', clock: 'Clock', clock_ok: 'set by this phone', failed_handshakes: 'Refused links', uptime: 'Running for',
+  ledger: 'Ledger', ledger_lead: 'Every record is chained to the one before. This phone fetches all of them, checks the chain, and adds everything up as the pile does.', ledger_fetch: 'Verify and keep a copy', ledger_progress: (n: number, of: number) => `Record ${n.toLocaleString('en')} of ${of.toLocaleString('en')}`,
+  ledger_ok: 'The ledger is whole', ledger_ok_lead: (n: number, head: string) => `${n.toLocaleString('en')} records, and every sum comes out. The chain ends with ${head}.`, ledger_continues: (when: string) => `It continues what this phone verified on ${when}: nothing of that was changed.`,
+  ledger_bad: 'The ledger is not as it was written', ledger_bad_lead: (why: string) => `Keep the pile as it is, and call whoever looks after it. What was found: ${why}.`, ledger_save: 'Save the copy', ledger_confirm: 'It is in safe hands', ledger_confirm_lead: 'The pile may then drop what is settled and paid of these records, when it needs the room.',
   phone_of: (n: number) => `account ${n}`, phone_landlord: 'landlord', phone_n: (n: number) => `Phone ${n}`,
   saved: 'Saved', sure: 'Are you sure?',
 

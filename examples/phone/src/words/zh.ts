@@ -90,6 +90,9 @@ export const zh: Words = {
   tariff_saved: '新价格现在生效。正在充电的会立即改用新价，已用电量不变。', unknown_band: '时钟未知时', from_to: '从、到', paint: (n) => `涂${n}`,
   policy: '无密钥的卡', policy_lead: '便宜的卡只凭号码识别，号码可以被复制。', policy_Nobody: '拒绝', policy_Listed: '仅限名单内租户', policy_All: '允许', policy_sure: '无密钥的卡（包括您自己的）可能会被拒绝。',
   ports: '端口', diagnostics: '工程信息', firmware: '固件', records: '记录', temperature: '内部温度', reader: '读卡器', works: '正常', silent: '无响应', clock: '时钟', clock_ok: '由本机校准', failed_handshakes: '被拒的连接', uptime: '已运行',
+  ledger: '账本', ledger_lead: '每条记录都与前一条相连。本机取来全部记录，检查链条，并像充电桩一样核算。', ledger_fetch: '验证并保存副本', ledger_progress: (n, of) => `第${n}条，共${of}条`,
+  ledger_ok: '账本完整', ledger_ok_lead: (n, head) => `共${n}条记录，全部相符。链条末尾是${head}。`, ledger_continues: (when) => `它延续了本机在${when}验证的内容，未被改动。`,
+  ledger_bad: '账本与写入时不符', ledger_bad_lead: (why) => `请保持充电桩原样，并联系维护人员。发现：${why}。`, ledger_save: '保存副本', ledger_confirm: '已妥善保存', ledger_confirm_lead: '此后充电桩在空间不足时，可删除已结算并付款的记录。',
   phone_of: (n) => `账户${n}`, phone_landlord: '房东', phone_n: (n) => `${n}号手机`,
   saved: '已保存', sure: '确定吗？',
 

@@ -4,6 +4,7 @@
 //! Time and randomness come from the browser; nothing here reads a clock or draws a number.
 
 mod code;
+mod ledger;
 mod link;
 mod receipt;
 
