@@ -150,8 +150,8 @@ fn lines() -> Receiver<String> {
 /// The file that the flash is kept in.
 struct Kept {
     path: PathBuf,
-    /// The flash had done so much when it was written last: programs and erases.
-    done: Option<(u64, u64)>,
+    /// The flash had done so many programs and erases when it was written last.
+    done: Option<u64>,
 }
 
 impl Kept {
@@ -161,15 +161,15 @@ impl Kept {
 
     /// Writes what has changed: all of it or nothing, whatever ends this program.
     fn write(&mut self, flash: &Probe) -> std::io::Result<()> {
-        let statistics = flash.statistics();
-        let done = Some((statistics.programs, statistics.erases));
+        let done = Some(flash.operations());
         if self.done == done {
             return Ok(());
         }
         let next = self.path.with_added_extension("next");
         std::fs::write(&next, flash.image())?;
         std::fs::rename(next, &self.path)?;
-        self.done = done;
+        // An operation under way counts already, and its bytes are not there yet.
+        self.done = done.filter(|_| !flash.is_busy());
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ import { type ClosedSession, type Period, type Settlement, type StatementPage, c
 import { TalkError } from '../link/talk';
 import { go } from '../nav';
 import type { Session } from '../session';
-import { Button, Card, Choice, Empty, Fact, Field, Row, Rows, Sheet, TroubleCard, handOut, tell, tellWell, useAsked } from '../ui/parts';
+import { Button, Card, Empty, Fact, Field, Row, Rows, Sheet, TroubleCard, handOut, tell, tellWell, useAsked } from '../ui/parts';
 import { w } from '../words';
 import { settle } from './people';
 import { fetchHouse, nameOf, openOf } from './today';
@@ -85,21 +85,20 @@ export function Money(props: { session: Session }): JSX.Element {
 
 interface Whole { page: StatementPage; sessions: ClosedSession[] }
 
-/** The months that a period can be, the newest first. */
-function months(): { key: string; text: string; from: number; to: number }[] {
-  const now = new Date();
-  return [0, 1, 2].map((back) => {
-    const from = new Date(now.getFullYear(), now.getMonth() - back, 1);
-    const to = new Date(now.getFullYear(), now.getMonth() - back + 1, 1);
-    const unix = (date: Date): number => Math.floor(date.getTime() / 1000);
-    return { key: `m${back}`, text: f.month(unix(from) + 43_200), from: unix(from), to: unix(to) };
+/** The months that a period can be, the newest first, as they begin where the pile stands. */
+function months(offset = -new Date().getTimezoneOffset()): { key: string; text: string; from: number; to: number }[] {
+  const here = new Date(Date.now() + offset * 60_000);
+  return Array.from({ length: 13 }, (_, back) => {
+    const begin = (month: number): number => Date.UTC(here.getUTCFullYear(), month, 1) / 1000 - offset * 60;
+    const from = begin(here.getUTCMonth() - back);
+    return { key: `m${back}`, text: f.month(from, offset), from, to: begin(here.getUTCMonth() - back + 1) };
   });
 }
 
 export function Statement(props: { session: Session; account: number }): JSX.Element {
   const { session, account } = props;
   const [chosen, setChosen] = useState('open');
-  const all = months();
+  const all = months(session.pile.utcOffset);
   const month = all.find((it) => it.key === chosen);
   const period: Period = month ? { Between: { from: month.from, to: month.to } } : 'Open';
   const house = useAsked(() => fetchHouse(session), [account]);
@@ -128,7 +127,13 @@ export function Statement(props: { session: Session; account: number }): JSX.Ele
   };
   return (
     <>
-      <Choice label={w().period} value={chosen} onChoose={setChosen} of={[['open', w().since_settled], ...all.map((it) => [it.key, it.text] as const)]} />
+      <div class="field no-print">
+        <label for="period">{w().period}</label>
+        <select id="period" value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
+          <option value="open">{w().since_settled}</option>
+          {all.map((it) => <option key={it.key} value={it.key}>{it.text}</option>)}
+        </select>
+      </div>
       {statement.trouble && <TroubleCard trouble={statement.trouble} again={statement.again} />}
       {whole && (
         <Card class="paper">

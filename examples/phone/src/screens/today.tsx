@@ -90,14 +90,17 @@ function Several(props: { session: Session }): JSX.Element | null {
   const kept = useAsked(() => store.accounts(), [props.session.changes.value]);
   const mine = piles.value.filter((it) => it.landlord);
   if (mine.length < 2 || !kept.value) return null;
+  const open = (of: readonly store.KeptAccount[]): number =>
+    of.reduce((sum, it) => sum + it.fees - it.settled + it.unpaid.reduce((all, due) => all + due.amount, 0), 0);
+  const currencies = [...new Set(kept.value.map((it) => it.currency))];
+  const sums = currencies.map((currency) => f.money(open(kept.value?.filter((it) => it.currency === currency) ?? []), currency));
   return (
     <Card>
-      <h2>{w().all_piles}</h2>
+      <div class="split"><h2>{w().all_piles}</h2><strong>{sums.join(' + ')}</strong></div>
       <Rows label={w().all_piles}>
         {mine.map((pile) => {
           const of = kept.value?.filter((it) => it.pile === pile.id) ?? [];
-          const open = of.reduce((sum, it) => sum + it.fees - it.settled + it.unpaid.reduce((all, due) => all + due.amount, 0), 0);
-          return <Row key={pile.id} icon="pile" title={pile.name} note={pile.seen ? w().seen(f.dateTime(pile.seen / 1000)) : undefined} end={f.money(open, of[0]?.currency ?? 'CNY')} />;
+          return <Row key={pile.id} icon="pile" title={pile.name} note={pile.seen ? w().seen(f.dateTime(pile.seen / 1000)) : undefined} end={f.money(open(of), of[0]?.currency ?? 'CNY')} />;
         })}
       </Rows>
     </Card>

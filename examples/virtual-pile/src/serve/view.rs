@@ -64,7 +64,8 @@ impl Story {
             news.push(told);
             self.said += 1;
         }
-        let operations = house.world.flash().operations();
+        let flash = house.world.flash();
+        let (operations, busy) = (flash.operations(), flash.is_busy());
         if operations == self.operations && self.book.is_some() {
             return news;
         }
@@ -75,7 +76,10 @@ impl Story {
         else {
             return news;
         };
-        self.operations = operations;
+        // What is being written counts already, and is not there yet: it is looked for again.
+        if !busy {
+            self.operations = operations;
+        }
         for (seq, record) in records {
             if self.through.is_some_and(|through| seq <= through) {
                 continue;
