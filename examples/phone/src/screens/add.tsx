@@ -166,7 +166,10 @@ export function Add(): JSX.Element {
 }
 
 async function keep(bound: Bound, way: Way, landlord: boolean): Promise<void> {
-  const pile = { id: hex(bound.pile), name: 'openpile', landlord, phone: bound.phone, key: bound.key, device: way.device };
+  const id = hex(bound.pile);
+  // What was pinned of this pile stays pinned: its receipt key, and how far its ledger was verified.
+  const { revoked: _, ...before } = piles.value.find((it) => it.id === id) ?? { id, name: 'openpile' };
+  const pile = { ...before, landlord, phone: bound.phone, key: bound.key, device: way.device };
   await add(pile);
   await show(pile, false);
 }
