@@ -112,7 +112,7 @@ pub fn cortex_program(
     let [chip, _] = &CHIPS;
     let builder = Builder::find(chip.target)?;
     let mut build = builder.cargo(workspace, "build");
-    build.args(["--locked", "--release", "--manifest-path", manifest]);
+    build.args(["--release", "--manifest-path", manifest]);
     let outcome = process::run(&mut build);
     if outcome.is_failure() {
         return Err(outcome);

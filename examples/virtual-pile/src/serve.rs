@@ -3,16 +3,16 @@
 //!
 //! Time passes at the pile as on the desk's clock, or so many times faster. One phone is let in at a
 //! time; who comes over TCP while another is there is sent away at once, who comes from a browser
-//! waits for its turn ([`callers`]).
+//! waits for its turn (`callers`).
 //!
 //! | room | what |
 //! | --- | --- |
-//! | [`house`] | the pile on its wall, and what people do to it |
-//! | [`orders`] | what they do, a line each |
-//! | [`visitor`] | a phone over TCP |
-//! | [`callers`] | phones in browsers, and their turns |
-//! | [`http`], [`pages`] | the server, and what lies on it |
-//! | [`bench`](mod@bench), [`view`] | what the bench page is told |
+//! | `house` | the pile on its wall, and what people do to it |
+//! | `orders` | what they do, a line each |
+//! | `visitor` | a phone over TCP |
+//! | `callers` | phones in browsers, and their turns |
+//! | `http`, `pages` | the server, and what lies on it |
+//! | `bench`, `view` | what the bench page is told |
 
 mod bench;
 mod callers;
