@@ -1,5 +1,4 @@
-//! A ledger as text: an export, written as
-//! [`JournalText`](billing_core::journal::JournalText) says, and read.
+//! A ledger as text: an export, written as [`JournalText`] says, and read.
 
 use std::path::Path;
 
