@@ -13,6 +13,9 @@ import { Button, Card, Fact, Row, Rows, Sheet, TroubleCard, ask, tell, tellWell,
 import { w } from '../words';
 import { PriceLine, conditionOf, isFree, tone } from './charge';
 
+/** Days of ledger that are few. */
+const SOON = 60;
+
 export interface House { accounts: AccountView[]; unpaid: Settlement[]; next: number }
 
 /** Accounts, and what is open of them; kept, for the sums over several piles. */
@@ -61,7 +64,7 @@ export function Today(props: { session: Session }): JSX.Element {
       <div class="tiles">
         <button type="button" class="tile" onClick={() => go('money')}><small>{w().open_amounts}</small><strong>{open === undefined ? '–' : f.money(open, currency)}</strong></button>
         <button type="button" class="tile" onClick={() => go('money')}><small>{w().unpaid}</small><strong>{unpaid === undefined ? '–' : f.money(unpaid, currency)}</strong></button>
-        <button type="button" class="tile" onClick={() => go('pile')}><small>{w().days_left}</small><strong class="small">{days === undefined ? '–' : w().days(days)}</strong></button>
+        <button type="button" class="tile" onClick={() => go('pile')}><small>{w().days_left}</small><strong class="small">{days === undefined ? '–' : w().days(days)}</strong>{days !== undefined && days < SOON && <small>{w().ledger_soon}</small>}</button>
       </div>
       <PriceLine session={session} />
       <Card>

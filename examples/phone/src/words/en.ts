@@ -7,8 +7,6 @@ type Pair = readonly [string, string];
 type Condition = Exclude<PortCondition, { Faulted: Fault }>;
 
 export const en = {
-  app: 'openpile',
-  tagline: 'Charge at home, pay for what you drew.',
   back: 'Back', close: 'Close', cancel: 'Cancel', save: 'Save', done: 'Done', yes: 'Yes', retry: 'Try again', more: 'More', loading: 'One moment…',
   tabs: 'Parts of the app',
   charge: 'Charge', history: 'History', me: 'Me', today: 'Today', people: 'Tenants', money: 'Money', pile: 'Pile',
@@ -41,7 +39,7 @@ export const en = {
   start_title: (n: number) => `Charge at port ${n}`, until: 'Until', until_full: 'full', until_time: 'a time', until_energy: 'an energy', until_cost: 'an amount',
   hours: (n: number) => `${n} h`, plug: 'Plug the bike in within two minutes.', started: (n: number) => `Port ${n} is on. Plug the bike in.`,
   power: 'Power', energy: 'Energy', cost: 'Cost so far', since: (t: string) => `since ${t}`, left: (t: string) => `${t} left`,
-  expected_end: (t: string) => `ends about ${t}`, no_end: 'ends when it is full',
+  no_end: 'ends when it is full',
   stop_sure: 'Stop charging?', power_curve: 'Power over the last minutes',
   condition: {
     Idle: 'Free', Finished: 'Free, a bike may still stand there', Opening: 'Switching on', Starting: 'Waiting for the bike',
@@ -72,16 +70,16 @@ export const en = {
   share: 'Share as a file', shared: 'The receipt was saved.',
 
   // Me.
-  my_account: 'My account', open_amount: 'Not settled yet', settled: 'Settled', card: 'Card',
+  open_amount: 'Not settled yet', settled: 'Settled', card: 'Card',
   phones: 'Phones', this_phone: 'this phone', bound_on: (d: string) => `since ${d}`, revoke: 'Revoke', revoked: 'revoked',
   revoke_sure: 'This phone will open nothing any more.', revoke_self: 'You would lock out the phone in your hand.',
   lost: 'My card is lost', lost_lead: 'Your card and all your phones stop working at once. The landlord gives you the next card; your account stays as it is.', lost_do: 'Report it lost',
   settings: 'Settings', language: 'Language', theme: 'Look', theme_auto: 'as the phone', theme_light: 'light', theme_dark: 'dark',
-  piles: 'Piles', add_pile: 'Add a pile', switch_to: 'Switch to it', forget: 'Remove from this phone', forget_sure: 'The phone’s key and its bills are deleted here. The pile keeps its ledger.',
+  piles: 'Piles', add_pile: 'Add a pile', forget: 'Remove from this phone', forget_sure: 'The phone’s key and its bills are deleted here. The pile keeps its ledger.',
   export_data: 'Save my data', export_lead: 'Bills, receipts and lists of this phone as one file, without keys.',
 
   // Landlord: today.
-  all_well: 'All is well', faults: (n: number) => (n === 1 ? '1 fault' : `${n} faults`), drawing: 'Drawing now', charging_n: (n: number) => (n === 1 ? '1 bike charges' : `${n} bikes charge`),
+  all_well: 'All is well', faults: (n: number) => (n === 1 ? '1 fault' : `${n} faults`), charging_n: (n: number) => (n === 1 ? '1 bike charges' : `${n} bikes charge`),
   open_amounts: 'Not settled', unpaid: 'Waiting for payment', days_left: 'Ledger', days: (n: number) => (n > 3650 ? 'more than ten years left' : `${n.toLocaleString('en')} days left`), ledger_soon: 'Settle, mark as paid and export soon.',
   clear: 'Clear the fault', clear_sure: 'Look at the port first. Is the reason gone?', out_of_service: 'Out of service', in_service: 'In service',
   tried: 'Refused cards', tried_line: (card: number, n: number) => `Card ${card}: ${n} times`, tried_what: { TooWeak: 'a copy, or a card without a key', WrongKey: 'does not have this house’s key', Revoked: 'was revoked' },
@@ -92,7 +90,7 @@ export const en = {
   authorise: 'Authorise a card', authorise_lead: 'Tap the new card at the pile now.', authorised: (n: number) => `The card is authorised: account ${n}`,
   authorise_weak: 'It is a card without a key', window_over: 'The time is over. No card was tapped.', seconds_left: (n: number) => `${n} s`,
   name: 'Name', rename: 'Rename', plan: 'Price plan', plan_n: (n: number) => (n === 0 ? 'Standard' : `Plan ${n}`), listed: 'Card without a key allowed', cards: 'Cards',
-  card_n: (n: number, alias: string) => `Card ${n} · ${alias}`, key_card: 'with a key', uid_card: 'number only', privilege_card: 'the landlord’s',
+  card_n: (n: number, alias: string) => `Card ${n} · ${alias}`, key_card: 'with a key', uid_card: 'number only',
   replace: 'Replace the card', replace_lead: 'The old card stops working at once. Tap the next one at the pile now; the account stays.',
   report_lost: 'Block: the card is lost', report_lost_sure: 'The account’s cards and phones stop working at once.',
   deregister: 'Close the account', deregister_sure: 'The cards stop working, what is open is settled, and the account is closed for good.', closed_account: 'closed',
@@ -101,23 +99,22 @@ export const en = {
   // Landlord: money.
   settle: 'Settle', settle_sure: (who: string, amount: string) => `Freeze ${who}’s reading and bill ${amount}?`, settled_ok: (amount: string) => `Settled: ${amount}`,
   mark_paid: 'Paid', mark_paid_title: 'Mark as paid', reference: 'Note', reference_hint: 'Cash, transfer, date…', nothing_open: 'Nothing is open', nothing_open_lead: 'What tenants draw stands here until you settle it.',
-  settlement: (n: number) => `Settlement ${n}`, waiting_payment: 'Waiting for payment', statements: 'Statements', this_month: 'This month', statement_of: (who: string) => `Statement: ${who}`,
+  settlement: (n: number) => `Settlement ${n}`, waiting_payment: 'Waiting for payment', statements: 'Statements', statement_of: (who: string) => `Statement: ${who}`,
   export_csv: 'CSV', print: 'Print', all_piles: 'All piles', period: 'Period', since_settled: 'Since the last settlement', opening: 'Opening reading', closing: 'Closing reading',
 
   // Landlord: the pile.
-  tariff: 'Prices', tariff_lead: 'Paint the day with your prices. Each half-hour has one.', tariff_none: 'No prices yet', band_name: 'Name', band_energy: 'Electricity', band_service: 'Service', band_add: 'Add a price', band_remove: 'Remove',
+  tariff: 'Prices', tariff_lead: 'Paint the day with your prices. Each half-hour has one.', band_name: 'Name', band_energy: 'Electricity', band_service: 'Service', band_add: 'Add a price', band_remove: 'Remove',
   tariff_gap: 'Some half-hours have no price. Paint them.', tariff_names: 'Each price needs a name of its own, of at most 12 letters.', tariff_numbers: 'Write prices such as 0.60, a kWh.', tariff_unused: (n: string) => `“${n}” is painted nowhere.`,
   tariff_saved: 'The new prices hold from now on. Running sessions change at once; what was drawn stays as it was.', unknown_band: 'While the clock is not known', from_to: 'From, to', paint: (n: string) => `Paint ${n}`,
   policy: 'Cards without a key', policy_lead: 'Cheap cards are known by a number that anybody can copy.', policy_Nobody: 'refused', policy_Listed: 'only of listed tenants', policy_All: 'allowed', policy_sure: 'Cards without a key, your own included, may be refused from now on.',
-  ports: 'Ports', diagnostics: 'For the engineer', firmware: 'Firmware', records: 'Records', temperature: 'Inside', reader: 'Card reader', works: 'works', silent: 'does not answer', clock: 'Clock', clock_ok: 'set by this phone', failed_handshakes: 'Refused links', uptime: 'Running for',
+  ports: 'Ports', diagnostics: 'For the engineer', firmware: 'Firmware', records: 'Records', temperature: 'Inside', reader: 'Card reader', works: 'works', silent: 'does not answer', clock: 'Clock', failed_handshakes: 'Refused links', uptime: 'Running for',
   ledger: 'Ledger', ledger_lead: 'Every record is chained to the one before. This phone fetches all of them, checks the chain, and adds everything up as the pile does.', ledger_fetch: 'Verify and keep a copy', ledger_progress: (n: number, of: number) => `Record ${n.toLocaleString('en')} of ${of.toLocaleString('en')}`,
   ledger_ok: 'The ledger is whole', ledger_ok_lead: (n: number, head: string) => `${n.toLocaleString('en')} records, and every sum comes out. The chain ends with ${head}.`, ledger_continues: (when: string) => `It continues what this phone verified on ${when}: nothing of that was changed.`,
   ledger_bad: 'The ledger is not as it was written', ledger_bad_lead: (why: string) => `Keep the pile as it is, and call whoever looks after it. What was found: ${why}.`, ledger_save: 'Save the copy', ledger_confirm: 'It is in safe hands', ledger_confirm_lead: 'The pile may then drop what is settled and paid of these records, when it needs the room.',
   phone_of: (n: number) => `account ${n}`, phone_landlord: 'landlord', phone_n: (n: number) => `Phone ${n}`,
-  saved: 'Saved', sure: 'Are you sure?',
+  saved: 'Saved',
 
   // Errors: what happened, and what to do.
-  trouble_title: 'That did not work',
   pipe: {
     unsupported: ['This browser has no Bluetooth', 'Open the app in Chrome on Android, or on a computer.'],
     off: ['Bluetooth is off', 'Switch it on in the phone’s settings, and try again.'],
@@ -136,7 +133,6 @@ export const en = {
   newer: ['The pile is newer than this app', 'Update the app. What you asked for may be done.'] as Pair,
   odd: ['The pile answered something else', 'Try again. If it stays so, tell the landlord the firmware’s number.'] as Pair,
   code_wrong: (why: string) => ['This is not a card’s code', `Check it against the card, from OP1: on (${why}).`] as Pair,
-  code_recovery: ['This is a recovery code', 'It is for a lost privilege card: see “Lost privilege card” below.'] as Pair,
   unexpected: (text: string) => ['Something went wrong in the app', text] as Pair,
   recover: 'Lost privilege card', recover_lead: 'Type the next unused code of the recovery sheet. Then a new privilege card is tapped at the pile.', recover_tap: 'Tap the new privilege card at the pile now', recover_done: 'It is the privilege card now. Bind this phone with its code.',
   refused: {

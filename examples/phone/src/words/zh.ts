@@ -3,8 +3,6 @@
 import type { Words } from './en';
 
 export const zh: Words = {
-  app: 'openpile',
-  tagline: '在家充电，用多少付多少。',
   back: '返回', close: '关闭', cancel: '取消', save: '保存', done: '完成', yes: '是', retry: '再试一次', more: '更多', loading: '请稍候…',
   tabs: '应用的各部分',
   charge: '充电', history: '记录', me: '我的', today: '今日', people: '租户', money: '账款', pile: '充电桩',
@@ -34,7 +32,7 @@ export const zh: Words = {
   start_title: (n) => `在${n}号端口充电`, until: '直到', until_full: '充满', until_time: '时间', until_energy: '电量', until_cost: '金额',
   hours: (n) => `${n}小时`, plug: '请在两分钟内插上电动车。', started: (n) => `${n}号端口已通电，请插上电动车。`,
   power: '功率', energy: '电量', cost: '目前费用', since: (t) => `${t}开始`, left: (t) => `还剩${t}`,
-  expected_end: (t) => `约${t}结束`, no_end: '充满后结束',
+  no_end: '充满后结束',
   stop_sure: '停止充电？', power_curve: '最近几分钟的功率',
   condition: { Idle: '空闲', Finished: '空闲，可能还停着车', Opening: '正在接通', Starting: '等待插车', Charging: '充电中', Full: '已充满', Stopping: '正在停止', Disabled: '停用' },
   fault: { Overload: '过载', OverTemperature: '温度过高', Leakage: '漏电', FuseBlown: '保险丝熔断', RelayWelded: '继电器无法断开', MeterLost: '电表无响应' },
@@ -56,15 +54,15 @@ export const zh: Words = {
   other_key: '充电桩使用了另一把密钥签名。请给房东看。',
   share: '以文件分享', shared: '收据已保存。',
 
-  my_account: '我的账户', open_amount: '未结算', settled: '已结算', card: '卡',
+  open_amount: '未结算', settled: '已结算', card: '卡',
   phones: '手机', this_phone: '本机', bound_on: (d) => `${d}起`, revoke: '注销', revoked: '已注销',
   revoke_sure: '这部手机将不能再使用。', revoke_self: '您将锁住手中的这部手机。',
   lost: '我的卡丢了', lost_lead: '您的卡和所有手机会立即失效。房东会给您新卡，账户保持不变。', lost_do: '挂失',
   settings: '设置', language: '语言', theme: '外观', theme_auto: '跟随手机', theme_light: '浅色', theme_dark: '深色',
-  piles: '充电桩', add_pile: '添加充电桩', switch_to: '切换', forget: '从手机中移除', forget_sure: '手机密钥和账单将在本机删除。充电桩保留账本。',
+  piles: '充电桩', add_pile: '添加充电桩', forget: '从手机中移除', forget_sure: '手机密钥和账单将在本机删除。充电桩保留账本。',
   export_data: '保存我的数据', export_lead: '账单、收据和列表存为一个文件，不含密钥。',
 
-  all_well: '一切正常', faults: (n) => `${n}个故障`, drawing: '当前功率', charging_n: (n) => `${n}辆车在充电`,
+  all_well: '一切正常', faults: (n) => `${n}个故障`, charging_n: (n) => `${n}辆车在充电`,
   open_amounts: '未结算', unpaid: '待付款', days_left: '账本', days: (n) => (n > 3650 ? '还可用十年以上' : `还可用${n}天`), ledger_soon: '请尽快结算、收款并导出。',
   clear: '清除故障', clear_sure: '请先检查端口。原因已排除吗？', out_of_service: '停用', in_service: '启用',
   tried: '被拒的卡', tried_line: (card, n) => `${card}号卡：${n}次`, tried_what: { TooWeak: '复制卡或无密钥的卡', WrongKey: '没有本楼的密钥', Revoked: '已注销' },
@@ -74,7 +72,7 @@ export const zh: Words = {
   authorise: '授权新卡', authorise_lead: '请在充电桩上刷新卡。', authorised: (n) => `卡已授权：账户${n}`,
   authorise_weak: '这是没有密钥的卡', window_over: '时间已过，没有刷卡。', seconds_left: (n) => `${n}秒`,
   name: '名称', rename: '改名', plan: '价格方案', plan_n: (n) => (n === 0 ? '标准' : `方案${n}`), listed: '允许无密钥的卡', cards: '卡',
-  card_n: (n, alias) => `${n}号卡 · ${alias}`, key_card: '有密钥', uid_card: '仅号码', privilege_card: '房东卡',
+  card_n: (n, alias) => `${n}号卡 · ${alias}`, key_card: '有密钥', uid_card: '仅号码',
   replace: '换卡', replace_lead: '旧卡立即失效。请在充电桩上刷新卡，账户保持不变。',
   report_lost: '挂失', report_lost_sure: '该账户的卡和手机立即失效。',
   deregister: '销户', deregister_sure: '卡失效，未结金额结算，账户永久关闭。', closed_account: '已关闭',
@@ -82,21 +80,19 @@ export const zh: Words = {
 
   settle: '结算', settle_sure: (who, amount) => `冻结${who}的读数并开出${amount}的账单？`, settled_ok: (amount) => `已结算：${amount}`,
   mark_paid: '已付', mark_paid_title: '标记为已付', reference: '备注', reference_hint: '现金、转账、日期…', nothing_open: '没有未结金额', nothing_open_lead: '租户用电会显示在这里，直到您结算。',
-  settlement: (n) => `结算${n}`, waiting_payment: '待付款', statements: '对账单', this_month: '本月', statement_of: (who) => `对账单：${who}`,
+  settlement: (n) => `结算${n}`, waiting_payment: '待付款', statements: '对账单', statement_of: (who) => `对账单：${who}`,
   export_csv: 'CSV', print: '打印', all_piles: '所有充电桩', period: '时间段', since_settled: '上次结算以来', opening: '起始读数', closing: '结束读数',
 
-  tariff: '价格', tariff_lead: '用价格涂满一天，每半小时一种。', tariff_none: '还没有价格', band_name: '名称', band_energy: '电费', band_service: '服务费', band_add: '添加价格', band_remove: '删除',
+  tariff: '价格', tariff_lead: '用价格涂满一天，每半小时一种。', band_name: '名称', band_energy: '电费', band_service: '服务费', band_add: '添加价格', band_remove: '删除',
   tariff_gap: '有些时段没有价格，请涂上。', tariff_names: '每种价格需要不同的名称，最多12个字母。', tariff_numbers: '请填写每度价格，例如 0.60。', tariff_unused: (n) => `“${n}”没有用在任何时段。`,
   tariff_saved: '新价格现在生效。正在充电的会立即改用新价，已用电量不变。', unknown_band: '时钟未知时', from_to: '从、到', paint: (n) => `涂${n}`,
   policy: '无密钥的卡', policy_lead: '便宜的卡只凭号码识别，号码可以被复制。', policy_Nobody: '拒绝', policy_Listed: '仅限名单内租户', policy_All: '允许', policy_sure: '无密钥的卡（包括您自己的）可能会被拒绝。',
-  ports: '端口', diagnostics: '工程信息', firmware: '固件', records: '记录', temperature: '内部温度', reader: '读卡器', works: '正常', silent: '无响应', clock: '时钟', clock_ok: '由本机校准', failed_handshakes: '被拒的连接', uptime: '已运行',
+  ports: '端口', diagnostics: '工程信息', firmware: '固件', records: '记录', temperature: '内部温度', reader: '读卡器', works: '正常', silent: '无响应', clock: '时钟', failed_handshakes: '被拒的连接', uptime: '已运行',
   ledger: '账本', ledger_lead: '每条记录都与前一条相连。本机取来全部记录，检查链条，并像充电桩一样核算。', ledger_fetch: '验证并保存副本', ledger_progress: (n, of) => `第${n}条，共${of}条`,
   ledger_ok: '账本完整', ledger_ok_lead: (n, head) => `共${n}条记录，全部相符。链条末尾是${head}。`, ledger_continues: (when) => `它延续了本机在${when}验证的内容，未被改动。`,
   ledger_bad: '账本与写入时不符', ledger_bad_lead: (why) => `请保持充电桩原样，并联系维护人员。发现：${why}。`, ledger_save: '保存副本', ledger_confirm: '已妥善保存', ledger_confirm_lead: '此后充电桩在空间不足时，可删除已结算并付款的记录。',
   phone_of: (n) => `账户${n}`, phone_landlord: '房东', phone_n: (n) => `${n}号手机`,
-  saved: '已保存', sure: '确定吗？',
-
-  trouble_title: '没有成功',
+  saved: '已保存',
   pipe: {
     unsupported: ['此浏览器没有蓝牙', '请用安卓手机或电脑上的 Chrome 打开。'],
     off: ['蓝牙已关闭', '请在手机设置中打开，再试一次。'],
@@ -115,7 +111,6 @@ export const zh: Words = {
   newer: ['充电桩比应用新', '请更新应用。您的请求可能已经完成。'],
   odd: ['充电桩的回答不对', '请再试一次。如仍如此，请把固件号告诉房东。'],
   code_wrong: (why) => ['这不是卡的代码', `请从 OP1: 开始核对（${why}）。`],
-  code_recovery: ['这是恢复代码', '它用于丢失的房东卡，请见下面的“房东卡丢失”。'],
   unexpected: (text) => ['应用出错', text],
   recover: '房东卡丢失', recover_lead: '请输入恢复单上下一个未用的代码，然后在充电桩上刷新的房东卡。', recover_tap: '请在充电桩上刷新的房东卡', recover_done: '它现在是房东卡。请用它的代码绑定本机。',
   refused: {
