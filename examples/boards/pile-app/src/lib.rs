@@ -10,6 +10,7 @@ pub mod keys;
 mod log;
 mod panel;
 mod pins;
+mod shift;
 mod wiring;
 
 #[cfg(feature = "embassy-time")]
@@ -17,4 +18,5 @@ pub use clock::EmbassyClock;
 pub use clock::EveryTenth;
 pub use panel::Lamps;
 pub use pins::{ButtonPins, RelayPins};
+pub use shift::{ShiftBit, ShiftPins, ShiftRegisters, ShiftedSupply};
 pub use wiring::{NoLines, NoLink, NoRtc, Wiring};
