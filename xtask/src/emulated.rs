@@ -14,35 +14,53 @@ use crate::runner::Outcome;
 pub const MANIFEST: &str = "examples/boards/emulated/Cargo.toml";
 
 /// A chip, and what emulates it.
-struct Chip {
+pub struct Chip {
     /// What it is called, and the file that it writes.
     name: &'static str,
-    target: &'static str,
-    emulator: &'static str,
+    /// The board that has it.
+    pub board: &'static str,
+    /// What it is built for.
+    pub target: &'static str,
+    /// The emulator's program.
+    pub emulator: &'static str,
     /// What Debian calls the emulator's package.
     package: &'static str,
-    machine: &'static str,
+    /// What the emulator emulates.
+    pub machine: &'static str,
     /// Counts instructions exactly; without it, it is faster.
-    counting: &'static str,
+    pub counting: &'static str,
+    /// The board's serial ports, by the names of the wires to its parts.
+    pub wires: &'static str,
+    /// The one that is killed again and again.
+    pub is_killed: bool,
 }
 
-const CHIPS: [Chip; 2] = [
+/// The chips.
+pub const CHIPS: [Chip; 2] = [
     Chip {
         name: "cortex-m4",
+        board: "qemu-cortex-m4",
         target: "thumbv7em-none-eabihf",
         emulator: "qemu-system-arm",
         package: "qemu-system-arm",
         machine: "-machine mps2-an386",
         // An instruction takes 64 ns of the emulated time, so that a timer of 25 MHz sees each.
         counting: "-icount shift=6",
+        wires: "-serial chardev:people -serial chardev:radio -serial chardev:reader \
+                -serial chardev:meters1 -serial chardev:meters2",
+        is_killed: true,
     },
     Chip {
         name: "riscv32",
+        board: "qemu-riscv32",
         target: "riscv32imc-unknown-none-elf",
         emulator: "qemu-system-riscv32",
         package: "qemu-system-misc",
         machine: "-machine virt -bios none",
         counting: "-icount shift=0",
+        wires: "-serial chardev:people -device pci-serial-4x,addr=1,chardev1=radio,\
+                chardev2=reader,chardev3=meters1,chardev4=meters2",
+        is_killed: false,
     },
 ];
 
@@ -99,27 +117,6 @@ pub fn costs(workspace: &Workspace) -> Outcome {
     Outcome::Ok
 }
 
-/// Builds another program for the Cortex-M4: where it is.
-///
-/// # Errors
-///
-/// The outcome of a step that has nothing to build it with, or that failed to.
-pub fn cortex_program(
-    workspace: &Workspace,
-    manifest: &str,
-    name: &str,
-) -> Result<PathBuf, Outcome> {
-    let [chip, _] = &CHIPS;
-    let builder = Builder::find(chip.target)?;
-    let mut build = builder.cargo(workspace, "build");
-    build.args(["--release", "--manifest-path", manifest]);
-    let outcome = process::run(&mut build);
-    if outcome.is_failure() {
-        return Err(outcome);
-    }
-    Ok(builder.programs(workspace).join(name))
-}
-
 /// Plays kept runs here and on both chips, and compares what they leave.
 pub fn identical(workspace: &Workspace) -> Outcome {
     let folder = match record(workspace, LIVES) {
@@ -159,19 +156,7 @@ fn record(workspace: &Workspace, lives: &str) -> Result<PathBuf, Outcome> {
 impl Chip {
     /// Builds the programs, with what it takes installed; the folder they are in.
     fn ready(&self, workspace: &Workspace) -> Result<PathBuf, Outcome> {
-        if !self.has_emulator() {
-            let installed = machine::install(&[self.package]);
-            if installed.is_failure() {
-                return Err(installed);
-            }
-            if !self.has_emulator() {
-                return Err(Outcome::Skipped(format!(
-                    "{} is missing: sudo apt-get install --no-install-recommends {}, or what your \
-                     system calls it",
-                    self.emulator, self.package
-                )));
-            }
-        }
+        self.has_its_emulator()?;
         let builder = Builder::find(self.target)?;
         let mut build = builder.cargo(workspace, "build");
         build.args(["--release", "--manifest-path", MANIFEST]);
@@ -180,6 +165,29 @@ impl Chip {
             return Err(outcome);
         }
         Ok(builder.programs(workspace))
+    }
+
+    /// Looks for the emulator; as root on a Debian, installs it.
+    ///
+    /// # Errors
+    ///
+    /// The outcome of a step that has none.
+    pub fn has_its_emulator(&self) -> Result<(), Outcome> {
+        if self.has_emulator() {
+            return Ok(());
+        }
+        let installed = machine::install(&[self.package]);
+        if installed.is_failure() {
+            return Err(installed);
+        }
+        if self.has_emulator() {
+            return Ok(());
+        }
+        Err(Outcome::Skipped(format!(
+            "{} is missing: sudo apt-get install --no-install-recommends {}, or what your system \
+             calls it",
+            self.emulator, self.package
+        )))
     }
 
     fn has_emulator(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bluetooth;
+mod board;
 mod browser;
 mod bumble;
 mod cross;
@@ -52,6 +53,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Breaks the code on purpose, a line at a time, and sees the sweep or the tests go red.
     Mutate(mutate::Options),
+    /// Builds an emulated board and runs it among virtual parts, in real time.
+    Run(board::Options),
     /// Builds the phone's web app, and draws its screens if it is told to.
     Phone(phone::Options),
     /// Counts what the machine's work costs, in instructions; installs valgrind.
@@ -99,6 +102,9 @@ fn run(command: Command) -> Result<ExitCode, String> {
         }
         Command::Mutate(options) => {
             mutate::run(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Run(options) => {
+            board::run(&Workspace::find(environment_is_ci)?, &options).map(|()| ExitCode::SUCCESS)
         }
         Command::Phone(options) => phone::command(&Workspace::find(environment_is_ci)?, &options)
             .map(|()| ExitCode::SUCCESS),

@@ -11,18 +11,18 @@ use std::path::Path;
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind, elf};
 use serde_json::Value;
 
-use crate::emulated;
+use crate::board;
 use crate::process::Workspace;
 use crate::runner::Outcome;
 
 /// The board that is weighed: the application on every driver, without a HAL and a radio.
 const BOARD: &str = "qemu-cortex-m4";
+const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// Builds the application for an emulated Cortex-M4 and prints its flash and RAM by crate; over its
 /// budget it fails.
 pub fn check(workspace: &Workspace) -> Outcome {
-    let manifest = format!("examples/boards/{BOARD}/Cargo.toml");
-    let program = match emulated::cortex_program(workspace, &manifest, BOARD) {
+    let program = match board::program(workspace, TARGET, BOARD) {
         Ok(program) => program,
         Err(outcome) => return outcome,
     };

@@ -6,8 +6,8 @@
 use crate::process::{self, Workspace};
 use crate::runner::{Outcome, Step};
 use crate::{
-    bluetooth, browser, bumble, demo, emulated, gate, hygiene, layout, machine, pcsc, peer, phone,
-    size, tools,
+    bluetooth, board, browser, bumble, demo, emulated, gate, hygiene, layout, machine, pcsc, peer,
+    phone, size, tools,
 };
 
 /// Every step.
@@ -101,6 +101,11 @@ pub const STEPS: &[Step] = &[
         name: "size",
         shows: "flash and RAM of the application by crate, within budgets",
         run: size::check,
+    },
+    Step {
+        name: "boards",
+        shows: "a house lives by phone and card at a Cortex-M4 and a RISC-V; fifty kills as it charges",
+        run: board::check,
     },
     Step {
         name: "identical",

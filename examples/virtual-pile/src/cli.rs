@@ -49,6 +49,18 @@ Example, in two shells:
 
 With --http 127.0.0.1:0 it prints the address of a page that shows the pile on its wall.")]
     Serve(Serve),
+    /// Puts bikes, cards, meters and phones around a board that an emulator runs, in real time.
+    #[command(after_help = "\
+The emulator is given a character device a wire: people, radio, reader, meters1, meters2. It finds the
+files flash and keys in --folder, which are made there once. Type `help` for what is read here; `cut`
+kills the emulator and `restore` starts it again. It ends with `quit`, at the end of its input, or after
+--for.
+
+`cargo xtask run BOARD` builds a board and calls this. By hand:
+  virtual-pile board --folder board-out -- qemu-system-arm -M mps2-an386 -display none -monitor none \\
+      -semihosting-config enable=on,target=native -serial chardev:people -serial chardev:radio \\
+      -serial chardev:reader -serial chardev:meters1 -serial chardev:meters2 -kernel /path/to/program")]
+    Board(Board),
     /// Replays thirteen months of a real house, with power cuts, and prints the bills.
     Demo(Demo),
     /// Cuts the power at every flash operation of a pile's life, inside each, and again in recovery.
@@ -134,6 +146,26 @@ pub struct Serve {
     /// Ends after so many seconds of real time.
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<u64>,
+}
+
+/// Options of `board`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Board {
+    /// The TCP port for phones on this computer's loopback, 0 for any that is free.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// The folder of the board's flash and keys.
+    #[arg(long, value_name = "DIR", default_value = "board-out")]
+    pub folder: PathBuf,
+    /// Chooses the pile's identity, its secrets and its cards, where the folder has no keys.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Ends after so many seconds of real time.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+    /// The emulator and its arguments, paths in them absolute.
+    #[arg(last = true, required = true, value_name = "EMULATOR")]
+    pub emulator: Vec<String>,
 }
 
 /// Options of `demo`.

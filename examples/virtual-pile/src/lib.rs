@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod bills;
+pub mod board;
 pub mod cli;
 pub mod engine;
 pub mod figures;
@@ -25,5 +26,6 @@ pub mod target;
 pub mod wall;
 pub mod wear;
 
+mod drawer;
 #[cfg(test)]
 mod sample;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use virtual_pile::app;
+use virtual_pile::board;
 use virtual_pile::cli::{Cli, Command};
 use virtual_pile::engine;
 use virtual_pile::run;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => app::demo(&options, engine::run),
         Command::Run(options) => run::run(&options, &mut |line| println!("{line}")),
         Command::Serve(options) => serve::serve(&options),
+        Command::Board(options) => board::board(&options),
         Command::Sweep(options) => sweep::sweep(&options),
         Command::Wear(options) => wear::wear(&options),
     };

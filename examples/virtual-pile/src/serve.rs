@@ -38,9 +38,10 @@ use crate::cli;
 use crate::refusal::Refusal;
 use bench::Bench;
 use house::{House, Then};
-use orders::Order;
 use pages::Pages;
-use visitor::Visitor;
+
+pub(crate) use orders::Order;
+pub(crate) use visitor::Visitor;
 
 /// Real time between two looks at the sockets.
 const LOOK: Duration = Duration::from_millis(5);
@@ -128,13 +129,13 @@ fn state(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Prints a line at once. A reader that went away is no reason to stop.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// The lines of the input as they come.
-fn lines() -> Receiver<String> {
+pub(crate) fn lines() -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {

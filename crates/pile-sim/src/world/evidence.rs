@@ -21,16 +21,29 @@ impl World {
     /// # Errors
     /// Why the ledger is refused.
     pub fn read_ledger(&self) -> Result<(Book, Vec<(u64, Record)>), String> {
-        let image = self.flash.image();
-        match self.setup.flash {
-            Part::W25q80 => read_ledger(W25q80::from_image(&image, Words::ClearBits)),
-            Part::Stm32g4 => read_ledger(Stm32g4::from_image(&image, Words::Once)),
-        }
+        read_ledger(self.setup.flash, &self.flash.image())
+    }
+}
+
+/// What a ledger says, by a part's image: mounts it and reads every record that stands.
+///
+/// ```
+/// use pile_sim::flash::Part;
+/// use pile_sim::world::read_ledger;
+/// assert!(read_ledger(Part::Stm32g4, &[0xff; 65_536]).is_err()); // blank
+/// ```
+///
+/// # Errors
+/// Why the ledger is refused.
+pub fn read_ledger(part: Part, image: &[u8]) -> Result<(Book, Vec<(u64, Record)>), String> {
+    match part {
+        Part::W25q80 => read(W25q80::from_image(image, Words::ClearBits)),
+        Part::Stm32g4 => read(Stm32g4::from_image(image, Words::Once)),
     }
 }
 
 /// What a ledger on a flash that takes no time says.
-fn read_ledger<const W: usize, const E: usize>(
+fn read<const W: usize, const E: usize>(
     flash: VirtualNor<W, E>,
 ) -> Result<(Book, Vec<(u64, Record)>), String> {
     let reading = async {

@@ -10,15 +10,18 @@
 
 mod evidence;
 mod mains;
+mod outside;
 mod parts;
 mod people;
 mod phones;
 mod setup;
 mod time;
 
+pub use evidence::read_ledger;
 pub use mains::{Bike, Delivery, Stretch};
+pub use outside::{Outside, Wire};
 pub use parts::{Look, ReaderChip};
-pub use people::Issued;
+pub use people::{Issued, issue};
 pub use phones::VirtualPhone;
 pub use setup::Setup;
 pub use time::VirtualTime;

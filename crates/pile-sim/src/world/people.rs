@@ -90,6 +90,11 @@ impl World {
         self.thinks.set(millis);
     }
 
+    /// The key of the site that this pile stands on.
+    pub const fn site_key(&self) -> &SiteKey {
+        &self.site_key
+    }
+
     /// Issues a card of this site: an NTAG 424 DNA with this UID, personalised with the keys that
     /// the pile's site key makes of it. `None` for a UID that no card has.
     pub fn issue(&self, uid: [u8; 7]) -> Option<(VirtualCard, Issued)> {
@@ -106,7 +111,15 @@ impl World {
     }
 }
 
-fn issue(site: &SiteKey, number: [u8; 7]) -> Option<(VirtualCard, Issued)> {
+/// Issues a card of a site: an NTAG 424 DNA with this UID, personalised with the keys that the site key
+/// makes of it. `None` for a UID that no card has.
+///
+/// ```
+/// use card_auth::SiteKey;
+/// use pile_sim::world::issue;
+/// assert!(issue(&SiteKey::new([7; 16]), [4, 1, 2, 3, 4, 5, 6]).is_some());
+/// ```
+pub fn issue(site: &SiteKey, number: [u8; 7]) -> Option<(VirtualCard, Issued)> {
     let uid = Uid::from_bytes(&number).ok()?;
     let plan = Plan::ntag424(site, &uid, "pile.example/c").ok()?;
     let mut tag = Ntag424::new(number);

@@ -10,8 +10,14 @@ mod chip;
 pub mod console;
 pub mod file;
 pub mod flash;
+pub mod front;
+pub mod host;
+pub mod pile;
+pub mod serial;
 pub mod stack;
+pub mod time;
 
+pub use chip::parts::{Timer, Uart};
 pub use chip::{clock, uart};
 
 unsafe extern "C" {

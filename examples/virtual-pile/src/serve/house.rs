@@ -4,12 +4,11 @@ use std::collections::VecDeque;
 
 use billing_core::record::Fault;
 use billing_core::tariff::Tariff;
-use card_auth::{CardCode, CardRole, MAX_CARD_CODE, RECOVERY_CODE, Uid};
 use pile_controller::Command as Wish;
 use pile_controller::Signal;
 use pile_controller::shell::Line;
 use pile_sim::bl0942::Fault as MeterFault;
-use pile_sim::cards::{CardHandle, VirtualCard};
+use pile_sim::cards::CardHandle;
 use pile_sim::link::Doorway;
 use pile_sim::mfrc522::Fault as ReaderFault;
 use pile_sim::world::{Bike, Setup, World};
@@ -17,6 +16,7 @@ use pile_units::{ClockQuality, PlanId, PortId, Temperature, UnixSeconds, WallTim
 
 use super::orders::Order;
 use crate::app::Failure;
+use crate::drawer::{self, Card};
 use crate::run::words;
 
 /// A card lies so long on the reader.
@@ -27,25 +27,6 @@ const GAP_MS: u64 = 700;
 const CALM_MS: u64 = 16_000;
 /// And so long after the pile has said something.
 const SAID_MS: u64 = 1_500;
-/// Cards in the drawer, the landlord's first.
-const CARDS: [(&str, CardRole, [u8; 7]); 4] = [
-    ("landlord", CardRole::Privilege, [4, 0xa0, 0, 0, 0, 0, 1]),
-    ("tenant1", CardRole::Charging, [4, 0xb0, 0, 0, 0, 0, 1]),
-    ("tenant2", CardRole::Charging, [4, 0xb0, 0, 0, 0, 0, 2]),
-    ("spare", CardRole::Privilege, [4, 0xa0, 0, 0, 0, 0, 2]),
-];
-/// The card of whom a stranger has copied the number.
-const COPIED: [u8; 7] = [4, 0xb0, 0, 0, 0, 0, 1];
-
-/// A card in the drawer.
-pub(super) struct Card {
-    pub name: &'static str,
-    pub role: CardRole,
-    pub chip: VirtualCard,
-    /// What is printed on it; nothing on the stranger's.
-    pub code: Option<String>,
-}
-
 /// A bike at a port.
 #[derive(Debug, Clone)]
 pub(super) struct Plugged {
@@ -118,27 +99,7 @@ impl House {
             let what = format!("the pile refuses its ledger: {why}");
             return Err(Failure::Broken(what));
         }
-        let mut cards = Vec::new();
-        for (name, role, uid) in CARDS {
-            let none = || Failure::Broken(format!("no card {name}"));
-            let card = world.issue(uid).ok_or_else(none)?.0;
-            let code = code(&world, role, &card);
-            cards.push(Card {
-                name,
-                role,
-                chip: card,
-                code,
-            });
-        }
-        // Its number is all that a copy has.
-        if let Ok(card) = VirtualCard::new(&COPIED) {
-            cards.push(Card {
-                name: "copy",
-                role: CardRole::Charging,
-                chip: card,
-                code: None,
-            });
-        }
+        let cards = drawer::cards(world.site_key()).map_err(Failure::Broken)?;
         Ok(Self {
             world,
             doorway,
@@ -175,16 +136,7 @@ impl House {
 
     /// What is printed on the cards, and on the sheet of recovery codes.
     pub(super) fn drawer(&self) -> Vec<String> {
-        let cards = self.cards.iter().filter_map(|card| {
-            let code = card.code.as_ref()?;
-            Some(format!("card {} {code}", card.name))
-        });
-        let codes = (0..3).map(|number| {
-            let code = self.world.recovery_code(number);
-            let mut buffer = [0; RECOVERY_CODE];
-            format!("recovery {number} {}", code.write(&mut buffer))
-        });
-        cards.chain(codes).collect()
+        drawer::printed(&self.cards, self.world.site_key())
     }
 
     /// Time passes as it does here, after so many milliseconds on the desk; slowly while somebody
@@ -444,15 +396,4 @@ fn note<T>(all: &mut [T], port: PortId, one: T) {
     if let Some(place) = all.get_mut(port.index()) {
         *place = one;
     }
-}
-
-/// What is printed on a card.
-fn code(world: &World, role: CardRole, card: &VirtualCard) -> Option<String> {
-    let code = CardCode {
-        role,
-        uid: Uid::from_bytes(card.uid()).ok()?,
-        secret: world.code(card)?,
-    };
-    let mut buffer = [0; MAX_CARD_CODE];
-    Some(code.write(&mut buffer).to_owned())
 }

@@ -31,7 +31,7 @@ const OVERLOAD: Power = Power::from_watts(1_500);
 
 /// A line, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Tap(String),
     Cards,
     Press(PortId),
@@ -55,7 +55,7 @@ pub(super) enum Order {
 
 impl Order {
     /// Reads a line; nothing for an empty one.
-    pub(super) fn read(line: &str, ports: usize) -> Result<Option<Self>, String> {
+    pub(crate) fn read(line: &str, ports: usize) -> Result<Option<Self>, String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let port = |text: &str| {
             let number = text

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const BENCH: usize = 4;
 
 /// The socket before the doorway.
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     stream: Option<TcpStream>,
     /// What the socket did not take yet.
     rest: Vec<u8>,
@@ -22,7 +22,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             stream: None,
             rest: Vec::new(),
@@ -31,12 +31,12 @@ impl Visitor {
     }
 
     /// True while somebody is there.
-    pub(super) const fn is_here(&self) -> bool {
+    pub(crate) const fn is_here(&self) -> bool {
         self.stream.is_some()
     }
 
     /// Sends whoever is there away: the pile is not there any more.
-    pub(super) fn hang_up(&mut self, doorway: &Doorway) {
+    pub(crate) fn hang_up(&mut self, doorway: &Doorway) {
         if self.stream.take().is_some() {
             doorway.leave();
         }
@@ -44,7 +44,7 @@ impl Visitor {
 
     /// Lets somebody in, if it is `open` to him, and carries bytes both ways, as far as they go at
     /// once.
-    pub(super) fn look(&mut self, listener: &TcpListener, doorway: &Doorway, open: bool) {
+    pub(crate) fn look(&mut self, listener: &TcpListener, doorway: &Doorway, open: bool) {
         // Who has left makes room for who came after him.
         self.carry(doorway);
         let before = self.stream.is_some();

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::borrow::BorrowMut;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -41,12 +42,24 @@ impl House {
     }
 
     fn within(folder: TempDir) -> Self {
-        let tariff = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/tariff.toml");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_virtual-pile"))
-            .args(["serve", "--for", "300", "--tariff"])
-            .arg(tariff)
-            .arg("--state")
-            .arg(folder.path().join("pile.bin"))
+        let mut pile = virtual_pile("serve");
+        pile.args(["--for", "300", "--tariff", &tariff(), "--state"]);
+        pile.arg(folder.path().join("pile.bin"));
+        Self::of(pile, folder)
+    }
+
+    /// The pile on an emulated board: the emulator and its arguments. Its flash and its keys lie in the
+    /// folder.
+    pub fn on_board(emulator: &[String]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut pile = virtual_pile("board");
+        pile.args(["--for", "900", "--folder"]).arg(folder.path());
+        Self::of(pile.arg("--").args(emulator), folder)
+    }
+
+    fn of(mut pile: impl BorrowMut<Command>, folder: TempDir) -> Self {
+        let mut child = pile
+            .borrow_mut()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -81,21 +94,31 @@ impl House {
 
     /// The next line with these words.
     pub fn until(&self, words: &str) -> String {
+        self.until_one_of(&[words])
+    }
+
+    /// The next line with any of these words.
+    pub fn until_one_of(&self, words: &[&str]) -> String {
         let end = Instant::now() + Duration::from_mins(1);
+        let mut instead = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let line = self
-                .said
-                .recv_timeout(left)
-                .unwrap_or_else(|_| panic!("never: {words}"));
-            if line.contains(words) {
+            let Ok(line) = self.said.recv_timeout(left) else {
+                panic!("never: {words:?}, but\n{}", instead.join("\n"));
+            };
+            instead.push(line.clone());
+            if words.iter().any(|words| line.contains(words)) {
                 return line;
             }
         }
     }
 
-    pub fn order(&mut self, line: &str) {
+    pub fn order_without_waiting(&mut self, line: &str) {
         writeln!(self.input, "{line}").unwrap();
+    }
+
+    pub fn order(&mut self, line: &str) {
+        self.order_without_waiting(line);
         self.until(&format!("ok {line}"));
     }
 
@@ -148,8 +171,26 @@ impl House {
     }
 }
 
+fn virtual_pile(command: &str) -> Command {
+    let mut pile = Command::new(env!("CARGO_BIN_EXE_virtual-pile"));
+    pile.arg(command);
+    pile
+}
+
+/// The prices of the tests.
+pub fn tariff() -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/tariff.toml");
+    path.display().to_string()
+}
+
 impl Drop for House {
     fn drop(&mut self) {
+        // Its emulator, if it has one, ends with it only if it is asked.
+        let _ = writeln!(self.input, "quit");
+        let until = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

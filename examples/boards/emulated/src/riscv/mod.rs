@@ -2,6 +2,7 @@
 
 mod boot;
 pub mod clock;
+pub mod parts;
 pub mod uart;
 
 use core::arch::asm;
