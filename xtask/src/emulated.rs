@@ -28,7 +28,7 @@ pub struct Chip {
     /// What the emulator emulates.
     pub machine: &'static str,
     /// Counts instructions exactly; without it, it is faster.
-    pub counting: &'static str,
+    counting: &'static str,
     /// The board's serial ports, by the names of the wires to its parts.
     pub wires: &'static str,
     /// The one that is killed again and again.

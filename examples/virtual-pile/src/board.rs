@@ -58,7 +58,8 @@ mend PORT              and comes loose
 meter PORT dead|back   the meter falls silent, or answers again
 reader dead|hung|back  so does the card reader; a hung one comes back by a reset
 meters                 what went through each port's meter, whatever the pile knows of it
-gauge                  the board's deepest stack, and the most instructions of one turn (with -icount)
+gauge                  the board's deepest stack, and the longest that nothing else was served, in us of
+                       the emulator's clock: instructions, where it counts them
 cut                    the supply fails: the emulator is killed
 restore                and comes back, on the same flash
 help                   this

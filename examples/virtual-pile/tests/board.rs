@@ -53,10 +53,27 @@ fn delivered(house: &mut House) -> Vec<u64> {
     energies.collect()
 }
 
+/// The deepest stack, bytes, and the longest that nothing else was served since it was asked last,
+/// microseconds.
+fn gauge(house: &mut House) -> (u64, u64) {
+    house.order_without_waiting("gauge");
+    let line = house.until("gauge stack");
+    let mut numbers = line.split(' ').filter_map(|word| word.parse().ok());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+/// How many instructions these are, where the emulator counts them.
+fn instructions(micros: u64) -> Option<u64> {
+    let counts = emulator().iter().any(|word| word.starts_with("shift=3,"));
+    counts.then_some(micros * 1000 / 8)
+}
+
 /// A blank board with a landlord, prices, and a tenant's card; and the tenant's phone.
 fn lived_in() -> House {
     let mut house = House::on_board(&emulator());
     house.until("port 8: Free");
+    let (_, busy) = gauge(&mut house);
+    println!("    a start keeps it busy for {busy} us");
     let code = house.code("landlord");
     let told = house.tapped("landlord", &["bind", &code], "landlord");
     contains(&told, &["the landlord's"]);
@@ -73,9 +90,6 @@ fn lived_in() -> House {
 #[ignore = "needs an emulated board: cargo xtask test --only boards"]
 fn a_house_lives_by_phone_and_card_at_an_emulated_board() {
     let mut house = lived_in();
-    house.order("gauge");
-    let begun = house.until("gauge stack");
-
     // By phone.
     house.order("plug 2 900 100000");
     let told = house.phone("tenant", &["start", "2"]);
@@ -112,8 +126,12 @@ fn a_house_lives_by_phone_and_card_at_an_emulated_board() {
     house.order("tap tenant1");
     house.until("Refused");
 
-    house.order("gauge");
-    println!("    {} (begun with {begun})", house.until("gauge stack"));
+    let (stack, busy) = gauge(&mut house);
+    println!("    stack {stack} bytes; nothing else is served for {busy} us at the most");
+    if let Some(instructions) = instructions(busy) {
+        println!("    which are {instructions} instructions");
+        assert!(instructions < 17_000_000, "100 ms at 170 MHz");
+    }
     let through = delivered(&mut house);
     let (book, _) = ledger(&house);
     let balance = book.balance();

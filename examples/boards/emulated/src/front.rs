@@ -9,7 +9,7 @@
 //! | `refused ..`, `begun anew` | its ledger |
 //! | `reader held`, `reader free` | the reset pin of the card reader |
 //! | `resets 3` | how often the card reader was reset |
-//! | `gauge stack 12345 poll 6789` | asked for by a `?`: the deepest stack so far, and the most instructions of one turn since it was asked last |
+//! | `gauge stack 12345 busy 678` | asked for by a `?`: the deepest stack so far, bytes, and the longest that nothing else was served since it was asked last, microseconds of the emulator's clock |
 //!
 //! A digit presses a port's button.
 
@@ -32,7 +32,7 @@ use crate::stack::Paint;
 pub struct Front<P> {
     port: P,
     paint: Paint,
-    longest: Cell<u32>,
+    longest: Cell<u64>,
     told: Cell<bool>,
 }
 
@@ -47,12 +47,12 @@ impl<P: Port> Front<P> {
         }
     }
 
-    /// A turn of the program took so many instructions. The one that told is none of the pile's.
-    pub fn turn(&self, instructions: u32) {
+    /// A turn of the program took so many microseconds. The one that told is none of the pile's.
+    pub fn turn(&self, micros: u64) {
         let longest = if self.told.take() {
             0
         } else {
-            self.longest.get().max(instructions)
+            self.longest.get().max(micros)
         };
         self.longest.set(longest);
     }
@@ -64,8 +64,8 @@ impl<P: Port> Front<P> {
     }
 
     fn tell(&self) {
-        let (stack, poll) = (self.paint.depth(), self.longest.get());
-        self.say(format_args!("gauge stack {stack} poll {poll}"));
+        let (stack, busy) = (self.paint.depth(), self.longest.get());
+        self.say(format_args!("gauge stack {stack} busy {busy}"));
         self.told.set(true);
     }
 }

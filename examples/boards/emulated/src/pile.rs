@@ -13,12 +13,12 @@ use pile_app::{NoLines, NoRtc, Wiring};
 use pile_controller::serve::About;
 use pile_controller::shell;
 
+use crate::console;
 use crate::front::Front;
 use crate::host::{self, HostFlash, HostRandom};
 use crate::serial::{Port, Serial};
 use crate::stack::Paint;
 use crate::time::{Clock, Timer};
-use crate::{clock as instructions, console};
 
 /// Outlets: four meters share a line, and there are two lines.
 pub const PORTS: usize = 8;
@@ -74,8 +74,9 @@ pub fn run<P: Port + Copy, T: Timer>(name: &str, ports: [P; 5], timer: T) -> Opt
     let mut pile = pin!(pile);
     let mut context = Context::from_waker(Waker::noop());
     loop {
-        let (took, turn) = instructions::count(|| pile.as_mut().poll(&mut context));
-        front.turn(took);
+        let begun = clock.micros();
+        let turn = pile.as_mut().poll(&mut context);
+        front.turn(clock.micros() - begun);
         if let Poll::Ready(Err(_)) = turn {
             console::write(c"the flash does not answer\n");
             return None;

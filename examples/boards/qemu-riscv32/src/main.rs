@@ -2,11 +2,10 @@
 #![no_main]
 #![doc = include_str!("../README.md")]
 
-use emulated::{Timer, Uart, clock, console, pile};
+use emulated::{Timer, Uart, console, pile};
 
 #[unsafe(no_mangle)]
 extern "C" fn run() -> bool {
-    clock::start();
     let Some(ports) = Uart::all() else {
         console::write(c"no card of serial ports: -device pci-serial-4x\n");
         return false;
