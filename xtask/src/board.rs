@@ -2,6 +2,7 @@
 //! built for whoever has one.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::cross::Builder;
 use crate::emulated::{CHIPS, Chip};
@@ -38,10 +39,7 @@ pub struct Options {
 pub fn run(workspace: &Workspace, options: &Options) -> Result<(), String> {
     let chip = CHIPS.iter().find(|chip| chip.board == options.board);
     let chip = chip.ok_or("there is no such board")?;
-    let program = built(workspace, chip).map_err(|outcome| {
-        let why = outcome.reason().unwrap_or("it was not built");
-        why.to_owned()
-    })?;
+    let program = built(workspace, chip).map_err(|outcome| why(&outcome))?;
     let folder = options.folder.clone();
     let folder = folder.unwrap_or_else(|| workspace.target.join("boards").join(chip.board));
     let mut cargo = workspace.cargo("run");
@@ -53,8 +51,126 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<(), String> {
     outcome.reason().map_or(Ok(()), |why| Err(why.to_owned()))
 }
 
-/// Builds the emulated boards, and lets a house live by each; one is killed fifty times.
+/// A board: what it is built for, and upon what of the standard library.
+pub struct Board {
+    /// Its folder, and its program.
+    pub name: &'static str,
+    target: &'static str,
+    library: &'static str,
+    /// What writes its flash; nothing where an emulator runs it.
+    flasher: Option<Flasher>,
+}
+
+/// A program that writes a board's flash.
+struct Flasher {
+    name: &'static str,
+    /// How cargo installs it.
+    package: &'static str,
+    arguments: &'static str,
+}
+
+/// Every board.
+pub const BOARDS: [Board; 4] = [
+    Board {
+        name: "qemu-cortex-m4",
+        target: CHIPS[0].target,
+        library: "core",
+        flasher: None,
+    },
+    Board {
+        name: "qemu-riscv32",
+        target: CHIPS[1].target,
+        library: "core",
+        flasher: None,
+    },
+    Board {
+        name: "stm32g474",
+        target: CHIPS[0].target,
+        library: "core",
+        flasher: Some(Flasher {
+            name: "probe-rs",
+            package: "probe-rs-tools",
+            arguments: "run --chip STM32G474RETx",
+        }),
+    },
+    Board {
+        name: "esp32c3",
+        target: CHIPS[1].target,
+        library: "core,alloc",
+        flasher: Some(Flasher {
+            name: "espflash",
+            package: "espflash",
+            arguments: "flash --monitor --chip esp32c3 --partition-table \
+                        examples/boards/esp32c3/partitions.csv",
+        }),
+    },
+];
+
+impl Board {
+    /// Builds its program: where it is.
+    ///
+    /// # Errors
+    ///
+    /// The outcome of a step that has nothing to build it with, or that failed to.
+    pub fn program(&self, workspace: &Workspace) -> Result<PathBuf, Outcome> {
+        let builder = Builder::find(self.target)?;
+        let mut build = builder.cargo_upon(workspace, "build", self.library);
+        let manifest = format!("examples/boards/{}/Cargo.toml", self.name);
+        build.args(["--release", "--manifest-path", &manifest]);
+        let outcome = process::run(&mut build);
+        if outcome.is_failure() {
+            return Err(outcome);
+        }
+        Ok(builder.programs(workspace).join(self.name))
+    }
+}
+
+/// How a board is flashed.
+#[derive(clap::Args)]
+pub struct Flash {
+    /// The board.
+    #[arg(value_parser = ["stm32g474", "esp32c3"])]
+    board: String,
+    /// Passed to probe-rs or espflash, for instance which of several probes.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+/// Builds a board's program and flashes it.
+///
+/// # Errors
+///
+/// Says that probe-rs or espflash is missing and how to get it, or what failed.
+pub fn flash(workspace: &Workspace, options: &Flash) -> Result<(), String> {
+    let board = BOARDS.iter().find(|board| board.name == options.board);
+    let (board, flasher) = board
+        .and_then(|board| Some((board, board.flasher.as_ref()?)))
+        .ok_or("there is no such board")?;
+    if !process::succeeds(Command::new(flasher.name).arg("--version")) {
+        return Err(format!(
+            "{} is missing, which writes the board's flash: cargo install --locked {}",
+            flasher.name, flasher.package
+        ));
+    }
+    let program = board.program(workspace).map_err(|outcome| why(&outcome))?;
+    let mut flash = Command::new(flasher.name);
+    flash.current_dir(&workspace.root);
+    flash.args(flasher.arguments.split_whitespace());
+    let outcome = process::run(flash.args(&options.arguments).arg(program));
+    outcome.reason().map_or(Ok(()), |why| Err(why.to_owned()))
+}
+
+fn why(outcome: &Outcome) -> String {
+    outcome.reason().unwrap_or("it was not built").to_owned()
+}
+
+/// Builds every board, and lets a house live by each emulated one; one is killed fifty times.
 pub fn check(workspace: &Workspace) -> Outcome {
+    for board in &BOARDS {
+        if let Err(outcome) = board.program(workspace) {
+            return outcome;
+        }
+    }
     CHIPS.iter().fold(Outcome::Ok, |before, chip| {
         before.and_then(|| lives(workspace, chip))
     })
@@ -81,31 +197,12 @@ fn lives(workspace: &Workspace, chip: &Chip) -> Outcome {
     })
 }
 
-/// Builds a board's program, with what it takes installed.
+/// Builds an emulated board's program, with its emulator installed.
 fn built(workspace: &Workspace, chip: &Chip) -> Result<PathBuf, Outcome> {
     chip.has_its_emulator()?;
-    program(workspace, chip.target, chip.board)
-}
-
-/// Builds a board's program: where it is.
-///
-/// # Errors
-///
-/// The outcome of a step that has nothing to build it with, or that failed to.
-pub fn program(
-    workspace: &Workspace,
-    target: &'static str,
-    board: &str,
-) -> Result<PathBuf, Outcome> {
-    let builder = Builder::find(target)?;
-    let mut build = builder.cargo(workspace, "build");
-    let manifest = format!("examples/boards/{board}/Cargo.toml");
-    build.args(["--release", "--manifest-path", &manifest]);
-    let outcome = process::run(&mut build);
-    if outcome.is_failure() {
-        return Err(outcome);
-    }
-    Ok(builder.programs(workspace).join(board))
+    let board = BOARDS.iter().find(|board| board.name == chip.board);
+    let missing = || Outcome::Failed(format!("{} is no board", chip.board));
+    board.ok_or_else(missing)?.program(workspace)
 }
 
 /// How the emulator is called, but for the wires, which the virtual pile adds.

@@ -85,6 +85,14 @@ const FLOORS: &[(&str, Place)] = &[
             domain: false,
         },
     ),
+    // The boards' application; the virtual pile makes the key pages of emulated ones.
+    (
+        "pile-app",
+        Place {
+            floor: 4,
+            domain: false,
+        },
+    ),
     // The virtual pile makes its receipts with the landlord's tool.
     (
         "pilectl",

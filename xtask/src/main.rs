@@ -55,6 +55,8 @@ enum Command {
     Mutate(mutate::Options),
     /// Builds an emulated board and runs it among virtual parts, in real time.
     Run(board::Options),
+    /// Builds a real board's program and writes it with probe-rs or espflash.
+    Flash(board::Flash),
     /// Builds the phone's web app, and draws its screens if it is told to.
     Phone(phone::Options),
     /// Counts what the machine's work costs, in instructions; installs valgrind.
@@ -105,6 +107,9 @@ fn run(command: Command) -> Result<ExitCode, String> {
         }
         Command::Run(options) => {
             board::run(&Workspace::find(environment_is_ci)?, &options).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Flash(options) => {
+            board::flash(&Workspace::find(false)?, &options).map(|()| ExitCode::SUCCESS)
         }
         Command::Phone(options) => phone::command(&Workspace::find(environment_is_ci)?, &options)
             .map(|()| ExitCode::SUCCESS),

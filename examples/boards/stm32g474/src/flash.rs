@@ -1,14 +1,16 @@
-//! Bank 2 of the internal flash: 128 pages of 2 KiB, of which the ledger has 126.
+//! Bank 2 of the internal flash: 128 pages of 2 KiB, of which the ledger has 110.
 //!
 //! | from | what |
 //! | --- | --- |
-//! | `0x0804_0000` | the ledger, 252 KiB |
+//! | `0x0804_0000` | 32 KiB of program: the arithmetic of signatures and of the link (`memory.x`) |
+//! | `0x0804_8000` | the ledger, 220 KiB |
 //! | `0x0807_F000` | the site key: `OPILSITE`, then 16 bytes; blank where there is none |
 //! | `0x0807_F800` | the key page ([`pile_app::keys`]), drawn at the first start |
 //!
-//! The program lies in bank 1, so it runs on while bank 2 is erased or written (RM0440, 3.3.8): an
-//! erase takes 22.0 to 24.5 ms, 8 bytes 81.7 to 90.8 µs by the data sheet, and an interrupt ends the wait. Until
-//! then the executor serves everybody else.
+//! All else of the program lies in bank 1, so it runs on while bank 2 is erased or written (RM0440,
+//! 3.3.8): an erase takes 22.0 to 24.5 ms, 8 bytes 81.7 to 90.8 µs by the data sheet, and an interrupt ends the
+//! wait. Until then the executor serves everybody else. Only that arithmetic stands still meanwhile: a signature
+//! or a handshake that falls into an erase takes so much longer.
 
 use embassy_stm32::flash::{Async, Bank2Region, Error};
 use embedded_storage_async::nor_flash::{
@@ -18,7 +20,11 @@ use pile_app::keys::{self, KeyPage};
 use pile_controller::shell::Random;
 use zeroize::Zeroizing;
 
-/// Where the site key stands, from the bank's start.
+/// Where the ledger begins, from the bank's start: after what `memory.x` has there.
+const LEDGER: u32 = 0x8000;
+/// And how long it is, up to the site key.
+const LEDGER_BYTES: u32 = SITE - LEDGER;
+/// Where the site key stands.
 const SITE: u32 = 0x3F000;
 /// Where the key page stands.
 const KEYS: u32 = 0x3F800;
@@ -66,11 +72,11 @@ impl ReadNorFlash for Area {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failed> {
-        self.0.read(offset, bytes).await.map_err(Failed::Driver)
+        self.0.read(LEDGER + offset, bytes).await.map_err(Failed::Driver)
     }
 
     fn capacity(&self) -> usize {
-        SITE as usize
+        LEDGER_BYTES as usize
     }
 }
 
@@ -79,20 +85,21 @@ impl NorFlash for Area {
     const ERASE_SIZE: usize = 2048;
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
-        if to > SITE {
+        if to > LEDGER_BYTES {
             return Err(Failed::Driver(Error::Size));
         }
-        self.0.erase(from, to).await.map_err(Failed::Driver)
+        let erased = self.0.erase(LEDGER + from, LEDGER + to).await;
+        erased.map_err(Failed::Driver)
     }
 
     /// Reads back what it wrote: the driver's interrupt clears the chip's error flags before anybody
     /// has looked at them.
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Failed> {
-        if offset as usize + bytes.len() > SITE as usize {
+        if offset as usize + bytes.len() > LEDGER_BYTES as usize {
             return Err(Failed::Driver(Error::Size));
         }
-        self.0.write(offset, bytes).await.map_err(Failed::Driver)?;
-        let mut at = offset;
+        let mut at = LEDGER + offset;
+        self.0.write(at, bytes).await.map_err(Failed::Driver)?;
         for wrote in bytes.chunks(Self::WRITE_SIZE) {
             let mut kept = [0; Self::WRITE_SIZE];
             self.0.read(at, &mut kept).await.map_err(Failed::Driver)?;
@@ -155,9 +162,9 @@ pub async fn open(
     Ok((Area(bank), keys))
 }
 
-/// True while no ledger was begun: the first page of the bank has nothing in it.
+/// True while no ledger was begun: its first page has nothing in it.
 async fn is_blank(bank: &mut Bank2Region<'static, Async>) -> Result<bool, Failed> {
     let mut first = [0; 64];
-    bank.read(0, &mut first).await.map_err(Failed::Driver)?;
+    bank.read(LEDGER, &mut first).await.map_err(Failed::Driver)?;
     Ok(first.iter().all(|byte| *byte == 0xFF))
 }

@@ -14,7 +14,7 @@ use metering::{EnergyMeter, Sample};
 use pile_controller::shell::{self, Line};
 use pile_units::Instant;
 
-/// A start erases up to 126 pages before the first reading: 3.1 s by the data sheet's longest.
+/// A start erases up to 110 pages before the first reading: 2.7 s by the data sheet's longest.
 const TIMEOUT_US: u32 = 8_000_000;
 
 /// The independent watchdog. Only the task that reads the meters, which is what finds an overload,
