@@ -48,6 +48,7 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<(), String> {
 pub fn check(workspace: &Workspace) -> Outcome {
     build(workspace)
         .and_then(|| played(workspace, "flows.mjs", "phone"))
+        .and_then(|| played(workspace, "more.mjs", "phone"))
         .and_then(|| played(workspace, "air.mjs", "phone"))
 }
 

@@ -92,13 +92,15 @@ export class Session {
         this.trouble.value = trouble;
         this.status.value = 'away';
       });
-      if (trouble.kind === 'not-known') {
-        this.pile.revoked = true;
-        await store.keepPile(this.pile);
-        return;
-      }
+      if (trouble.kind === 'not-known') return this.revoked();
       this.later(trouble.kind === 'busy' ? trouble.seconds * 1000 : undefined);
     }
+  }
+
+  /** The pile does not know this phone any more, and never will. */
+  private async revoked(): Promise<void> {
+    this.pile.revoked = true;
+    await store.keepPile(this.pile);
   }
 
   private later(pause?: number): void {
@@ -133,13 +135,18 @@ export class Session {
     this.pile.landlord = welcome.role === 'Landlord';
     this.pile.seen = Date.now();
     if (this.pile.landlord) await this.setClock(welcome);
+    const ran = this.ports.value.flatMap(({ mine, running }) => (mine && running ? [running.session] : []));
     await this.refresh();
     // Where there are no prices, there is no local time of the place either.
     const tariff = await this.ask('Tariff', 'TariffNow').catch(() => undefined);
     if (tariff) this.pile.utcOffset = tariff.tariff.tariff.utc_offset;
     this.pile.currency = this.currency.value;
     await store.keepPile(this.pile);
-    if (!this.pile.landlord) await this.fetchBills();
+    if (!this.pile.landlord) {
+      await this.fetchBills();
+      // What ended while the phone was away is told as if it had been there.
+      this.ended.value = this.bills.value.find((it) => ran.includes(it.session)) ?? this.ended.value;
+    }
     this.changes.value += 1;
   }
 
@@ -157,12 +164,16 @@ export class Session {
       if (!this.talk) throw new TalkError(this.trouble.value ?? { kind: 'pipe', why: 'gone' });
     }
     try {
-      return await (this.talk as Talk).ask(kind, request);
+      const answer = await (this.talk as Talk).ask(kind, request);
+      // The pile may have hung up right behind its answer.
+      if (this.status.value === 'away') this.later();
+      return answer;
     } catch (error) {
       const trouble = troubleOf(error);
       if (trouble.kind !== 'refused' && this.status.value === 'away') {
         this.trouble.value = trouble;
-        this.later();
+        if (trouble.kind === 'not-known') await this.revoked();
+        else this.later();
       }
       throw error;
     }

@@ -40,7 +40,22 @@ export async function pile({ speed = 1, seconds = 280, ports = 4 } = {}) {
     assert.deepEqual(await answer.json(), { ok: true }, line);
   };
   const state = async () => (await fetch(new URL('/bench/state', base))).json();
-  return { base, link, codes, recovery, order, state, end: () => child.kill() };
+  return { base, link, codes, recovery, order, state, records: () => records(base), end: () => child.kill() };
+}
+
+/** What stands in the pile's ledger, as the bench tells it to who comes anew: a record each, its kind and what it says. */
+async function records(base) {
+  const stop = new AbortController();
+  const events = await fetch(new URL('/bench/events', base), { signal: stop.signal });
+  let text = '';
+  const reader = events.body.pipeThrough(new TextDecoderStream()).getReader();
+  // What was is told at once, the state of now after it.
+  while (!/event: state\n[^]*\n\n/.test(text)) text += (await reader.read()).value;
+  stop.abort();
+  return [...text.matchAll(/event: record\ndata: (.*)\n/g)].map(([, data]) => {
+    const { record } = JSON.parse(data);
+    return typeof record === 'string' ? [record, {}] : Object.entries(record)[0];
+  });
 }
 
 export const launch = (more = []) => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: [...QUIET, ...more] });

@@ -291,7 +291,8 @@ export class Talk {
         if (this.gone) throw new PipeError('gone');
         return await this.connect();
       } catch (error) {
-        if (left <= 1 || this.gone) throw error;
+        // Whom the pile does not know it will not know in a moment either.
+        if (left <= 1 || this.gone || troubleOf(error).kind === 'not-known') throw error;
         await later(PAUSE);
       }
     }

@@ -117,6 +117,8 @@ export function Account(props: { session: Session; id: number }): JSX.Element {
   const { account } = it;
   const currency = session.currency.value;
   const card = cards.value?.findLast((one) => !one.revoked);
+  // An account whose card is lost gets its next one in the place of the last.
+  const next = card ?? cards.value?.at(-1);
   const all = house.value;
   const change = async (request: Parameters<Session['ask']>[1]): Promise<void> => {
     await session.ask('Done', request);
@@ -148,8 +150,8 @@ export function Account(props: { session: Session; id: number }): JSX.Element {
             <Row key={one.id} icon="card" title={w().card_n(one.id, hex(one.alias).slice(0, 8))}
               note={one.revoked ? w().revoked : one.strength === 'MutualAes' ? w().key_card : w().uid_card} />))}</Rows>
           <div class="buttons">
-            {card && <Button icon="card" onClick={async () => {
-              if (await ask(w().replace, w().replace, w().replace_lead)) setReplacing(card);
+            {next && <Button icon="card" onClick={async () => {
+              if (await ask(w().replace, w().replace, w().replace_lead)) setReplacing(next);
             }}>{w().replace}</Button>}
             {card && <Button look="danger" icon="lost" onClick={async () => {
               if (await ask(w().report_lost, w().report_lost, w().report_lost_sure)) await change({ ReportLostOf: { account: id } });
