@@ -2,8 +2,9 @@
 
 const NAME = `openpile-${VERSION}`;
 
+// A newer one waits until every page of the older is closed: they still fetch what they were built with.
 self.addEventListener('install', (event) => {
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)));
 });
 self.addEventListener('activate', (event) => {
   event.waitUntil(

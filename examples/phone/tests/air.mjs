@@ -10,17 +10,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launch, passed, phone, pile } from './kit.mjs';
 
-const SERVICE = '6e400001-b5a3-f393-e0a9-e50e24dcca9e';
-const TO_PILE = '6e400002-b5a3-f393-e0a9-e50e24dcca9e';
-const FROM_PILE = '6e400003-b5a3-f393-e0a9-e50e24dcca9e';
+/** A pile with a radio of its own, and one with a module on a UART: service, and what is written and told. */
+const RADIO = ['6e400001-b5a3-f393-e0a9-e50e24dcca9e', '6e400002-b5a3-f393-e0a9-e50e24dcca9e', '6e400003-b5a3-f393-e0a9-e50e24dcca9e'];
+const MODULE = ['0000ffe0-0000-1000-8000-00805f9b34fb', '0000ffe1-0000-1000-8000-00805f9b34fb'];
 /** HCI: connection failed to be established. */
 const FAILED = 0x3e;
 
 /** A peripheral that a browser's emulated radio hears, and the pile behind it. */
 class Peripheral {
-  constructor(cdp, port) {
+  constructor(cdp, port, layout) {
     this.cdp = cdp;
     this.port = port;
+    this.layout = layout;
+    this.wrote = [];
     this.address = '09:09:09:09:09:09';
     this.near = true;
     this.said = [];
@@ -28,8 +30,8 @@ class Peripheral {
     this.longest = 0;
   }
 
-  static async on(browser, port) {
-    const it = new Peripheral(await browser.newBrowserCDPSession(), port);
+  static async on(browser, port, layout) {
+    const it = new Peripheral(await browser.newBrowserCDPSession(), port, layout);
     await it.send('enable', { state: 'powered-on', leSupported: true });
     await it.appear();
     it.cdp.on('BluetoothEmulation.gattOperationReceived', (event) => it.asked(event).catch(complain));
@@ -43,7 +45,7 @@ class Peripheral {
 
   /** The radio knows the pile, and that it offers the service: forgotten with each connection. */
   appear() {
-    return this.send('simulatePreconnectedPeripheral', { address: this.address, name: 'openpile desk', manufacturerData: [], knownServiceUuids: [SERVICE] });
+    return this.send('simulatePreconnectedPeripheral', { address: this.address, name: 'openpile desk', manufacturerData: [], knownServiceUuids: [this.layout[0]] });
   }
 
   /** The page that connects, told by it when it hangs up, and read to where it is to be notified. */
@@ -90,10 +92,12 @@ class Peripheral {
       return;
     }
     // What was discovered is forgotten with the connection.
-    const { serviceId } = await this.send('addService', { address, serviceUuid: SERVICE });
+    const { serviceId } = await this.send('addService', { address, serviceUuid: this.layout[0] });
     const add = async (characteristicUuid, properties) => (await this.send('addCharacteristic', { serviceId, characteristicUuid, properties })).characteristicId;
-    this.toPile = await add(TO_PILE, { write: true, writeWithoutResponse: true });
-    this.fromPile = await add(FROM_PILE, { notify: true, read: true });
+    const [, toPile, fromPile] = this.layout;
+    const both = fromPile ? {} : { notify: true, read: true };
+    this.toPile = await add(toPile, { write: true, writeWithoutResponse: true, ...both });
+    this.fromPile = fromPile ? await add(fromPile, { notify: true, read: true }) : this.toPile;
     await this.send('addDescriptor', { characteristicId: this.fromPile, descriptorUuid: '00002902-0000-1000-8000-00805f9b34fb' });
     await this.send('simulateGATTOperationResponse', { address, type, code: 0 });
   }
@@ -103,6 +107,7 @@ class Peripheral {
     if (type === 'write') {
       const bytes = Buffer.from(data, 'base64');
       this.longest = Math.max(this.longest, bytes.length);
+      this.wrote.push([Date.now(), bytes.length]);
       this.socket?.write(bytes);
     } else if (type === 'read') {
       // A read of the connection before gets nothing of this one.
@@ -189,9 +194,9 @@ async function film(it, folder, card) {
 const seen = (file) => ['--enable-features=WebBluetooth', '--enable-experimental-web-platform-features', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', `--use-file-for-fake-video-capture=${file}`];
 
 /** A phone with a camera in front of a card, near the pile. */
-async function someone(it, folder, card) {
+async function someone(it, folder, card, layout = RADIO) {
   const browser = await launch(seen(await film(it, folder, card)));
-  const peripheral = await Peripheral.on(browser, it.link);
+  const peripheral = await Peripheral.on(browser, it.link, layout);
   const of = await phone(browser, it.base, '/absent.css', { permissions: ['camera'] });
   await peripheral.watch(of.page);
   await of.page.goto(new URL('/phone/', it.base).href);
@@ -219,12 +224,19 @@ const folder = await mkdtemp(join(tmpdir(), 'air-'));
 const it = await pile();
 const people = [];
 try {
-  const landlord = await someone(it, folder, 'landlord');
+  const landlord = await someone(it, folder, 'landlord', MODULE);
   people.push(landlord);
   await binds(landlord, it, 'landlord');
   await landlord.sees('All is well');
   assert.ok(landlord.peripheral.longest === 20, `portions of ${landlord.peripheral.longest} bytes`);
-  passed('the landlord scans the privilege card, and claims the pile over Web Bluetooth');
+  // No more than the wire behind the module takes: 960 bytes a second, and a portion that is under way.
+  const { wrote } = landlord.peripheral;
+  for (const [from, [begun]] of wrote.entries()) {
+    const within = wrote.slice(from).filter(([at]) => at < begun + 250);
+    const bytes = within.reduce((sum, [, length]) => sum + length, 0);
+    assert.ok(bytes <= 240 + 40, `${bytes} bytes in 250 ms`);
+  }
+  passed('the landlord scans the privilege card, and claims the pile over Web Bluetooth, by a module at its wire’s pace');
 
   await landlord.page.getByRole('link', { name: 'Tenants' }).click();
   await landlord.click('Authorise a card');

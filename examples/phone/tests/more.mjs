@@ -89,6 +89,13 @@ async function isPrinted(of) {
   assert.equal(Math.round(Number(row.kwh) * 1e6), closed.energy);
   assert.equal(Math.round(Number(row.total) * 1e6), closed.bill.total);
   assert.deepEqual([row.account, row.port, row.reason, end], ['1', '1', 'ByLandlord', '']);
+  // And its receipts, signed: the pile's own energy, under a signature that was checked.
+  const [records] = await Promise.all([of.page.waitForEvent('download'), of.click('Signed receipts')]);
+  const signed = (await readFile(await records.path(), 'utf8')).trimEnd().split('\n');
+  assert.equal(signed.length, 1);
+  const [, payload] = signed[0].split('|');
+  const readings = JSON.parse(payload).RD.map((reading) => Math.round(reading.RV * 1e6));
+  assert.equal(readings.at(-1) - readings[0], closed.energy);
   // Paper has the bill, and no buttons.
   await of.page.emulateMedia({ media: 'print' });
   assert.ok(await of.page.getByText('Statement: Account 1').isVisible());
@@ -98,7 +105,7 @@ async function isPrinted(of) {
   await of.page.evaluate(() => { globalThis.print = () => { globalThis.printed = true; }; });
   await of.click('Print');
   assert.ok(await of.page.evaluate(() => globalThis.printed));
-  passed('the statement as a table and on paper');
+  passed('the statement as a table, as signed receipts and on paper');
 }
 
 async function isReplaced(of, tenant) {

@@ -30,10 +30,21 @@ export interface Way {
   open(ears: Ears): Promise<Pipe>;
 }
 
-/** The Nordic UART layout: `ble_protocol::advert`. */
-const SERVICE = '6e400001-b5a3-f393-e0a9-e50e24dcca9e';
-const TO_PILE = '6e400002-b5a3-f393-e0a9-e50e24dcca9e';
-const FROM_PILE = '6e400003-b5a3-f393-e0a9-e50e24dcca9e';
+/** Where a pile's bytes go in and come out. */
+interface Layout {
+  service: string;
+  toPile: string;
+  fromPile: string;
+  /** Milliseconds that a portion takes on the wire behind it, which nothing else holds back. */
+  pace: number;
+}
+
+/** A radio of the pile's own, the Nordic UART layout (`ble_protocol::advert`); and a module on a UART at 9600
+ * baud, HM-10 or JDY-23 (`ble_protocol::module`). */
+const LAYOUTS: readonly Layout[] = [
+  { service: '6e400001-b5a3-f393-e0a9-e50e24dcca9e', toPile: '6e400002-b5a3-f393-e0a9-e50e24dcca9e', fromPile: '6e400003-b5a3-f393-e0a9-e50e24dcca9e', pace: 0 },
+  { service: '0000ffe0-0000-1000-8000-00805f9b34fb', toPile: '0000ffe1-0000-1000-8000-00805f9b34fb', fromPile: '0000ffe1-0000-1000-8000-00805f9b34fb', pace: 25 },
+];
 /** What an attribute may hold without knowing the MTU: a browser does not tell it, and splits nothing. */
 const PORTION = 20;
 const CONNECT_WITHIN = 20_000;
@@ -47,6 +58,7 @@ class AirPipe implements Pipe {
   constructor(
     private readonly device: BluetoothDevice,
     private readonly toPile: BluetoothRemoteGATTCharacteristic,
+    private readonly pace: number,
     private readonly ears: Ears,
   ) {
     device.addEventListener('gattserverdisconnected', this.left);
@@ -65,6 +77,7 @@ class AirPipe implements Pipe {
     await (this.toPile.properties.writeWithoutResponse
       ? this.toPile.writeValueWithoutResponse(portion)
       : this.toPile.writeValueWithResponse(portion));
+    if (this.pace > 0) await new Promise((resolve) => setTimeout(resolve, this.pace));
   }
 
   close(): void {
@@ -101,15 +114,18 @@ class Air implements Way {
 
   private async discover(gatt: BluetoothRemoteGATTServer, ears: Ears): Promise<Pipe> {
     const server = await gatt.connect();
-    const service = await server.getPrimaryService(SERVICE);
-    const toPile = await service.getCharacteristic(TO_PILE);
-    const fromPile = await service.getCharacteristic(FROM_PILE);
+    const services = await server.getPrimaryServices();
+    const layout = LAYOUTS.find((it) => services.some(({ uuid }) => uuid === it.service));
+    const service = services.find(({ uuid }) => uuid === layout?.service);
+    if (!layout || !service) throw new PipeError('not-a-pile');
+    const toPile = await service.getCharacteristic(layout.toPile);
+    const fromPile = layout.fromPile === layout.toPile ? toPile : await service.getCharacteristic(layout.fromPile);
     fromPile.addEventListener('characteristicvaluechanged', () => {
       const value = fromPile.value;
       if (value) ears.bytes(new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice());
     });
     await fromPile.startNotifications();
-    return new AirPipe(this.known, toPile, ears);
+    return new AirPipe(this.known, toPile, layout.pace, ears);
   }
 }
 
@@ -119,7 +135,7 @@ export async function choose(): Promise<Way> {
   if (!bluetooth) throw new PipeError('unsupported');
   if (!(await bluetooth.getAvailability().catch(() => false))) throw new PipeError('off');
   try {
-    const device = await bluetooth.requestDevice({ filters: [{ services: [SERVICE] }] });
+    const device = await bluetooth.requestDevice({ filters: LAYOUTS.map(({ service }) => ({ services: [service] })) });
     chosen.set(device.id, device);
     return new Air(device);
   } catch (error) {

@@ -90,6 +90,22 @@ async function verify(session: Session, number: number, whole: Whole): Promise<V
   return { is: 'verified', record: signed.record };
 }
 
+/** A session's record as OCMF, signed by the pile and checked here; the one that was kept, if there is one. */
+export async function recordOf(session: Session, number: number): Promise<string> {
+  const kept = await store.receipt(session.pile.id, number);
+  if (kept && kept.pem === session.pile.pem) {
+    try {
+      verifyReceipt(kept.record, kept.pem);
+      return kept.record;
+    } catch {
+      // It is asked for again.
+    }
+  }
+  const verdict = await verify(session, number, await fetchWhole(session, number));
+  if (verdict.is === 'verified') return verdict.record;
+  throw new TalkError({ kind: 'words', text: `${w().bill_no(number)}: ${verdict.is === 'wrong' ? verdict.why : w().not_signed}` });
+}
+
 export function Bill(props: { session: Session; number: number }): JSX.Element {
   const { session, number } = props;
   const [whole, setWhole] = useState<Whole | undefined>();

@@ -9,6 +9,7 @@ import { go } from '../nav';
 import type { Session } from '../session';
 import { Button, Card, Empty, Fact, Field, Row, Rows, Sheet, TroubleCard, handOut, tell, tellWell, useAsked } from '../ui/parts';
 import { w } from '../words';
+import { recordOf } from './bills';
 import { settle } from './people';
 import { fetchHouse, nameOf, openOf } from './today';
 
@@ -98,6 +99,7 @@ function months(offset = -new Date().getTimezoneOffset()): { key: string; text: 
 export function Statement(props: { session: Session; account: number }): JSX.Element {
   const { session, account } = props;
   const [chosen, setChosen] = useState('open');
+  const [signed, setSigned] = useState<number | undefined>();
   const all = months(session.pile.utcOffset);
   const month = all.find((it) => it.key === chosen);
   const period: Period = month ? { Between: { from: month.from, to: month.to } } : 'Open';
@@ -155,6 +157,20 @@ export function Statement(props: { session: Session; account: number }): JSX.Ele
           </div>
           <div class="buttons no-print">
             <Button icon="share" onClick={() => handOut(`statement-${account}.csv`, 'text/csv', csv())}>{w().export_csv}</Button>
+            <Button icon="seal" disabled={!whole.sessions.length || signed !== undefined} onClick={async () => {
+              try {
+                const records: string[] = [];
+                for (const it of whole.sessions) {
+                  setSigned(records.length);
+                  records.push(await recordOf(session, it.session));
+                }
+                await handOut(`statement-${account}.ocmf`, 'text/plain', `${records.join('\n')}\n`);
+              } catch (error) {
+                tell(error);
+              } finally {
+                setSigned(undefined);
+              }
+            }}>{signed === undefined ? w().export_ocmf : w().signed_of(signed, whole.sessions.length)}</Button>
             <Button icon="print" onClick={() => print()}>{w().print}</Button>
           </div>
         </Card>

@@ -261,8 +261,13 @@ export const TroubleCard = (props: { trouble: Trouble; again?: () => void }): JS
 export async function handOut(name: string, type: string, text: string): Promise<void> {
   const file = new File([text], name, { type });
   if (navigator.canShare?.({ files: [file] })) {
-    await navigator.share({ files: [file], title: name });
-    return;
+    try {
+      await navigator.share({ files: [file], title: name });
+      return;
+    } catch (error) {
+      // The person thought better of it; or it took so long that the browser wants to be asked again: it is saved.
+      if (!(error instanceof DOMException && error.name === 'NotAllowedError')) return;
+    }
   }
   const url = URL.createObjectURL(file);
   const link = Object.assign(document.createElement('a'), { href: url, download: name });

@@ -100,7 +100,7 @@ export const en = {
   settle: 'Settle', settle_sure: (who: string, amount: string) => `Freeze ${who}’s reading and bill ${amount}?`, settled_ok: (amount: string) => `Settled: ${amount}`,
   mark_paid: 'Paid', mark_paid_title: 'Mark as paid', reference: 'Note', reference_hint: 'Cash, transfer, date…', nothing_open: 'Nothing is open', nothing_open_lead: 'What tenants draw stands here until you settle it.',
   settlement: (n: number) => `Settlement ${n}`, waiting_payment: 'Waiting for payment', statements: 'Statements', statement_of: (who: string) => `Statement: ${who}`,
-  export_csv: 'CSV', print: 'Print', all_piles: 'All piles', period: 'Period', since_settled: 'Since the last settlement', opening: 'Opening reading', closing: 'Closing reading',
+  export_csv: 'CSV', export_ocmf: 'Signed receipts', signed_of: (n: number, of: number) => `Signed: ${n} of ${of}`, print: 'Print', all_piles: 'All piles', period: 'Period', since_settled: 'Since the last settlement', opening: 'Opening reading', closing: 'Closing reading',
 
   // Landlord: the pile.
   tariff: 'Prices', tariff_lead: 'Paint the day with your prices. Each half-hour has one.', band_name: 'Name', band_energy: 'Electricity', band_service: 'Service', band_add: 'Add a price', band_remove: 'Remove',

@@ -81,7 +81,7 @@ export const zh: Words = {
   settle: '结算', settle_sure: (who, amount) => `冻结${who}的读数并开出${amount}的账单？`, settled_ok: (amount) => `已结算：${amount}`,
   mark_paid: '已付', mark_paid_title: '标记为已付', reference: '备注', reference_hint: '现金、转账、日期…', nothing_open: '没有未结金额', nothing_open_lead: '租户用电会显示在这里，直到您结算。',
   settlement: (n) => `结算${n}`, waiting_payment: '待付款', statements: '对账单', statement_of: (who) => `对账单：${who}`,
-  export_csv: 'CSV', print: '打印', all_piles: '所有充电桩', period: '时间段', since_settled: '上次结算以来', opening: '起始读数', closing: '结束读数',
+  export_csv: 'CSV', export_ocmf: '签名收据', signed_of: (n: number, of: number) => `已签名 ${n} / ${of}`, print: '打印', all_piles: '所有充电桩', period: '时间段', since_settled: '上次结算以来', opening: '起始读数', closing: '结束读数',
 
   tariff: '价格', tariff_lead: '用价格涂满一天，每半小时一种。', band_name: '名称', band_energy: '电费', band_service: '服务费', band_add: '添加价格', band_remove: '删除',
   tariff_gap: '有些时段没有价格，请涂上。', tariff_names: '每种价格需要不同的名称，最多12个字母。', tariff_numbers: '请填写每度价格，例如 0.60。', tariff_unused: (n) => `“${n}”没有用在任何时段。`,
