@@ -107,6 +107,11 @@ pub const BOARDS: [Board; 4] = [
 ];
 
 impl Board {
+    /// Its manifest, from the workspace's root.
+    pub fn manifest(&self) -> String {
+        format!("examples/boards/{}/Cargo.toml", self.name)
+    }
+
     /// Builds its program: where it is.
     ///
     /// # Errors
@@ -115,8 +120,7 @@ impl Board {
     pub fn program(&self, workspace: &Workspace) -> Result<PathBuf, Outcome> {
         let builder = Builder::find(self.target)?;
         let mut build = builder.cargo_upon(workspace, "build", self.library);
-        let manifest = format!("examples/boards/{}/Cargo.toml", self.name);
-        build.args(["--release", "--manifest-path", &manifest]);
+        build.args(["--release", "--manifest-path", &self.manifest()]);
         let outcome = process::run(&mut build);
         if outcome.is_failure() {
             return Err(outcome);

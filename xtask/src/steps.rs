@@ -161,7 +161,7 @@ fn fmt(workspace: &Workspace) -> Outcome {
     if !process::succeeds(workspace.cargo("fmt").arg("--version")) {
         return Outcome::Skipped("rustfmt is missing: rustup component add rustfmt".into());
     }
-    let beside = |manifest| {
+    let beside = |manifest: &str| {
         let mut fmt = workspace.cargo("fmt");
         process::run(fmt.args(["--manifest-path", manifest, "--check"]))
     };
@@ -170,6 +170,11 @@ fn fmt(workspace: &Workspace) -> Outcome {
         .and_then(|| beside(emulated::MANIFEST))
         .and_then(|| beside(phone::MANIFEST))
         .and_then(|| beside(phone::GLUE))
+        .and_then(|| {
+            board::BOARDS.iter().fold(Outcome::Ok, |before, board| {
+                before.and_then(|| beside(&board.manifest()))
+            })
+        })
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {

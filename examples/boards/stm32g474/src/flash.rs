@@ -72,7 +72,10 @@ impl ReadNorFlash for Area {
     const READ_SIZE: usize = 1;
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failed> {
-        self.0.read(LEDGER + offset, bytes).await.map_err(Failed::Driver)
+        self.0
+            .read(LEDGER + offset, bytes)
+            .await
+            .map_err(Failed::Driver)
     }
 
     fn capacity(&self) -> usize {
@@ -165,6 +168,8 @@ pub async fn open(
 /// True while no ledger was begun: its first page has nothing in it.
 async fn is_blank(bank: &mut Bank2Region<'static, Async>) -> Result<bool, Failed> {
     let mut first = [0; 64];
-    bank.read(LEDGER, &mut first).await.map_err(Failed::Driver)?;
+    bank.read(LEDGER, &mut first)
+        .await
+        .map_err(Failed::Driver)?;
     Ok(first.iter().all(|byte| *byte == 0xFF))
 }
