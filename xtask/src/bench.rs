@@ -1,16 +1,18 @@
-//! `cargo xtask bench`: what the machine's work costs, in instructions that valgrind counts.
+//! `cargo xtask bench`: what the machine's work costs, in instructions: here as valgrind counts them, and on
+//! two chips as QEMU does.
 
 use std::process::Command;
 
+use crate::emulated;
 use crate::machine;
 use crate::process::{self, Workspace};
 
-/// Builds the bench in release and runs it, which prints its table; as root on a Debian, installs
-/// valgrind when it is missing.
+/// Builds the bench in release and runs it, which prints its table, then the chips' programs and theirs; as
+/// root on a Debian, installs valgrind and the emulators when they are missing.
 ///
 /// # Errors
 ///
-/// Says that valgrind is missing and how to get it, or what failed.
+/// Says what is missing and how to get it, or what failed.
 pub fn run(workspace: &Workspace) -> Result<(), String> {
     if !has_valgrind() {
         let installed = machine::install(&["valgrind"]);
@@ -24,7 +26,7 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
     }
     let mut cargo = workspace.cargo("run");
     cargo.args(["--release", "--package", "pile-sim", "--example"]);
-    let outcome = process::run(cargo.arg("service_cost"));
+    let outcome = process::run(cargo.arg("service_cost")).and_then(|| emulated::costs(workspace));
     outcome.reason().map_or(Ok(()), |why| Err(why.to_owned()))
 }
 

@@ -180,21 +180,33 @@ pub fn check(workspace: &Workspace) -> Outcome {
     })
 }
 
+/// The tests of a board, in `virtual-pile`.
+const HOUSE: &str = "a_house_lives_by_phone_and_card_at_an_emulated_board";
+const KILLS: &str = "fifty_kills_of_a_charging_board_lose_nothing_that_was_told";
+
 fn lives(workspace: &Workspace, chip: &Chip) -> Outcome {
     let program = match built(workspace, chip) {
         Ok(program) => program,
         Err(outcome) => return outcome,
     };
     let test = |name: &str, count: bool| {
-        let mut cargo = workspace.cargo("test");
-        cargo.args(["--package", "virtual-pile", "--test", "board", "--"]);
-        cargo.args(["--ignored", "--nocapture", name]);
-        cargo.env("OPENPILE_BOARD", command(chip, &program, count).join(" "));
-        process::run(&mut cargo)
+        let cargo = |more: &[&str]| {
+            let mut cargo = workspace.cargo("test");
+            cargo.args(["--package", "virtual-pile", "--test", "board", "--"]);
+            cargo.args(["--ignored", "--exact", name]).args(more);
+            cargo.env("OPENPILE_BOARD", command(chip, &program, count).join(" "));
+            cargo
+        };
+        // A test by another name is none, and none is no success.
+        let listed = cargo(&["--list"]).output();
+        if !listed.is_ok_and(|it| String::from_utf8_lossy(&it.stdout).contains(name)) {
+            return Outcome::Failed(format!("there is no test {name}"));
+        }
+        process::run(&mut cargo(&["--nocapture"]))
     };
-    test("a_house_lives", true).and_then(|| {
+    test(HOUSE, true).and_then(|| {
         if chip.is_killed {
-            test("fifty_kills", false)
+            test(KILLS, false)
         } else {
             Outcome::Ok
         }

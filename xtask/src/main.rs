@@ -59,7 +59,7 @@ enum Command {
     Flash(board::Flash),
     /// Builds the phone's web app, and draws its screens if it is told to.
     Phone(phone::Options),
-    /// Counts what the machine's work costs, in instructions; installs valgrind.
+    /// Counts what the machine's work costs, in instructions, here and on two chips; installs valgrind.
     Bench,
     /// Tests everything that can be tested here, and ends with a table of the steps.
     Test(Selection),

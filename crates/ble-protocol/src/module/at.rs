@@ -15,6 +15,9 @@ use crate::advert::Name;
 const ANSWER_MS: u32 = 500;
 /// How long a module takes to restart before it advertises and listens.
 const RESTART_MS: u32 = 1_000;
+/// Reads of what is no answer, after which the command is said all the same: a line that is never silent, or
+/// a phone that talks on, is not waited out.
+pub(super) const NOISE: usize = 64;
 /// How often a command is said: the first may find the module asleep or in the middle of a text.
 const TIMES: u8 = 3;
 
@@ -249,9 +252,13 @@ async fn say<U: Read + Write, D: DelayNs>(
     for _ in 0..TIMES {
         // What is still coming is no answer to this.
         let mut bytes = [0; 16];
-        while let Either::First(Ok(1..)) =
-            select(uart.read(&mut bytes), delay.delay_ms(QUIET_MS)).await
-        {}
+        for _ in 0..NOISE {
+            let Either::First(Ok(1..)) =
+                select(uart.read(&mut bytes), delay.delay_ms(QUIET_MS)).await
+            else {
+                break;
+            };
+        }
         uart.write_all(command.text.as_bytes()).await?;
         uart.flush().await?;
         if answered(command.answer.as_bytes(), uart, delay).await {

@@ -187,12 +187,17 @@ impl<U: Read + Write, W: Wiring, D: DelayNs> Module<U, W, D> {
         self.up && self.mine == self.connection
     }
 
-    /// Reads until the module is quiet: what is left of a connection that is over.
+    /// Reads until the module is quiet, or it is clear that it never will be: what is left of a connection
+    /// that is over.
     async fn drain(&mut self) {
         let mut bytes = [0; 32];
-        while let Either::First(Ok(1..)) =
-            select(self.uart.read(&mut bytes), self.delay.delay_ms(QUIET_MS)).await
-        {}
+        for _ in 0..at::NOISE {
+            let Either::First(Ok(1..)) =
+                select(self.uart.read(&mut bytes), self.delay.delay_ms(QUIET_MS)).await
+            else {
+                break;
+            };
+        }
     }
 
     async fn read_by_pin(&mut self, bytes: &mut [u8]) -> Result<usize, Gone> {

@@ -162,3 +162,34 @@ fn nothing_is_written_to_nobody() {
     block_on(module.disconnect());
     assert_eq!(text(&wire), "");
 }
+
+/// A line that is never silent.
+struct Chatter;
+
+impl embedded_io_async::ErrorType for Chatter {
+    type Error = Infallible;
+}
+
+impl Read for Chatter {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Infallible> {
+        bytes.fill(0x55);
+        Ok(bytes.len())
+    }
+}
+
+impl Write for Chatter {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        Ok(bytes.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_that_is_never_silent_is_given_up_and_holds_up_no_start() {
+    let mut module = Module::hm10(Chatter, ByText, NoTime);
+    let done = block_on(module.set_up(&SetUp::default()));
+    assert_eq!(done, Err(SetUpError::Silent { command: 0 }));
+}

@@ -9,7 +9,7 @@
 //! | `refused ..`, `begun anew` | its ledger |
 //! | `reader held`, `reader free` | the reset pin of the card reader |
 //! | `resets 3` | how often the card reader was reset |
-//! | `gauge stack 12345 busy 678` | asked for by a `?`: the deepest stack so far, bytes, and the longest that nothing else was served since it was asked last, microseconds of the emulator's clock |
+//! | `gauge stack 12345 busy 678 ram 9` | asked for by a `?`: the deepest stack so far, bytes, and the longest that nothing else was served since it was asked last, microseconds of the emulator's clock; RAM of the running pile, bytes |
 //!
 //! A digit presses a port's button.
 
@@ -33,6 +33,7 @@ pub struct Front<P> {
     port: P,
     paint: Paint,
     longest: Cell<u64>,
+    ram: Cell<usize>,
     told: Cell<bool>,
 }
 
@@ -43,8 +44,14 @@ impl<P: Port> Front<P> {
             port,
             paint,
             longest: Cell::new(0),
+            ram: Cell::new(0),
             told: Cell::new(false),
         }
+    }
+
+    /// The running pile takes so many bytes.
+    pub fn takes(&self, ram: usize) {
+        self.ram.set(ram);
     }
 
     /// A turn of the program took so many microseconds. The one that told is none of the pile's.
@@ -64,8 +71,8 @@ impl<P: Port> Front<P> {
     }
 
     fn tell(&self) {
-        let (stack, busy) = (self.paint.depth(), self.longest.get());
-        self.say(format_args!("gauge stack {stack} busy {busy}"));
+        let (stack, busy, ram) = (self.paint.depth(), self.longest.get(), self.ram.get());
+        self.say(format_args!("gauge stack {stack} busy {busy} ram {ram}"));
         self.told.set(true);
     }
 }

@@ -69,8 +69,7 @@ pub fn run<P: Port + Copy, T: Timer>(name: &str, ports: [P; 5], timer: T) -> Opt
         })
         .await
     };
-    let bytes = u32::try_from(size_of_val(&pile)).unwrap_or(u32::MAX);
-    console::row(c"RAM of the running pile", bytes);
+    front.takes(size_of_val(&pile));
     let mut pile = pin!(pile);
     let mut context = Context::from_waker(Waker::noop());
     loop {

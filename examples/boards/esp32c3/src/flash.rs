@@ -174,21 +174,25 @@ fn find(flash: &mut FlashStorage<'static>) -> Option<(Place, Place)> {
 /// # Errors
 /// The flash's; [`Failed::Partitions`] for a module that was flashed without `partitions.csv`;
 /// [`Failed::Keys`] for a damaged key page beside a ledger.
-pub fn open(
+pub async fn open(
     mut flash: FlashStorage<'static>,
     random: &mut impl Random,
     dog: &'static Dog,
 ) -> Result<(Area, KeyPage), Failed> {
     let (ledger, own) = find(&mut flash).ok_or(Failed::Partitions)?;
+    let place = ledger;
+    let mut area = Area { flash, place, dog };
     let mut site = Zeroizing::new([0; 24]);
     let at = own.at(SITE, site.len())?;
-    flash.read_nor(at, &mut *site).map_err(Failed::Driver)?;
+    let read = area.flash.read_nor(at, &mut *site);
+    read.map_err(Failed::Driver)?;
     let mut page = Zeroizing::new([0; KEYS_BYTES]);
     let at = own.at(0, page.len())?;
-    flash.read_nor(at, &mut *page).map_err(Failed::Driver)?;
+    let read = area.flash.read_nor(at, &mut *page);
+    read.map_err(Failed::Driver)?;
     let keys = match page.first_chunk().map(KeyPage::read) {
         Some(Ok(keys)) => keys,
-        _ if !is_blank(&mut flash, ledger)? => return Err(Failed::Keys),
+        _ if !keys::is_blank(&mut area).await? => return Err(Failed::Keys),
         _ => {
             let mut receipt = Zeroizing::new([0; 32]);
             random.fill(&mut *receipt);
@@ -198,8 +202,9 @@ pub fn open(
                 .iter_mut()
                 .zip(keys.bytes().iter())
                 .for_each(|(to, from)| *to = *from);
-            flash.erase(at, at + SECTOR).map_err(Failed::Driver)?;
-            write(&mut flash, at, &*bytes)?;
+            let erased = area.flash.erase(at, at + SECTOR);
+            erased.map_err(Failed::Driver)?;
+            write(&mut area.flash, at, &*bytes)?;
             keys
         }
     };
@@ -210,14 +215,5 @@ pub fn open(
         Some(key) => keys.with_site_key(key),
         None => keys,
     };
-    let place = ledger;
-    Ok((Area { flash, place, dog }, keys))
-}
-
-/// True while no ledger was begun: the first page has nothing in it.
-fn is_blank(flash: &mut FlashStorage<'static>, ledger: Place) -> Result<bool, Failed> {
-    let mut first = [0; 64];
-    let at = ledger.at(0, first.len())?;
-    flash.read_nor(at, &mut first).map_err(Failed::Driver)?;
-    Ok(first.iter().all(|byte| *byte == 0xFF))
+    Ok((area, keys))
 }

@@ -147,7 +147,7 @@ async fn main(spawner: Spawner) {
         software_reset();
     };
     let mut random = Dice(random);
-    let Ok((flash, keys)) = flash::open(FlashStorage::new(p.FLASH), &mut random, dog) else {
+    let Ok((flash, keys)) = flash::open(FlashStorage::new(p.FLASH), &mut random, dog).await else {
         software_reset();
     };
     let mut address = [0; 6];

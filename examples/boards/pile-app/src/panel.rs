@@ -1,4 +1,4 @@
-//! Lights, and the log.
+//! Lights, and the log of what any panel shows.
 
 use embedded_hal::digital::{OutputPin, PinState};
 use pile_controller::shell::Panel;
@@ -8,7 +8,7 @@ use pile_units::PortId;
 use crate::log;
 
 /// A light a port, each behind a pin, the first port's first: on while the port is in use, off while
-/// it is free, finished or out of service. What the pile says goes to the log, where there is one.
+/// it is free, finished or out of service.
 #[derive(Debug)]
 pub struct Lamps<P, const N: usize> {
     pins: [P; N],
@@ -37,15 +37,30 @@ impl<P: OutputPin, const N: usize> Panel for Lamps<P, N> {
         }
     }
 
+    fn signal(&mut self, _: Signal) {}
+}
+
+/// A board's panel; what the pile says goes to the log as well, where there is one.
+#[derive(Debug)]
+pub struct Logged<P>(pub P);
+
+impl<P: Panel> Panel for Logged<P> {
+    fn indicate(&mut self, port: PortId, indicator: Indicator) {
+        self.0.indicate(port, indicator);
+    }
+
     fn signal(&mut self, signal: Signal) {
         log::said(signal);
+        self.0.signal(signal);
     }
 
     fn refused(&mut self, why: Option<&dyn core::fmt::Display>) {
         log::refused(why);
+        self.0.refused(why);
     }
 
     fn reader_resets(&mut self, resets: u32) {
         log::resets(resets);
+        self.0.reader_resets(resets);
     }
 }

@@ -78,7 +78,7 @@ where
     type Clock = C;
     type Rtc = Rt;
     type Relays = Re;
-    type Panel = Pa;
+    type Panel = crate::Logged<Pa>;
     type Meters = Me;
     type Cards = Ca;
     type CardPace = crate::EveryTenth<C>;
@@ -100,7 +100,7 @@ where
             clock: self.clock,
             rtc: self.rtc,
             relays: self.relays,
-            panel: self.panel,
+            panel: crate::Logged(self.panel),
             meters: self.meters,
             watches_current: self.watches_current,
             cards: self.cards,

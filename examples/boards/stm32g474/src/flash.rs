@@ -2,15 +2,15 @@
 //!
 //! | from | what |
 //! | --- | --- |
-//! | `0x0804_0000` | 32 KiB of program: the arithmetic of signatures and of the link (`memory.x`) |
+//! | `0x0804_0000` | 32 KiB of program: the arithmetic of signatures, handshakes and cards' keys (`memory.x`) |
 //! | `0x0804_8000` | the ledger, 220 KiB |
 //! | `0x0807_F000` | the site key: `OPILSITE`, then 16 bytes; blank where there is none |
 //! | `0x0807_F800` | the key page ([`pile_app::keys`]), drawn at the first start |
 //!
 //! All else of the program lies in bank 1, so it runs on while bank 2 is erased or written (RM0440,
 //! 3.3.8): an erase takes 22.0 to 24.5 ms, 8 bytes 81.7 to 90.8 µs by the data sheet, and an interrupt ends the
-//! wait. Until then the executor serves everybody else. Only that arithmetic stands still meanwhile: a signature
-//! or a handshake that falls into an erase takes so much longer.
+//! wait. Until then the executor serves everybody else. A signature, a handshake or a card's proof that falls
+//! into an erase holds the whole processor up until it is done.
 
 use embassy_stm32::flash::{Async, Bank2Region, Error};
 use embedded_storage_async::nor_flash::{
@@ -21,7 +21,7 @@ use pile_controller::shell::Random;
 use zeroize::Zeroizing;
 
 /// Where the ledger begins, from the bank's start: after what `memory.x` has there.
-const LEDGER: u32 = 0x8000;
+pub const LEDGER: u32 = 0x8000;
 /// And how long it is, up to the site key.
 const LEDGER_BYTES: u32 = SITE - LEDGER;
 /// Where the site key stands.
@@ -125,21 +125,26 @@ const KEYS_BYTES: usize = keys::LEN.next_multiple_of(8);
 /// # Errors
 /// The flash's; [`Failed::Keys`] for a damaged key page beside a ledger.
 pub async fn open(
-    mut bank: Bank2Region<'static, Async>,
+    bank: Bank2Region<'static, Async>,
     random: &mut impl Random,
 ) -> Result<(Area, KeyPage), Failed> {
+    let mut area = Area(bank);
     let mut site = [0; 24];
-    bank.read(SITE, &mut site).await.map_err(Failed::Driver)?;
+    area.0.read(SITE, &mut site).await.map_err(Failed::Driver)?;
     let mut page = Zeroizing::new([0; KEYS_BYTES]);
-    bank.read(KEYS, &mut *page).await.map_err(Failed::Driver)?;
+    area.0
+        .read(KEYS, &mut *page)
+        .await
+        .map_err(Failed::Driver)?;
     let keys = match page.first_chunk().map(KeyPage::read) {
         Some(Ok(keys)) => keys,
-        _ if !is_blank(&mut bank).await? => return Err(Failed::Keys),
+        _ if !keys::is_blank(&mut area).await? => return Err(Failed::Keys),
         _ => {
             let mut receipt = Zeroizing::new([0; 32]);
             random.fill(&mut *receipt);
             let keys = KeyPage::fresh(random).with_receipt_key(*receipt);
-            bank.erase(KEYS, KEYS + 2048)
+            area.0
+                .erase(KEYS, KEYS + 2048)
                 .await
                 .map_err(Failed::Driver)?;
             let mut bytes = Zeroizing::new([0xFF; KEYS_BYTES]);
@@ -147,8 +152,11 @@ pub async fn open(
                 .iter_mut()
                 .zip(keys.bytes().iter())
                 .for_each(|(to, from)| *to = *from);
-            bank.write(KEYS, &*bytes).await.map_err(Failed::Driver)?;
-            bank.read(KEYS, &mut *page).await.map_err(Failed::Driver)?;
+            area.0.write(KEYS, &*bytes).await.map_err(Failed::Driver)?;
+            area.0
+                .read(KEYS, &mut *page)
+                .await
+                .map_err(Failed::Driver)?;
             if *page != *bytes {
                 return Err(Failed::Verify);
             }
@@ -162,14 +170,5 @@ pub async fn open(
         Some(key) => keys.with_site_key(key),
         None => keys,
     };
-    Ok((Area(bank), keys))
-}
-
-/// True while no ledger was begun: its first page has nothing in it.
-async fn is_blank(bank: &mut Bank2Region<'static, Async>) -> Result<bool, Failed> {
-    let mut first = [0; 64];
-    bank.read(LEDGER, &mut first)
-        .await
-        .map_err(Failed::Driver)?;
-    Ok(first.iter().all(|byte| *byte == 0xFF))
+    Ok((area, keys))
 }

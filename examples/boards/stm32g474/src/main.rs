@@ -8,7 +8,7 @@ mod safety;
 mod time;
 
 use ble_protocol::message::Capabilities;
-use ble_protocol::module::{ByPin, Module, SetUp};
+use ble_protocol::module::{ByPins, Module, SetUp};
 use card_auth::mfrc522::Mfrc522;
 use embassy_executor::Spawner;
 use embassy_stm32::exti::{self, ExtiInput};
@@ -88,7 +88,7 @@ async fn main(spawner: Spawner) {
             button(p.PA0.into()),
             button(p.PA1.into()),
             button(p.PA4.into()),
-            button(p.PA5.into()),
+            button(p.PB9.into()),
             button(p.PA6.into()),
             button(p.PA7.into()),
             button(p.PA8.into()),
@@ -125,6 +125,8 @@ async fn main(spawner: Spawner) {
     let [b0, b1, b2, b3, b4, b5, b6, b7] = BUFFERS.take();
     let mut line = usart::Config::default();
     line.baudrate = 9_600;
+    // A part that is not there is silent.
+    line.rx_pull = Pull::Up;
     let bus1 = BufferedUart::new(p.USART3, p.PB11, p.PB10, b0, b1, Irqs, line);
     let bus2 = BufferedUart::new(p.UART4, p.PC11, p.PC10, b2, b3, Irqs, line);
     let bus3 = BufferedUart::new(p.UART5, p.PD2, p.PC12, b4, b5, Irqs, line);
@@ -137,8 +139,11 @@ async fn main(spawner: Spawner) {
     let meters =
         [bus1, bus2, bus3].map(|bus| Bl0942::new(bus, Delay, [figures; 4], Config::default()));
 
-    let state = ExtiInput::new(p.PB6, p.EXTI6, Pull::Down, Irqs);
-    let mut radio = Module::jdy16(radio, ByPin(state), Delay);
+    let pins = ByPins {
+        stat: ExtiInput::new(p.PB6, p.EXTI6, Pull::Down, Irqs),
+        pwrc: Output::new(p.PB5, Level::High, Speed::Low),
+    };
+    let mut radio = Module::jdy16(radio, pins, Delay);
     // A pile whose module is silent serves by card.
     let _ = radio.set_up(&SetUp::default()).await;
 

@@ -14,6 +14,8 @@ use metering::{EnergyMeter, Sample};
 use pile_controller::shell::{self, Line};
 use pile_units::Instant;
 
+use crate::flash::LEDGER;
+
 /// A start erases up to 110 pages before the first reading: 2.7 s by the data sheet's longest.
 const TIMEOUT_US: u32 = 8_000_000;
 
@@ -123,13 +125,15 @@ fn PVD_PVM() {
     FAILING.signal(());
 }
 
-/// A word of the flash that a power cut left half written: its check bits do not match, which the chip
-/// tells by this (RM0440, 3.3.7). The journal has check sums of its own and takes what it reads for what
-/// it is; without this every start would end here.
+/// A word of the ledger that a power cut left half written: its check bits do not match, which the chip
+/// tells by this (RM0440, 3.3.7 and 3.7.7). The journal has check sums of its own and takes what it reads for
+/// what it is; without this every start would end here. A word of the program is another matter.
 #[exception]
 unsafe fn NonMaskableInt() {
     let found = pac::FLASH.eccr().read();
-    if found.eccd() || found.eccd2() {
+    let broken = found.eccd() || found.eccd2();
+    let in_ledger = found.bk_ecc() && !found.sysf_ecc() && found.addr_ecc() >= LEDGER;
+    if broken && in_ledger {
         pac::FLASH.eccr().modify(|w| {
             w.set_eccd(true);
             w.set_eccd2(true);

@@ -1,6 +1,7 @@
 //! The clock on the battery.
 
 use embassy_stm32::rtc::{DateTime, DayOfWeek, Rtc, RtcTimeProvider};
+use pile_app::days_since_2000;
 use pile_controller::shell;
 use pile_units::{ClockQuality, UnixSeconds, WallTime};
 
@@ -32,7 +33,7 @@ impl Calendar {
 
     fn seconds(&self) -> Option<u32> {
         let now = self.time.now().ok()?;
-        let days = days(now.year().into(), now.month().into(), now.day().into())?;
+        let days = days_since_2000(now.year().into(), now.month().into(), now.day().into())?;
         let hours = days * 24 + u32::from(now.hour());
         let minutes = hours * 60 + u32::from(now.minute());
         Some(minutes * 60 + u32::from(now.second()))
@@ -46,20 +47,6 @@ fn kept_quality(rtc: &Rtc) -> Option<ClockQuality> {
         3 => Some(ClockQuality::Relative),
         _ => None,
     }
-}
-
-/// Days from 1 January 2000, which the calendar's years count from; to 2099.
-fn days(year: u32, month: u32, day: u32) -> Option<u32> {
-    let year = year.checked_sub(2000)?;
-    // March is the first month, so that the leap day ends a year.
-    let (year, month) = if month > 2 {
-        (year + 1, month - 3)
-    } else {
-        (year, month + 9)
-    };
-    let before = (year * 1461) / 4 + (153 * month + 2) / 5 + day;
-    // 1 January 2000 is day 307 by that count.
-    before.checked_sub(307)
 }
 
 impl shell::Rtc for Calendar {
