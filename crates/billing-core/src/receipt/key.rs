@@ -262,6 +262,10 @@ impl PublicKey {
     /// # Errors
     /// [`InvalidKey`] for anything else, or where the curve has no such point.
     pub fn from_compressed(bytes: &[u8; 33]) -> Result<Self, InvalidKey> {
+        // The library also reads the compact form, 5 and a coordinate, which is no form of this one.
+        if !matches!(bytes, [2 | 3, ..]) {
+            return Err(InvalidKey);
+        }
         VerifyingKey::from_sec1_bytes(bytes)
             .map(Self)
             .map_err(|_| InvalidKey)

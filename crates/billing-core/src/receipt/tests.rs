@@ -421,6 +421,16 @@ fn a_secure_element_signs_as_a_key_in_memory_does() {
 }
 
 #[test]
+fn i8_a_point_in_the_compact_form_is_no_key() {
+    let mut point = key().public_key().to_compressed();
+    assert!(PublicKey::from_compressed(&point).is_ok());
+    for tag in (0..=u8::MAX).filter(|tag| !matches!(tag, 2 | 3)) {
+        point[0] = tag;
+        assert_eq!(PublicKey::from_compressed(&point), Err(InvalidKey), "{tag}");
+    }
+}
+
+#[test]
 fn a_record_with_a_signature_made_elsewhere_is_the_record_that_its_signer_writes() {
     let digest = receipt_digest(&data()).unwrap();
     let signature = key().sign_digest(&digest).unwrap();
