@@ -84,6 +84,8 @@ fn is_served_in_time(micros: u64, relays_open: bool) {
 fn lived_in() -> House {
     let mut house = House::on_board(&emulator());
     house.until("port 8: Free");
+    // It makes its public key meanwhile.
+    std::thread::sleep(Duration::from_secs(2));
     let (_, busy, _) = gauge(&mut house);
     println!("    a start keeps it busy for {busy} us");
     is_served_in_time(busy, true);

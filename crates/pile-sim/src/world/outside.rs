@@ -21,6 +21,9 @@ use std::task::Poll;
 /// A phone keeps to the module's wire: so many bytes each so many milliseconds.
 const PORTION: usize = 20;
 const PACE_MS: u64 = 25;
+/// Until a module advertises again and the next phone has connected: what the board still sends to the one
+/// before is heard by nobody.
+const APART_MS: u64 = 300;
 
 /// A wire between the board and one of its parts.
 ///
@@ -74,6 +77,8 @@ pub struct Outside {
     /// What a phone sent, that keeps to the wire's pace.
     from_phone: VecDeque<u8>,
     paced: u64,
+    /// The next phone does not come before.
+    free: u64,
 }
 
 impl Outside {
@@ -99,6 +104,7 @@ impl Outside {
             guest: Guest::Nobody,
             from_phone: VecDeque::new(),
             paced: 0,
+            free: 0,
         }
     }
 
@@ -215,7 +221,7 @@ impl Outside {
         }
         match self.guest {
             Guest::Nobody => {
-                if poll_once(self.phones.connected()).is_ready() {
+                if self.now() >= self.free && poll_once(self.phones.connected()).is_ready() {
                     self.from_phone.clear();
                     self.guest = Guest::Comes;
                 }
@@ -248,6 +254,7 @@ impl Outside {
         if !self.module.is_connected() {
             done(self.phones.disconnect());
             self.guest = Guest::Nobody;
+            self.free = self.now() + APART_MS;
         } else if self.now() >= self.paced + PACE_MS {
             self.paced = self.now();
             let portion = self.from_phone.len().min(PORTION);
