@@ -92,7 +92,11 @@ export class Session {
         this.trouble.value = trouble;
         this.status.value = 'away';
       });
-      if (trouble.kind === 'not-known') return this.revoked();
+      // A device that was just picked from the list may be another pile.
+      if (trouble.kind === 'not-known') {
+        if (!way) await this.revoked();
+        return;
+      }
       this.later(trouble.kind === 'busy' ? trouble.seconds * 1000 : undefined);
     }
   }
@@ -134,7 +138,9 @@ export class Session {
     this.pile.firmware = welcome.firmware;
     this.pile.landlord = welcome.role === 'Landlord';
     this.pile.seen = Date.now();
-    if (this.pile.landlord) await this.setClock(welcome);
+    delete this.pile.revoked;
+    // A pile that refuses the time is to be managed all the same.
+    if (this.pile.landlord) await this.setClock(welcome).catch(() => undefined);
     const ran = this.ports.value.flatMap(({ mine, running }) => (mine && running ? [running.session] : []));
     await this.refresh();
     // Where there are no prices, there is no local time of the place either.
@@ -211,15 +217,16 @@ export class Session {
 
   /** The own bills that this phone does not have yet. */
   private async fetchBills(): Promise<void> {
-    const newest = this.bills.value[0]?.session ?? -1;
+    // Numbers are given at the beginning: one that is missing may be older than one that is here.
+    const known = new Set(this.bills.value.map((it) => it.session));
     const fresh: ClosedSession[] = [];
     let before: number | undefined;
     for (;;) {
       const page = await this.ask('Sessions', { Sessions: { before, count: 8 } });
-      const more = page.sessions.filter((it) => it.session > newest);
+      const more = page.sessions.filter((it) => !known.has(it.session));
       fresh.push(...more);
       before = page.sessions.at(-1)?.session;
-      if (!page.more || more.length < page.sessions.length || before === undefined) break;
+      if (!page.more || more.length === 0 || before === undefined) break;
     }
     await this.keep(fresh);
   }
@@ -256,8 +263,10 @@ export class Session {
       this.changes.value += 1;
     } else if ('SessionClosed' in notice) {
       const bill = notice.SessionClosed;
-      void this.keep([bill]);
-      if (!this.pile.landlord) this.ended.value = bill;
+      if (!this.pile.landlord) {
+        void this.keep([bill]);
+        this.ended.value = bill;
+      }
       this.changes.value += 1;
     } else if ('TariffChanged' in notice) {
       void this.refresh().catch(() => undefined);
@@ -271,6 +280,11 @@ export class Session {
     const curves = new Map(this.curves.value);
     curves.set(session, [...(curves.get(session) ?? []).slice(1 - MOST_POINTS), { at: Date.now(), power }]);
     this.curves.value = curves;
+  }
+
+  /** True while something is asked for or fetched. */
+  get isBusy(): boolean {
+    return this.talk?.isBusy ?? false;
   }
 
   /** Lets go of the link, for others to have it; the next `open` takes it again. */

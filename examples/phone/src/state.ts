@@ -36,6 +36,8 @@ export async function begin(): Promise<void> {
   setInterval(() => {
     const session = current.value;
     if (!session || session.status.value !== 'here') return;
+    // Long work is no rest: a ledger is fetched for minutes.
+    if (session.isBusy) touched = Date.now();
     const charging = session.ports.value.some((it) => it.mine);
     if (Date.now() - touched > REST && (document.hidden || !charging)) void session.rest();
   }, 5_000);
