@@ -24,6 +24,9 @@ const PACE_MS: u64 = 25;
 /// Until a module advertises again and the next phone has connected: what the board still sends to the one
 /// before is heard by nobody.
 const APART_MS: u64 = 300;
+/// Until a phone that has connected knows the module's service and writes to it: connection intervals of some
+/// 30 ms, several to a discovery. The pile hears the word `OK+CONN` between silences meanwhile.
+const DISCOVERS_MS: u64 = 300;
 
 /// A wire between the board and one of its parts.
 ///
@@ -76,6 +79,7 @@ pub struct Outside {
     guest: Guest,
     /// What a phone sent, that keeps to the wire's pace.
     from_phone: VecDeque<u8>,
+    /// When it may write next.
     paced: u64,
     /// The next phone does not come before.
     free: u64,
@@ -231,6 +235,7 @@ impl Outside {
                 self.module.connect();
                 if self.module.is_connected() {
                     self.guest = Guest::Here;
+                    self.paced = self.now() + DISCOVERS_MS;
                 }
             }
             Guest::Here => self.talk(),
@@ -255,8 +260,8 @@ impl Outside {
             done(self.phones.disconnect());
             self.guest = Guest::Nobody;
             self.free = self.now() + APART_MS;
-        } else if self.now() >= self.paced + PACE_MS {
-            self.paced = self.now();
+        } else if self.now() >= self.paced && !self.from_phone.is_empty() {
+            self.paced = self.now() + PACE_MS;
             let portion = self.from_phone.len().min(PORTION);
             let said: Vec<u8> = self.from_phone.drain(..portion).collect();
             self.module.phone_writes(&said);
@@ -278,4 +283,51 @@ fn all_of(wire: &mut impl Read) -> Vec<u8> {
         all.extend(bytes.get(..count).unwrap_or_default());
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Doorway;
+
+    /// What the board hears of the radio, and when.
+    fn heard(outside: &mut Outside, ms: u64) -> Vec<(u64, u8)> {
+        let mut all = Vec::new();
+        for _ in 0..ms {
+            outside.run_until(outside.now() + 1);
+            let now = outside.now();
+            let bytes = outside.hear(Wire::Radio);
+            all.extend(bytes.into_iter().map(|byte| (now, byte)));
+        }
+        all
+    }
+
+    fn text(heard: &[(u64, u8)]) -> Vec<u8> {
+        heard.iter().map(|(_, byte)| *byte).collect()
+    }
+
+    /// A phone that goes within a frame leaves the pile waiting for the rest of it. Then the pile knows the
+    /// module's words by 20 ms of silence on both sides.
+    #[test]
+    fn the_word_of_the_next_phone_stands_between_silences() {
+        let (phones, door) = Doorway::new();
+        let mut outside = Outside::new(door);
+        outside.set_supply(true);
+        for command in [b"AT+NOTI1".as_slice(), b"AT+RESET"] {
+            outside.say(Wire::Radio, command);
+            heard(&mut outside, 1_000);
+        }
+        assert!(phones.come());
+        phones.put(&[7, 3, 1]);
+        let said = text(&heard(&mut outside, 1_000));
+        assert_eq!(said, b"OK+CONN\x07\x03\x01");
+        phones.leave();
+        let mut said = heard(&mut outside, 1);
+        assert!(phones.come());
+        phones.put(b"hello");
+        said.extend(heard(&mut outside, 2_000));
+        assert_eq!(text(&said), b"OK+LOSTOK+CONNhello");
+        let silences: Vec<_> = said.windows(2).map(|two| two[1].0 - two[0].0).collect();
+        assert!(silences[6] > 100 && silences[13] > 100, "{silences:?}");
+    }
 }
