@@ -3,7 +3,6 @@
 #![no_main]
 
 mod flash;
-mod panel;
 mod safety;
 
 use core::array;
@@ -32,15 +31,16 @@ use esp_radio::ble::Config as Radio;
 use esp_radio::ble::controller::BleConnector;
 use esp_storage::FlashStorage;
 use metering::bl0942::{Bl0942, Circuit, Config};
+use pile_app::flash::InTurns;
 use pile_app::{
-    ButtonPins, EmbassyClock, NoRtc, RelayPins, ShiftBit, ShiftPins, ShiftRegisters, Wiring,
+    ButtonPins, Buzzer, Dog, EmbassyClock, Lights, NoRtc, RelayPins, ShiftBit, ShiftPins,
+    ShiftRegisters, Watched, Wiring,
 };
 use pile_controller::serve::About;
 use pile_controller::shell::{self, Random};
 use static_cell::StaticCell;
 
-use crate::panel::Panel;
-use crate::safety::{Dog, Watched};
+use crate::safety::AlwaysOn;
 
 /// Outlets.
 const PORTS: usize = 8;
@@ -60,6 +60,18 @@ async fn scan(chain: &'static Chain) {
     chain.scan(EmbassyClock).await;
 }
 
+/// Keeps the watchdog quiet while the ledger is refused.
+#[embassy_executor::task]
+async fn rest(dog: &'static Dog<AlwaysOn>) {
+    dog.rest(EmbassyClock).await;
+}
+
+/// Sounds the buzzer.
+#[embassy_executor::task]
+async fn sound(buzzer: &'static Buzzer, pin: Bit) {
+    buzzer.drive(pin, EmbassyClock).await;
+}
+
 /// The chip's true random numbers.
 struct Dice(Trng);
 
@@ -69,22 +81,24 @@ impl Random for Dice {
     }
 }
 
-static DOG: StaticCell<Dog> = StaticCell::new();
+static DOG: StaticCell<Dog<AlwaysOn>> = StaticCell::new();
+static BUZZER: StaticCell<Buzzer> = StaticCell::new();
 static CHAIN: StaticCell<Chain> = StaticCell::new();
 
 #[esp_rtos::main]
 async fn main(spawner: Spawner) {
     let p = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     safety::reset_on_brown_out();
-    let dog: &'static Dog = DOG.init(Dog::start(p.RTC_TIMER));
+    let dog: &'static Dog<_> = DOG.init(Dog::new(AlwaysOn::start(p.RTC_TIMER)));
+    let buzzer: &'static Buzzer = BUZZER.init(Buzzer::new());
 
     let output = OutputConfig::default();
     let chain: &'static Chain = CHAIN.init(Chain::new(ShiftPins {
-        disable: Output::new(p.GPIO8, Level::High, output),
+        disable: Some(Output::new(p.GPIO8, Level::High, output)),
         data: Output::new(p.GPIO7, Level::Low, output),
         clock: Output::new(p.GPIO21, Level::Low, output),
         latch: Output::new(p.GPIO2, Level::High, output),
-        back: Input::new(p.GPIO20, InputConfig::default()),
+        back: Some(Input::new(p.GPIO20, InputConfig::default())),
     }));
     let relays: [_; PORTS] = array::from_fn(|port| chain.output(port));
     let buttons: [_; PORTS] = array::from_fn(|port| chain.button(port));
@@ -96,10 +110,10 @@ async fn main(spawner: Spawner) {
     if let Ok(task) = scan(chain) {
         spawner.spawn(task);
     }
-    if let Ok(task) = panel::buzzer(chain.output(24)) {
+    if let Ok(task) = sound(buzzer, chain.output(24)) {
         spawner.spawn(task);
     }
-    if let Ok(task) = safety::rest(dog) {
+    if let Ok(task) = rest(dog) {
         spawner.spawn(task);
     }
 
@@ -147,7 +161,12 @@ async fn main(spawner: Spawner) {
         software_reset();
     };
     let mut random = Dice(random);
-    let Ok((flash, keys)) = flash::open(FlashStorage::new(p.FLASH), &mut random, dog).await else {
+    let mut flash = FlashStorage::new(p.FLASH);
+    let Some(places) = flash::places(&mut flash) else {
+        software_reset();
+    };
+    let flash = InTurns(flash, dog);
+    let Ok((flash, keys)) = pile_app::flash::open(flash, places, &mut random).await else {
         software_reset();
     };
     let mut address = [0; 6];
@@ -177,7 +196,7 @@ async fn main(spawner: Spawner) {
         random: Dice(random),
         rtc: NoRtc,
         relays: RelayPins::new(relays, PinState::High),
-        panel: Panel::new(chain, dog),
+        panel: Lights::new(chain, |port| [8 + port, 16 + port], buzzer, dog),
         meters: Watched(meters, dog),
         watches_current: false,
         cards,

@@ -1,83 +1,32 @@
 //! What keeps people safe when something fails: the watchdog, the brown-out detector, the faults.
 
-use core::cell::{Cell, RefCell};
-
-use embassy_time::Timer;
 use esp_hal::peripherals::{LPWR, RTC_TIMER};
 use esp_hal::rtc_cntl::{Rtc, Rwdt, RwdtStage};
 use esp_hal::time::Duration;
-use metering::{EnergyMeter, Sample};
-use pile_units::Instant;
+use pile_app::Watchdog;
 
 /// No task but that of the meters feeds it, nor takes so long: a snapshot of the largest book, about 1 s,
 /// and a few erases of 0.4 s.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The watchdog of the always-on domain, on an oscillator of its own. Only the task that reads the
-/// meters, which is what finds an overload, keeps it quiet; where the ledger is refused there is no such
-/// task and every relay is open, so [`rest`] does. An erase that has come to its end does as well: the
-/// first start has 256 of them before the first reading, and up to 0.4 s for each.
-pub struct Dog {
-    watchdog: RefCell<Rwdt>,
-    stands: Cell<bool>,
-}
+/// The watchdog of the always-on domain, on an oscillator of its own. An erase that has come to its end feeds
+/// it as well: the first start has 256 of them before the first reading, and up to 0.4 s for each.
+pub struct AlwaysOn(Rwdt);
 
-impl Dog {
+impl AlwaysOn {
     /// Starts it.
     pub fn start(timer: RTC_TIMER<'static>) -> Self {
         let mut watchdog = Rtc::new(timer).rwdt;
         watchdog.set_timeout(RwdtStage::Stage0, TIMEOUT);
         // Its first stage then resets the whole chip.
         watchdog.enable();
-        Self {
-            watchdog: RefCell::new(watchdog),
-            stands: Cell::new(false),
-        }
-    }
-
-    /// The ledger is refused, or no more.
-    pub fn stands(&self, stands: bool) {
-        self.stands.set(stands);
-    }
-
-    /// Keeps it quiet for another while.
-    pub fn feed(&self) {
-        self.watchdog.borrow_mut().feed();
+        Self(watchdog)
     }
 }
 
-/// Keeps the watchdog quiet while the ledger is refused.
-#[embassy_executor::task]
-pub async fn rest(dog: &'static Dog) {
-    loop {
-        if dog.stands.get() {
-            dog.feed();
-        }
-        Timer::after_secs(1).await;
-    }
-}
-
-/// Meters whose readings keep the watchdog quiet.
-pub struct Watched<M>(pub M, pub &'static Dog);
-
-impl<M: EnergyMeter> EnergyMeter for Watched<M> {
-    type Error = M::Error;
-
-    fn channels(&self) -> usize {
-        self.0.channels()
-    }
-
-    async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, M::Error> {
-        self.1.feed();
-        self.0.sample(channel, now).await
-    }
-
-    async fn over_current(&mut self, channel: usize) -> Result<bool, M::Error> {
-        self.0.over_current(channel).await
-    }
-
-    fn held_back_ppm(&self, channel: usize) -> u32 {
-        self.0.held_back_ppm(channel)
+impl Watchdog for AlwaysOn {
+    fn feed(&mut self) {
+        self.0.feed();
     }
 }
 

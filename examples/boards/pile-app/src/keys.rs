@@ -21,7 +21,6 @@ use billing_core::journal::Identity;
 use billing_core::receipt::SoftwareKey;
 use ble_protocol::PhoneKeys;
 use card_auth::{AliasKey, SiteKey};
-use embedded_storage_async::nor_flash::NorFlash;
 use pile_controller::shell::Random;
 use pile_units::PileId;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -185,25 +184,6 @@ impl KeyPage {
     }
 }
 
-/// True while no ledger was begun in an area of flash: no page of it begins with anything. Only then may a key
-/// page that is damaged be drawn anew, since other keys open the ledger to nobody.
-///
-/// # Errors
-/// The flash's.
-pub async fn is_blank<F: NorFlash>(area: &mut F) -> Result<bool, F::Error> {
-    let mut first = [0; 16];
-    for page in (0..area.capacity()).step_by(F::ERASE_SIZE) {
-        let Ok(page) = u32::try_from(page) else {
-            break;
-        };
-        area.read(page, &mut first).await?;
-        if first != [0xff; 16] {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 impl core::fmt::Debug for KeyPage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "KeyPage({})", self.pile())
@@ -238,18 +218,8 @@ fn read(page: &[u8; LEN]) -> Option<KeyPage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Counting;
     use std::format;
-
-    struct Counting(u8);
-
-    impl Random for Counting {
-        fn fill(&mut self, bytes: &mut [u8]) {
-            for byte in bytes {
-                self.0 += 1;
-                *byte = self.0;
-            }
-        }
-    }
 
     #[test]
     fn the_page_is_as_it_is_published() {
@@ -283,17 +253,6 @@ mod tests {
         }
         assert_eq!(KeyPage::read(&[0xff; LEN]), Err(Unreadable::Blank));
         assert_eq!(KeyPage::read(&[0; LEN]), Err(Unreadable::Damaged));
-    }
-
-    #[test]
-    fn a_ledger_is_seen_wherever_it_stands() {
-        use billing_core::journal::testing::RamFlash;
-        use embassy_futures::block_on;
-        let mut area = RamFlash::<8, 2048, 16384>::new();
-        assert_eq!(block_on(is_blank(&mut area)), Ok(true));
-        // The first page was given back.
-        block_on(area.write(3 * 2048, b"OPLJOPLJ")).unwrap();
-        assert_eq!(block_on(is_blank(&mut area)), Ok(false));
     }
 
     #[test]

@@ -93,23 +93,9 @@ impl<P: InputPin, C: Clock, const N: usize> Buttons for ButtonPins<P, C, N> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::cell::Cell;
+    use crate::testing::Steps;
     use embassy_futures::block_on;
     use embedded_hal_mock::eh1::digital::{Mock, State, Transaction};
-    use pile_units::Instant;
-
-    /// A clock that does not wait.
-    struct Steps(Cell<u64>);
-
-    impl Clock for Steps {
-        fn now(&self) -> Instant {
-            Instant::from_millis(self.0.get())
-        }
-
-        async fn sleep_until(&self, moment: Instant) {
-            self.0.set(moment.since(Instant::START).millis());
-        }
-    }
 
     fn port(number: u8) -> PortId {
         PortId::from_number(number).unwrap()
@@ -152,14 +138,14 @@ mod tests {
         // It bounces, is held, and is let go; the other is pressed with it, and found right after.
         let mut first = Mock::new(&looks("_-__-______---___"));
         let mut second = Mock::new(&looks("-----______------"));
-        let clock = Steps(Cell::new(0));
-        let mut buttons = ButtonPins::new([first.clone(), second.clone()], clock);
+        let clock = Steps::default();
+        let mut buttons = ButtonPins::new([first.clone(), second.clone()], &clock);
         assert_eq!(block_on(buttons.pressed()), port(1));
-        assert_eq!(buttons.clock.0.get(), 80);
+        assert_eq!(clock.0.get(), 80);
         assert_eq!(block_on(buttons.pressed()), port(2));
-        assert_eq!(buttons.clock.0.get(), 90);
+        assert_eq!(clock.0.get(), 90);
         assert_eq!(block_on(buttons.pressed()), port(1));
-        assert_eq!(buttons.clock.0.get(), 170);
+        assert_eq!(clock.0.get(), 170);
         first.done();
         second.done();
     }

@@ -14,6 +14,9 @@
 //! A latch that rises shows the outputs; while it is low the inputs are taken. The outputs' enable (OE, with
 //! a pull-up) is low from when all outputs are low until the chip is reset, so nothing drives while nobody
 //! governs.
+//!
+//! A board that has only outputs leaves out what it does not need: registers from the row's end, the enable
+//! (its outputs show anything for the moment until the program starts) and the inputs.
 
 use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
@@ -40,10 +43,10 @@ pub struct ShiftPins<O, I> {
     pub clock: O,
     /// To all of their RCLK, and to PL of the 74HC165. Rests high.
     pub latch: O,
-    /// To all of their OE. High until now.
-    pub disable: O,
-    /// From Q7 of the 74HC165.
-    pub back: I,
+    /// To all of their OE. High until now. `None` where they are tied to ground.
+    pub disable: Option<O>,
+    /// From Q7 of the 74HC165. `None` where there is none: no button is pressed, and the supply is good.
+    pub back: Option<I>,
 }
 
 /// The registers. Whatever is set is shown at once; [`scan`](Self::scan) looks at the inputs.
@@ -83,7 +86,9 @@ impl<O: OutputPin, I: InputPin> ShiftRegisters<O, I> {
         // What comes back first was never taken.
         chain.turn();
         chain.turn();
-        let _ = chain.pins.borrow_mut().disable.set_low();
+        if let Some(disable) = &mut chain.pins.borrow_mut().disable {
+            let _ = disable.set_low();
+        }
         chain
     }
 
@@ -95,7 +100,10 @@ impl<O: OutputPin, I: InputPin> ShiftRegisters<O, I> {
         for bit in (0..32).rev() {
             let _ = pins.data.set_state((out >> bit & 1 == 1).into());
             // A pin that cannot be read is a supply that fails, and no press.
-            let high = pins.back.is_high().unwrap_or(bit >= BUTTONS);
+            let high = pins
+                .back
+                .as_mut()
+                .is_none_or(|pin| pin.is_high().unwrap_or(bit >= BUTTONS));
             back = back << 1 | u32::from(high);
             let _ = pins.clock.set_high();
             let _ = pins.clock.set_low();
@@ -113,8 +121,10 @@ impl<O: OutputPin, I: InputPin> ShiftRegisters<O, I> {
 
     /// An output as a pin, 0 to 31.
     pub const fn output(&self, bit: usize) -> ShiftBit<'_, O, I> {
-        let mask = if bit < 32 { 1 << bit } else { 0 };
-        ShiftBit { chain: self, mask }
+        ShiftBit {
+            chain: self,
+            mask: mask(bit),
+        }
     }
 
     /// A button as a pin, 0 to 7; low while it is pressed.
@@ -142,6 +152,11 @@ impl<O: OutputPin, I: InputPin> ShiftRegisters<O, I> {
             clock.sleep_until(next).await;
         }
     }
+}
+
+/// The bit of an output; none where there is no such.
+pub(crate) const fn mask(bit: usize) -> u32 {
+    if bit < 32 { 1 << bit } else { 0 }
 }
 
 /// One bit of [`ShiftRegisters`], as a pin.
@@ -188,4 +203,4 @@ impl<O, I> Lines for ShiftedSupply<'_, O, I> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

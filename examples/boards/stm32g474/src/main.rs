@@ -3,7 +3,6 @@
 #![no_main]
 
 mod flash;
-mod panel;
 mod safety;
 mod time;
 
@@ -24,13 +23,15 @@ use embassy_time::Delay;
 use embedded_hal::digital::PinState;
 use embedded_hal_bus::spi::ExclusiveDevice;
 use metering::bl0942::{Bl0942, Circuit, Config};
-use pile_app::{ButtonPins, EmbassyClock, RelayPins, Wiring};
+use pile_app::{
+    ButtonPins, Buzzer, Dog, EmbassyClock, Lights, RelayPins, ShiftPins, ShiftRegisters, Watched,
+    Wiring,
+};
 use pile_controller::serve::About;
 use pile_controller::shell::{self, Random};
 use static_cell::{ConstStaticCell, StaticCell};
 
-use crate::panel::Panel;
-use crate::safety::{Dog, Supply, Watched};
+use crate::safety::{Independent, Supply};
 use crate::time::Calendar;
 
 /// Outlets.
@@ -57,14 +58,30 @@ impl Random for Dice {
     }
 }
 
-static DOG: StaticCell<Dog> = StaticCell::new();
+/// Keeps the watchdog quiet while the ledger is refused.
+#[embassy_executor::task]
+async fn rest(dog: &'static Dog<Independent>) {
+    dog.rest(EmbassyClock).await;
+}
+
+/// Sounds the buzzer.
+#[embassy_executor::task]
+async fn sound(buzzer: &'static Buzzer, pin: Output<'static>) {
+    buzzer.drive(pin, EmbassyClock).await;
+}
+
+static DOG: StaticCell<Dog<Independent>> = StaticCell::new();
+static BUZZER: StaticCell<Buzzer> = StaticCell::new();
+/// The registers that the lights are behind.
+static CHAIN: StaticCell<ShiftRegisters<Output<'static>, Input<'static>>> = StaticCell::new();
 /// What the four UARTs send from and receive into.
 static BUFFERS: ConstStaticCell<[[u8; 256]; 8]> = ConstStaticCell::new([[0; 256]; 8]);
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
     let p = embassy_stm32::init(clocks());
-    let dog: &'static Dog = DOG.init(Dog::start(p.IWDG));
+    let dog: &'static Dog<_> = DOG.init(Dog::new(Independent::start(p.IWDG)));
+    let buzzer: &'static Buzzer = BUZZER.init(Buzzer::new());
 
     let relay = |pin: Peri<'static, AnyPin>| Output::new(pin, Level::Low, Speed::Low);
     let relays = RelayPins::new(
@@ -98,18 +115,18 @@ async fn main(spawner: Spawner) {
         ],
         EmbassyClock,
     );
-    let panel = Panel::new(
-        [
-            relay(p.PB0.into()),
-            relay(p.PB1.into()),
-            relay(p.PB2.into()),
-        ],
-        dog,
-    );
-    if let Ok(task) = panel::buzzer(relay(p.PB4.into())) {
+    let chain: &'static ShiftRegisters<_, _> = CHAIN.init(ShiftRegisters::new(ShiftPins {
+        data: relay(p.PB0.into()),
+        clock: relay(p.PB1.into()),
+        latch: relay(p.PB2.into()),
+        disable: None,
+        back: None,
+    }));
+    let panel = Lights::new(chain, |port| [2 * port, 2 * port + 1], buzzer, dog);
+    if let Ok(task) = sound(buzzer, relay(p.PB4.into())) {
         spawner.spawn(task);
     }
-    if let Ok(task) = safety::rest(dog) {
+    if let Ok(task) = rest(dog) {
         spawner.spawn(task);
     }
 
@@ -152,7 +169,8 @@ async fn main(spawner: Spawner) {
     let bank = Flash::<Async>::new(p.FLASH, Irqs)
         .into_regions()
         .bank2_region;
-    let Ok((flash, keys)) = flash::open(bank, &mut random).await else {
+    let opened = pile_app::flash::open(bank, flash::PLACES, &mut random).await;
+    let Ok((flash, keys)) = opened else {
         cortex_m::peripheral::SCB::sys_reset();
     };
     let about = About {

@@ -1,7 +1,5 @@
 //! What keeps people safe when something fails: the watchdog, the warning of a power cut, the faults.
 
-use core::cell::{Cell, RefCell};
-
 use cortex_m_rt::exception;
 use embassy_stm32::interrupt::{self, InterruptExt};
 use embassy_stm32::peripherals::IWDG;
@@ -9,77 +7,29 @@ use embassy_stm32::wdg::IndependentWatchdog;
 use embassy_stm32::{Peri, pac};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
-use embassy_time::Timer;
-use metering::{EnergyMeter, Sample};
+use pile_app::Watchdog;
 use pile_controller::shell::{self, Line};
-use pile_units::Instant;
 
 use crate::flash::LEDGER;
 
 /// A start erases up to 110 pages before the first reading: 2.7 s by the data sheet's longest.
 const TIMEOUT_US: u32 = 8_000_000;
 
-/// The independent watchdog. Only the task that reads the meters, which is what finds an overload,
-/// keeps it quiet; where the ledger is refused there is no such task and every relay is open, so
-/// [`rest`] does.
-pub struct Dog {
-    watchdog: RefCell<IndependentWatchdog<'static, IWDG>>,
-    stands: Cell<bool>,
-}
+/// The independent watchdog.
+pub struct Independent(IndependentWatchdog<'static, IWDG>);
 
-impl Dog {
+impl Independent {
     /// Starts it. Nothing but a reset stops it again.
     pub fn start(watchdog: Peri<'static, IWDG>) -> Self {
         let mut watchdog = IndependentWatchdog::new(watchdog, TIMEOUT_US);
         watchdog.unleash();
-        Self {
-            watchdog: RefCell::new(watchdog),
-            stands: Cell::new(false),
-        }
-    }
-
-    /// The ledger is refused, or no more.
-    pub fn stands(&self, stands: bool) {
-        self.stands.set(stands);
-    }
-
-    fn pet(&self) {
-        self.watchdog.borrow_mut().pet();
+        Self(watchdog)
     }
 }
 
-/// Keeps the watchdog quiet while the ledger is refused.
-#[embassy_executor::task]
-pub async fn rest(dog: &'static Dog) {
-    loop {
-        if dog.stands.get() {
-            dog.pet();
-        }
-        Timer::after_secs(1).await;
-    }
-}
-
-/// Meters whose readings keep the watchdog quiet.
-pub struct Watched<M>(pub M, pub &'static Dog);
-
-impl<M: EnergyMeter> EnergyMeter for Watched<M> {
-    type Error = M::Error;
-
-    fn channels(&self) -> usize {
-        self.0.channels()
-    }
-
-    async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, M::Error> {
-        self.1.pet();
-        self.0.sample(channel, now).await
-    }
-
-    async fn over_current(&mut self, channel: usize) -> Result<bool, M::Error> {
-        self.0.over_current(channel).await
-    }
-
-    fn held_back_ppm(&self, channel: usize) -> u32 {
-        self.0.held_back_ppm(channel)
+impl Watchdog for Independent {
+    fn feed(&mut self) {
+        self.0.pet();
     }
 }
 

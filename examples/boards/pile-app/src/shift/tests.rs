@@ -1,8 +1,7 @@
 use super::*;
-use embassy_futures::select::{Either, select};
-use embassy_futures::{block_on, yield_now};
+use crate::testing::{Steps, beside};
+use embassy_futures::yield_now;
 use embedded_hal::digital::{Error, ErrorKind, PinState};
-use pile_units::Instant;
 use std::rc::Rc;
 
 /// Four 74HC595 and a 74HC165 by their data sheets' tables. At power-up they hold anything.
@@ -46,7 +45,7 @@ impl Parts {
 }
 
 #[derive(Clone)]
-struct Bench(Rc<RefCell<Parts>>);
+pub(crate) struct Bench(Rc<RefCell<Parts>>);
 
 #[derive(Clone, Copy)]
 enum Which {
@@ -57,10 +56,10 @@ enum Which {
     Back,
 }
 
-struct Pin(Bench, Which);
+pub(crate) struct Pin(Bench, Which);
 
 #[derive(Debug)]
-struct Broken;
+pub(crate) struct Broken;
 
 impl Error for Broken {
     fn kind(&self) -> ErrorKind {
@@ -113,7 +112,7 @@ impl InputPin for Pin {
 
 impl Bench {
     /// At power-up: noise in every register, no button pressed, the supply good.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Rc::new(RefCell::new(Parts {
             clock: false,
             latch: true,
@@ -132,39 +131,25 @@ impl Bench {
         Pin(self.clone(), which)
     }
 
-    fn chain(&self) -> ShiftRegisters<Pin, Pin> {
+    /// What the outputs show.
+    pub(crate) fn stored(&self) -> u32 {
+        self.0.borrow().stored
+    }
+
+    pub(crate) fn chain(&self) -> ShiftRegisters<Pin, Pin> {
         ShiftRegisters::new(ShiftPins {
             data: self.pin(Which::Data),
             clock: self.pin(Which::Clock),
             latch: self.pin(Which::Latch),
-            disable: self.pin(Which::Disable),
-            back: self.pin(Which::Back),
+            disable: Some(self.pin(Which::Disable)),
+            back: Some(self.pin(Which::Back)),
         })
-    }
-}
-
-/// A clock that does not wait, but lets others run.
-struct Steps(Cell<u64>);
-
-impl Clock for Steps {
-    fn now(&self) -> Instant {
-        Instant::from_millis(self.0.get())
-    }
-
-    async fn sleep_until(&self, moment: Instant) {
-        let now = moment.since(Instant::START).millis();
-        assert!(now < 1_000, "what was waited for does not come");
-        self.0.set(now);
-        yield_now().await;
     }
 }
 
 /// Runs `what` beside the scan.
 fn beside_the_scan<T>(chain: &ShiftRegisters<Pin, Pin>, what: impl Future<Output = T>) -> T {
-    match block_on(select(what, chain.scan(Steps(Cell::new(0))))) {
-        Either::First(done) => done,
-        Either::Second(()) => panic!("the scan ended"),
-    }
+    beside(chain.scan(&Steps::default()), what)
 }
 
 #[test]
@@ -183,15 +168,15 @@ fn each_output_comes_out_at_its_place_and_moves_alone() {
     let chain = bench.chain();
     for bit in 0..32 {
         let Ok(()) = chain.output(bit).set_high();
-        assert_eq!(bench.0.borrow().stored, u32::MAX >> (31 - bit));
+        assert_eq!(bench.stored(), u32::MAX >> (31 - bit));
     }
     let Ok(()) = chain.output(9).set_low();
-    assert_eq!(bench.0.borrow().stored, !(1 << 9));
+    assert_eq!(bench.stored(), !(1 << 9));
     chain.set(0x0001_0100, 0x0001_0200);
-    assert_eq!(bench.0.borrow().stored, !(1 << 9 | 1 << 8));
+    assert_eq!(bench.stored(), !(1 << 9 | 1 << 8));
     // There is no such output.
     let Ok(()) = chain.output(32).set_low();
-    assert_eq!(bench.0.borrow().stored, !(1 << 9 | 1 << 8));
+    assert_eq!(bench.stored(), !(1 << 9 | 1 << 8));
 }
 
 #[test]
@@ -221,7 +206,7 @@ fn a_register_that_was_tipped_is_right_at_the_next_look() {
     bench.0.borrow_mut().stored = 0xFF;
     bench.0.borrow_mut().shifted = 0x1234_5678;
     beside_the_scan(&chain, yield_now());
-    assert_eq!(bench.0.borrow().stored, 1);
+    assert_eq!(bench.stored(), 1);
 }
 
 #[test]
@@ -245,4 +230,29 @@ fn a_supply_that_fails_for_two_looks_is_told_and_one_that_dips_for_one_is_not() 
     bench.0.borrow_mut().supply = false;
     let line = beside_the_scan(&chain, supply.next());
     assert_eq!(line, Line::PowerFailing);
+}
+
+#[test]
+fn three_registers_without_enable_and_inputs_show_the_first_24_outputs() {
+    let bench = Bench::new();
+    bench.0.borrow_mut().enabled = true;
+    let chain = ShiftRegisters::<Pin, Pin>::new(ShiftPins {
+        data: bench.pin(Which::Data),
+        clock: bench.pin(Which::Clock),
+        latch: bench.pin(Which::Latch),
+        disable: None,
+        back: None,
+    });
+    assert_eq!(bench.stored(), 0);
+    let Ok(()) = chain.output(23).set_high();
+    assert_eq!(bench.stored() & 0x00FF_FFFF, 1 << 23);
+    // No button is pressed, and the supply is good.
+    assert_eq!(chain.button(0).is_high(), Ok(true));
+    let failing = beside_the_scan(&chain, async {
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        chain.failing.signaled()
+    });
+    assert!(!failing);
 }
