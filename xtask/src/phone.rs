@@ -46,10 +46,19 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<(), String> {
 
 /// Builds the app, and plays every flow of a tenant and of a landlord in Chromium.
 pub fn check(workspace: &Workspace) -> Outcome {
-    build(workspace)
+    module_tests(workspace)
+        .and_then(|| build(workspace))
         .and_then(|| played(workspace, "flows.mjs", "phone"))
         .and_then(|| played(workspace, "more.mjs", "phone"))
         .and_then(|| played(workspace, "air.mjs", "phone"))
+}
+
+/// The module's own tests, on this machine.
+fn module_tests(workspace: &Workspace) -> Outcome {
+    let mut tests = workspace.cargo("test");
+    tests.args(["--package", "phone-wasm", "--target-dir"]);
+    tests.arg(workspace.target.join("glue"));
+    process::run(tests.arg("--manifest-path").arg(workspace.path(MANIFEST)))
 }
 
 /// Builds the module, the JavaScript around it, and the app of both.

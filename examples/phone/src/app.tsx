@@ -32,7 +32,7 @@ function screen(session: Session, at: readonly string[]): Screen {
     case 'people': return { title: words.people, tab: 'people', body: <People session={session} /> };
     case 'account': return { title: words.account(number), tab: 'people', back: true, body: <Account key={number} session={session} id={number} /> };
     case 'money': return { title: words.money, tab: 'money', body: <Money session={session} /> };
-    case 'statement': return { title: words.statements, tab: 'money', back: true, body: <Statement key={number} session={session} account={number} /> };
+    case 'statement': return { title: words.statements, tab: 'money', back: true, body: <Statement key={at.join()} session={session} account={number} settlement={at[2] === undefined ? undefined : Number(at[2])} /> };
     case 'pile': return { title: words.pile, tab: 'pile', body: <PileScreen session={session} /> };
     case 'tariff': return { title: words.tariff, tab: 'pile', back: true, body: <TariffScreen session={session} /> };
     default:
@@ -105,7 +105,12 @@ function Standing(props: { session: Session }): JSX.Element | null {
     <div class="standing" role="status">
       {trouble && !quiet && status !== 'connecting' && <TroubleCard trouble={trouble} />}
       {session.pile.seen && <p class="note">{w().seen(f.dateTime(session.pile.seen / 1000))}. {w().offline}</p>}
-      {status !== 'connecting' && <Button icon="air" onClick={() => connect(session)}>{w().connect}</Button>}
+      {status !== 'connecting' && (
+        <div class="buttons">
+          <Button icon="air" onClick={() => connect(session)}>{w().connect}</Button>
+          {!local && trouble && !quiet && <Button look="quiet" onClick={async () => session.open(await chooseWay())}>{w().choose_again}</Button>}
+        </div>
+      )}
     </div>
   );
 }

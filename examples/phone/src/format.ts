@@ -1,6 +1,7 @@
 // Figures as people read them. What is cut off is cut off downward, as the pile does.
 
-import { lang } from './words';
+import type { WallTime } from './link/messages';
+import { lang, w } from './words';
 
 const locale = (): string => (lang.value === 'zh' ? 'zh-CN' : 'en-GB');
 
@@ -52,6 +53,19 @@ export const dateTime = (unix: number, offset?: number): string =>
   at(unix, offset, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 export const month = (unix: number, offset?: number): string => at(unix, offset, { month: 'long', year: 'numeric' });
 
+/** A moment by the pile's clock; nothing where it had none. */
+const dated = (at: WallTime): boolean => at.quality !== 'Unknown' && at.quality !== 'Relative';
+export const wall = (at: WallTime, offset?: number): string => (dated(at) ? dateTime(at.unix, offset) : w().undated);
+export const wallMonth = (at: WallTime, offset?: number): string => (dated(at) ? month(at.unix, offset) : w().undated);
+/** The same for a table: ISO 8601, or nothing. */
+export const wallIso = (at: WallTime): string => (dated(at) ? new Date(at.unix * 1000).toISOString() : '');
+
+/** An offset from Greenwich, in minutes. */
+export const utc = (offset: number): string => {
+  const [h, m] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60];
+  return `UTC${offset < 0 ? '−' : '+'}${String(h).padStart(2, '0')}:${String(m).padStart(2, '0')}`;
+};
+
 export function span(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   const [h, m] = [Math.floor(minutes / 60), minutes % 60];
@@ -60,9 +74,11 @@ export function span(seconds: number): string {
   return zh ? `${h}小时${m ? `${m}分` : ''}` : `${h} h${m ? ` ${m} min` : ''}`;
 }
 
-/** A decimal with at most six places, in millionths; nothing where it is none. */
+/** A decimal with at most six places, in millionths; nothing where it is none, or where it may be a thousand as
+ * well as one: `1,000`. */
 export function millionths(text: string): number | undefined {
   const match = /^(\d{1,9})(?:[.,](\d{1,6}))?$/.exec(text.trim());
+  if (/^[1-9]\d*,\d{3}$/.test(text.trim())) return undefined;
   return match ? Number(match[1]) * 1e6 + Number((match[2] ?? '').padEnd(6, '0')) : undefined;
 }
 export const decimal = (micros: number): string => cut(micros, 1e6, 6).replaceAll(',', '').replace(/\.?0+$/, '') || '0';

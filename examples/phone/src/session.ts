@@ -6,6 +6,7 @@ import {
 } from './link/messages';
 import { Local, type Way, choose, remembered } from './link/pipe';
 import { Talk, TalkError, type Trouble, troubleOf } from './link/talk';
+import type { Draft } from './screens/tariff';
 import * as store from './store';
 
 /** Where the pile is, as the phone sees it. */
@@ -15,6 +16,8 @@ export type Status = 'off' | 'connecting' | 'here' | 'away';
 export interface Point { at: number; power: number }
 
 const MOST_POINTS = 600;
+/** Seconds that the pile's clock may be off before a landlord's phone sets it: each time is a record. */
+const CLOCK_OFF = 5;
 /** Pauses before a lost link is tried again. */
 const PAUSES = [800, 2_000, 5_000, 10_000, 30_000];
 
@@ -47,6 +50,11 @@ export class Session {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
   private opening: Promise<void> | undefined;
+  /** Counts how often the link was let go of: what was under way then comes to nothing. */
+  private turn = 0;
+  private priceTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Prices that are being painted, by their plan: they outlast the link and the screen. */
+  readonly drafts: Signal<ReadonlyMap<number, Draft>> = signal(new Map());
 
   constructor(readonly pile: store.Pile) {
     this.currency = signal(pile.currency ?? 'CNY');
@@ -56,7 +64,9 @@ export class Session {
   }
 
   /** Connects; `way` is how, where the person has just chosen it. */
-  open(way?: Way): Promise<void> {
+  async open(way?: Way): Promise<void> {
+    // What was tried before gives way to what is chosen now.
+    if (way) await this.rest();
     this.opening ??= this.begin(way).finally(() => {
       this.opening = undefined;
     });
@@ -66,45 +76,51 @@ export class Session {
   private async begin(way?: Way): Promise<void> {
     clearTimeout(this.timer);
     if (this.closed || this.status.value === 'here') return;
+    const { turn } = this;
+    const over = (): boolean => this.closed || turn !== this.turn;
     const known = way ?? (await wayTo(this.pile.device));
+    if (over()) return;
     if (!known) {
       this.status.value = 'off';
       return;
     }
     this.status.value = 'connecting';
     try {
-      if (this.talk && !way) {
-        await this.talk.connect();
-      } else {
-        await this.talk?.close();
-        this.talk = await Talk.open(known, { key: this.pile.key }, {
-          notice: (it) => this.hear(it),
-          standing: (it) => this.stand(it),
-        });
-      }
+      this.talk ??= Talk.of(known, { key: this.pile.key }, {
+        notice: (it) => this.hear(it),
+        standing: (it) => turn === this.turn && this.stand(it),
+      });
+      await this.talk.connect();
+      if (over()) return;
       this.failures = 0;
       this.trouble.value = undefined;
       if (known.device) this.pile.device = known.device;
       await this.greet();
     } catch (error) {
+      if (over()) return;
       const trouble = troubleOf(error);
+      // A device that was just picked from the list may be another pile.
+      const other = way !== undefined && trouble.kind === 'not-known';
+      if (other) this.talk = undefined;
       batch(() => {
-        this.trouble.value = trouble;
+        this.trouble.value = other ? { kind: 'other-pile' } : trouble;
         this.status.value = 'away';
       });
-      // A device that was just picked from the list may be another pile.
-      if (trouble.kind === 'not-known') {
-        if (!way) await this.revoked();
-        return;
-      }
-      this.later(trouble.kind === 'busy' ? trouble.seconds * 1000 : undefined);
+      if (other) return;
+      if (trouble.kind === 'not-known') await this.revoked();
+      else this.later(trouble.kind === 'busy' ? trouble.seconds * 1000 : undefined);
     }
   }
 
   /** The pile does not know this phone any more, and never will. */
   private async revoked(): Promise<void> {
     this.pile.revoked = true;
-    await store.keepPile(this.pile);
+    await this.keepPile();
+  }
+
+  /** Keeps what is known of the pile; one that was removed from this phone stays removed. */
+  private async keepPile(): Promise<void> {
+    if (!this.closed) await store.keepPile(this.pile);
   }
 
   private later(pause?: number): void {
@@ -143,11 +159,9 @@ export class Session {
     if (this.pile.landlord) await this.setClock(welcome).catch(() => undefined);
     const ran = this.ports.value.flatMap(({ mine, running }) => (mine && running ? [running.session] : []));
     await this.refresh();
-    // Where there are no prices, there is no local time of the place either.
-    const tariff = await this.ask('Tariff', 'TariffNow').catch(() => undefined);
-    if (tariff) this.pile.utcOffset = tariff.tariff.tariff.utc_offset;
+    await this.renewPrice();
     this.pile.currency = this.currency.value;
-    await store.keepPile(this.pile);
+    await this.keepPile();
     if (!this.pile.landlord) {
       await this.fetchBills();
       // What ended while the phone was away is told as if it had been there.
@@ -156,11 +170,25 @@ export class Session {
     this.changes.value += 1;
   }
 
-  /** A landlord's phone is the pile's clock: it is set where it is wrong by more than a second. */
+  /** A landlord's phone is the pile's clock: it is set where it is wrong. */
   private async setClock(welcome: Welcome): Promise<void> {
     const unix = Math.floor(Date.now() / 1000);
-    const off = Math.abs(welcome.now.unix - unix) > 1 || welcome.now.quality !== 'Synchronised';
+    const off = Math.abs(welcome.now.unix - unix) > CLOCK_OFF || welcome.now.quality !== 'Synchronised';
     if (off && !local) await this.ask('Done', { SetClock: { now: { unix, quality: 'Synchronised' } } });
+  }
+
+  /** The price of now, and again when the next band begins. */
+  private async renewPrice(): Promise<void> {
+    clearTimeout(this.priceTimer);
+    // Where there are no prices, there is no local time of the place either.
+    const it = await this.ask('Tariff', 'TariffNow').catch(() => undefined);
+    if (!it || this.closed) return;
+    this.price.value = it.price;
+    this.pile.utcOffset = it.tariff.tariff.utc_offset;
+    if (it.seconds_to_change === undefined) return;
+    this.priceTimer = setTimeout(() => {
+      if (this.status.value === 'here') void this.renewPrice();
+    }, (it.seconds_to_change + 1) * 1000);
   }
 
   /** Asks the pile; what it refuses is thrown. */
@@ -208,7 +236,7 @@ export class Session {
       return page.ports;
     }, (last) => ({ Ports: { from: last.port + 1 } }));
     batch(() => {
-      this.ports.value = ports;
+      this.ports.value = ports.map(timed);
       this.price.value = first?.price;
       if (first) this.currency.value = currencyOf(first.currency);
     });
@@ -249,7 +277,7 @@ export class Session {
     for (const hearer of this.hearers) hearer(notice);
     if (typeof notice === 'string') return;
     if ('PortChanged' in notice) {
-      const view = notice.PortChanged;
+      const view = timed(notice.PortChanged);
       this.ports.value = this.ports.value.map((it) => (it.port === view.port ? view : it));
     } else if ('Reading' in notice) {
       const { session, port, power, energy, cost } = notice.Reading;
@@ -269,7 +297,7 @@ export class Session {
       }
       this.changes.value += 1;
     } else if ('TariffChanged' in notice) {
-      void this.refresh().catch(() => undefined);
+      void this.refresh().then(() => this.renewPrice()).catch(() => undefined);
       this.changes.value += 1;
     } else {
       this.changes.value += 1;
@@ -287,13 +315,16 @@ export class Session {
     return this.talk?.isBusy ?? false;
   }
 
-  /** Lets go of the link, for others to have it; the next `open` takes it again. */
+  /** Lets go of the link, for others to have it, and waits until it is free; the next `open` takes it again. */
   async rest(): Promise<void> {
+    this.turn += 1;
     clearTimeout(this.timer);
-    const talk = this.talk;
+    clearTimeout(this.priceTimer);
+    const { talk, opening } = this;
     this.talk = undefined;
     this.status.value = 'off';
     await talk?.close();
+    await opening?.catch(() => undefined);
     this.status.value = 'off';
   }
 
@@ -302,3 +333,7 @@ export class Session {
     await this.rest();
   }
 }
+
+/** With the moment at which the session ends at the latest, so that what is left of it runs down. */
+const timed = (view: PortView): PortView =>
+  view.seconds_left === undefined ? view : { ...view, ends: Date.now() + view.seconds_left * 1000 };

@@ -1,7 +1,7 @@
 // The app's piles, and the one that is on the screen.
 
 import { signal } from '@preact/signals';
-import { go } from './nav';
+import { go, place } from './nav';
 import { Session } from './session';
 import * as store from './store';
 
@@ -25,13 +25,12 @@ export async function begin(): Promise<void> {
     addEventListener(kind, () => {
       touched = Date.now();
       const session = current.value;
-      if (session?.status.value === 'off' && session.pile.device && !session.pile.revoked) void session.open();
+      if (session?.status.value === 'off' && session.pile.device && !session.pile.revoked) wake();
     });
   }
   document.addEventListener('visibilitychange', () => {
     touched = Date.now();
-    if (document.hidden) return;
-    void current.value?.open();
+    if (!document.hidden) wake();
   });
   setInterval(() => {
     const session = current.value;
@@ -41,6 +40,11 @@ export async function begin(): Promise<void> {
     const charging = session.ports.value.some((it) => it.mine);
     if (Date.now() - touched > REST && (document.hidden || !charging)) void session.rest();
   }, 5_000);
+}
+
+/** Connects again; not while a pile is being added, which has the link. */
+function wake(): void {
+  if (place.value[0] !== 'add') void current.value?.open();
 }
 
 /** Puts a pile on the screen, and connects to it. */
@@ -57,6 +61,8 @@ export async function show(pile: store.Pile, home = true): Promise<void> {
 
 export async function add(pile: store.Pile): Promise<void> {
   await store.keepPile(pile);
+  // What is kept of it is not the browser's to throw away.
+  void navigator.storage?.persist?.();
   piles.value = [...piles.value.filter((it) => it.id !== pile.id), pile];
 }
 

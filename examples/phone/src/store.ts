@@ -2,7 +2,7 @@
 // receipts it verified. Nothing of it leaves the phone but by the owner's hand.
 
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-import type { ClosedSession, Settlement } from './link/messages';
+import type { ClosedSession, Segment, Settlement } from './link/messages';
 
 export interface Pile {
   /** The pile's number, in hexadecimal. */
@@ -21,7 +21,7 @@ export interface Pile {
   currency?: string;
   utcOffset?: number;
   /** How far its ledger was verified on this phone: the chain's next number and head, and when. */
-  ledger?: { seq: number; head: string; at: number };
+  ledger?: { identity?: string; seq: number; head: string; at: number };
   /** When the phone last spoke with it, in milliseconds since 1970. */
   seen?: number;
   /** The pile does not know this phone any more. */
@@ -39,6 +39,19 @@ export interface KeptReceipt {
   session: number;
   record: string;
   pem: string;
+  /** The figures that were signed. */
+  bill: ClosedSession;
+  segments: Segment[];
+  utcOffset: number;
+}
+
+/** A settlement that a landlord's phone saw; the pile itself lists those that wait for their payment. */
+export interface KeptSettlement {
+  pile: string;
+  id: number;
+  settlement: Settlement;
+  /** When it was marked as paid, in milliseconds since 1970. */
+  paid?: number;
 }
 
 /** What a landlord's phone last saw of an account. */
@@ -60,6 +73,7 @@ interface Schema extends DBSchema {
   bills: { key: [string, number]; value: KeptBill };
   receipts: { key: [string, number]; value: KeptReceipt };
   accounts: { key: [string, number]; value: KeptAccount };
+  settlements: { key: [string, number]; value: KeptSettlement };
 }
 
 let opened: Promise<IDBPDatabase<Schema>> | undefined;
@@ -71,17 +85,26 @@ export const keepFor = (who: string | null): void => {
 };
 
 const base = (): Promise<IDBPDatabase<Schema>> => {
-  opened ??= openDB<Schema>(name, 1, {
-    upgrade(it) {
-      it.createObjectStore('piles', { keyPath: 'id' });
-      it.createObjectStore('bills', { keyPath: ['pile', 'session'] });
-      it.createObjectStore('receipts', { keyPath: ['pile', 'session'] });
-      it.createObjectStore('accounts', { keyPath: ['pile', 'account'] });
+  opened ??= openDB<Schema>(name, 2, {
+    upgrade(it, before, _, change) {
+      if (before < 1) {
+        it.createObjectStore('piles', { keyPath: 'id' });
+        it.createObjectStore('bills', { keyPath: ['pile', 'session'] });
+        it.createObjectStore('receipts', { keyPath: ['pile', 'session'] });
+        it.createObjectStore('accounts', { keyPath: ['pile', 'account'] });
+      }
+      if (before < 2) {
+        it.createObjectStore('settlements', { keyPath: ['pile', 'id'] });
+        // They were kept without their figures: each is verified anew.
+        void change.objectStore('receipts').clear();
+      }
     },
   });
   return opened;
 };
 
+/** What is kept of a pile, beside itself. */
+const OF_A_PILE = ['bills', 'receipts', 'accounts', 'settlements'] as const;
 /** All of one pile, in a store whose keys begin with the pile's. */
 const ofPile = (pile: string): IDBKeyRange => IDBKeyRange.bound([pile, -Infinity], [pile, Infinity]);
 
@@ -90,9 +113,9 @@ export const keepPile = async (pile: Pile): Promise<void> => {
   await (await base()).put('piles', pile);
 };
 export const forgetPile = async (id: string): Promise<void> => {
-  const change = (await base()).transaction(['piles', 'bills', 'receipts', 'accounts'], 'readwrite');
+  const change = (await base()).transaction(['piles', ...OF_A_PILE], 'readwrite');
   await change.objectStore('piles').delete(id);
-  for (const store of ['bills', 'receipts', 'accounts'] as const) await change.objectStore(store).delete(ofPile(id));
+  for (const store of OF_A_PILE) await change.objectStore(store).delete(ofPile(id));
   await change.done;
 };
 export const keepBills = async (pile: string, bills: readonly ClosedSession[]): Promise<void> => {
@@ -113,6 +136,19 @@ export const keepAccounts = async (kept: readonly KeptAccount[]): Promise<void> 
   for (const account of kept) await change.store.put(account);
   await change.done;
 };
+/** The settlements that wait for their payment now: whichever waited before, and does not any more, is paid. */
+export const keepSettlements = async (pile: string, unpaid: readonly Settlement[]): Promise<void> => {
+  const change = (await base()).transaction('settlements', 'readwrite');
+  const waits = new Set(unpaid.map((it) => it.id));
+  for (const it of await change.store.getAll(ofPile(pile))) {
+    if (!waits.has(it.id) && it.paid === undefined) await change.store.put({ ...it, paid: Date.now() });
+  }
+  for (const settlement of unpaid) await change.store.put({ pile, id: settlement.id, settlement });
+  await change.done;
+};
+/** The newest first. */
+export const settlements = async (pile: string): Promise<KeptSettlement[]> =>
+  (await (await base()).getAll('settlements', ofPile(pile))).reverse();
 export const accounts = async (): Promise<KeptAccount[]> => (await base()).getAll('accounts');
 
 /** Everything but the keys, to be kept elsewhere. */
@@ -124,5 +160,6 @@ export async function everything(): Promise<object> {
     bills: await all.getAll('bills'),
     receipts: await all.getAll('receipts'),
     accounts: await all.getAll('accounts'),
+    settlements: await all.getAll('settlements'),
   };
 }

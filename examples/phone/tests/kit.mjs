@@ -96,12 +96,41 @@ export async function phone(browser, base, path, options = {}) {
     await mkdir(process.env.SHOTS, { recursive: true });
     await page.screenshot({ path: join(process.env.SHOTS, `${name}.png`), fullPage: whole });
   };
+  /** Alters all that the phone keeps in a store, as a patch says; what was there. */
+  const alter = (store, patch) => page.evaluate(([what, with_]) => new Promise((resolve, reject) => {
+    const who = new URLSearchParams(location.search).get('who');
+    const open = indexedDB.open(who ? `openpile-${who}` : 'openpile');
+    open.onerror = () => reject(open.error);
+    open.onsuccess = () => {
+      const merge = (one, more) => {
+        for (const [name, value] of Object.entries(more)) {
+          if (typeof value === 'object' && value) merge(one[name], value);
+          else one[name] = value;
+        }
+      };
+      const transaction = open.result.transaction(what, 'readwrite');
+      const kept = transaction.objectStore(what);
+      const all = kept.getAll();
+      const before = [];
+      all.onsuccess = () => {
+        for (const one of all.result) {
+          before.push(structuredClone(one));
+          merge(one, with_);
+          kept.put(one);
+        }
+      };
+      transaction.oncomplete = () => {
+        open.result.close();
+        resolve(before);
+      };
+    };
+  }), [store, patch]);
   const done = async () => {
     for (const url of asked) assert.ok(url.startsWith('blob:') || new URL(url).origin === base.origin, `asked for ${url}`);
     assert.deepEqual(complaints.filter((text) => !EXPECTED.some((it) => it.test(text))), []);
     await context.close();
   };
-  return { page, context, asked, button, sees, click, go, confirm, saved, accessible, shot, done };
+  return { page, context, asked, button, sees, click, go, confirm, saved, accessible, shot, alter, done };
 }
 
 /** Types a card's code, and taps the card when the pile waits for it. */

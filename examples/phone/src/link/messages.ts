@@ -37,6 +37,8 @@ export type PortCondition =
 /** `port` counts from 0; what is printed at the pile counts from 1. */
 export interface PortView {
   port: number; condition: PortCondition; mine: boolean; seconds_left?: number; running?: Running;
+  /** When the session ends at the latest, in milliseconds since 1970: the phone's own reckoning. */
+  ends?: number;
 }
 export interface PortPage { price?: PriceNow; currency: CurrencyBytes; ports: PortView[]; more: boolean }
 export interface Bill { energy_fee: number; service_fee: number; total: number }
@@ -166,7 +168,14 @@ export type Happened =
   | { kind: 'notice'; notice: Notice } | { kind: 'closed'; why: string };
 
 export type Code =
-  | { kind: 'charging' } | { kind: 'privilege' } | { kind: 'recovery'; number: number } | { kind: 'wrong'; why: string };
+  | { kind: 'charging' } | { kind: 'privilege' } | { kind: 'recovery'; number: number } | { kind: 'wrong'; why: CodeFault; group?: number };
+export type CodeFault = 'foreign' | 'version' | 'symbol' | 'length' | 'checksum' | 'role';
+
+/** What a ledger is when it is whole, and where it is not. */
+export interface WholeLedger { identity: string; through: number; seq: number; head: string; continues?: boolean }
+export type BadLedger =
+  | { kind: 'other' } | { kind: 'broken'; seq: number } | { kind: 'altered'; seq: number }
+  | { kind: 'shorter'; seq: number; of: number } | { kind: 'wrong'; why: string };
 
 export const hex = (bytes: readonly number[] = []): string =>
   bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('');

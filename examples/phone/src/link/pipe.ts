@@ -27,7 +27,8 @@ export interface Pipe {
 export interface Way {
   /** What is kept to find the pile again; the bench needs nothing. */
   readonly device?: string;
-  open(ears: Ears): Promise<Pipe>;
+  /** Where it is given up meanwhile, the attempt ends at once. */
+  open(ears: Ears, givenUp: AbortSignal): Promise<Pipe>;
 }
 
 /** Where a pile's bytes go in and come out. */
@@ -93,12 +94,13 @@ class Air implements Way {
     return this.known.id;
   }
 
-  async open(ears: Ears): Promise<Pipe> {
+  async open(ears: Ears, givenUp: AbortSignal): Promise<Pipe> {
     const gatt = this.known.gatt;
     if (!gatt) throw new PipeError('unsupported');
     let late: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_, reject) => {
       late = setTimeout(() => reject(new PipeError('out-of-range')), CONNECT_WITHIN);
+      givenUp.addEventListener('abort', () => reject(new PipeError('gone')));
     });
     try {
       return await Promise.race([timeout, this.discover(gatt, ears)]);
@@ -162,11 +164,12 @@ const TURN_OVER = 4001;
 export class Local implements Way {
   constructor(private readonly who: string) {}
 
-  open(ears: Ears): Promise<Pipe> {
+  open(ears: Ears, givenUp: AbortSignal): Promise<Pipe> {
     const url = new URL(`/pipe?who=${encodeURIComponent(this.who)}`, location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     socket.binaryType = 'arraybuffer';
+    givenUp.addEventListener('abort', () => socket.close());
     return new Promise((resolve, reject) => {
       let open = false;
       // It is let in when it is its turn, and the pile has power.

@@ -2,7 +2,7 @@
 // number, so that nothing is done twice.
 
 import { Link } from '../wasm/phone_wasm';
-import type { Answers, Happened, Notice, Refusal, Request, Response, Welcome } from './messages';
+import type { Answers, CodeFault, Happened, Notice, Refusal, Request, Response, Welcome } from './messages';
 import { type Pipe, PipeError, type Way } from './pipe';
 
 /** Links that are tried for one request. */
@@ -18,6 +18,10 @@ export type Trouble =
   | { kind: 'refused'; why: Refusal }
   | { kind: 'closed'; why: string }
   | { kind: 'not-known' }
+  | { kind: 'other-pile' }
+  | { kind: 'no-tap-in-time' }
+  | { kind: 'not-signed'; what: string }
+  | { kind: 'code'; why: CodeFault; group: number | undefined }
   | { kind: 'busy'; seconds: number }
   | { kind: 'not-tapped' }
   | { kind: 'no-answer' }
@@ -56,6 +60,7 @@ class Line {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private sending = false;
   private over = false;
+  private readonly givenUp = new AbortController();
 
   constructor(
     private readonly link: Link,
@@ -71,7 +76,7 @@ class Line {
         this.turn();
       },
       lost: (error) => this.end(error),
-    });
+    }, this.givenUp.signal);
     if (this.over) {
       this.pipe.close();
       throw new PipeError('gone');
@@ -125,6 +130,7 @@ class Line {
     if (this.over) return;
     this.over = true;
     clearTimeout(this.timer);
+    this.givenUp.abort();
     this.pipe?.close();
     this.link.disconnected();
     if (error) this.lost(error);
@@ -145,19 +151,17 @@ export class Talk {
 
   private constructor(private readonly link: Link, private way: Way, private readonly listener: Listener) {}
 
-  /** With the phone's own key, or the code of the recovery sheet; waits until the pile has said who it is. */
-  static async open(way: Way, pass: { key: Uint8Array } | { code: string }, listener: Listener): Promise<Talk> {
+  /** With the phone's own key, or the code of the recovery sheet. */
+  static of(way: Way, pass: { key: Uint8Array } | { code: string }, listener: Listener): Talk {
     const link = 'key' in pass ? Link.withKey(pass.key) : Link.withCode(pass.code);
-    const talk = new Talk(link, way, listener);
-    await talk.connect();
-    return talk;
+    return new Talk(link, way, listener);
   }
 
   get isStanding(): boolean {
     return this.standing;
   }
 
-  /** Connects, or waits for who does already. */
+  /** Connects, or waits for who does already, until the pile has said who it is. */
   connect(): Promise<void> {
     this.connecting ??= this.dial().finally(() => {
       this.connecting = undefined;
@@ -167,6 +171,7 @@ export class Talk {
 
   private async dial(): Promise<void> {
     if (this.standing) return;
+    if (this.gone) throw new PipeError('gone');
     this.line?.end(undefined);
     const line: Line = new Line(this.link, (it) => this.happened(it), (error) => this.lost(line, error));
     this.line = line;
@@ -304,6 +309,8 @@ export class Talk {
     this.stand(false);
     this.greeted?.reject(new PipeError('gone'));
     this.answered?.resolve('lost');
+    // Whoever comes next finds the way free.
+    await this.connecting?.catch(() => undefined);
   }
 }
 

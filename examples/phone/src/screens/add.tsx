@@ -31,8 +31,7 @@ export function Add(): JSX.Element {
     const code = readCode(text.trim()) as Code;
     setTyped(text.trim());
     if (code.kind === 'wrong') {
-      const [title, note] = words.code_wrong(code.why);
-      setTrouble({ kind: 'words', text: `${title}. ${note}` });
+      setTrouble({ kind: 'code', why: code.why, group: code.group });
       setStep({ at: 'code' });
     } else if (code.kind === 'recovery') {
       setTrouble(undefined);
@@ -82,12 +81,13 @@ export function Add(): JSX.Element {
       const ended = new Promise<boolean>((resolve) => {
         over = resolve;
       });
-      talk = await Talk.open(way, { code }, {
+      talk = Talk.of(way, { code }, {
         notice: (it) => {
           if (it === 'WindowClosed') over(false);
           else if ('CardAuthorised' in it) over(true);
         },
       });
+      await talk.connect();
       const { seconds } = await talk.ask('Window', 'Recover');
       setStep({ at: 'recover-tap', seconds });
       const late = setTimeout(() => over(false), (seconds + 10) * 1000);
@@ -109,9 +109,7 @@ export function Add(): JSX.Element {
         {piles.value.length > 0 && <button type="button" class="icon-button" aria-label={words.back} onClick={() => history.back()}><Icon name="prev" /></button>}
         <h1>{words.add_title}</h1>
       </header>
-      {trouble && (trouble.kind === 'words'
-        ? <div class="trouble" role="alert"><Icon name="warn" /><div><p>{trouble.text}</p></div></div>
-        : <TroubleCard trouble={trouble} />)}
+      {trouble && <TroubleCard trouble={trouble} />}
       {step.at === 'code' && (
         <>
           <div class="hero"><Icon name="card" /><p>{words.add_lead}</p></div>

@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import * as f from '../format';
-import { type ClosedSession, type ReceiptPage, type Segment, currencyOf } from '../link/messages';
+import { type ClosedSession, type ReceiptPage, type Refusal, type Segment, currencyOf } from '../link/messages';
 import { TalkError, type Trouble, troubleOf } from '../link/talk';
 import { go } from '../nav';
 import type { Session } from '../session';
@@ -17,7 +17,7 @@ export function BillRow(props: { bill: ClosedSession; offset: number | undefined
   const { bill } = props;
   const currency = currencyOf(bill.currency);
   return (
-    <Row icon="bolt" title={props.who ?? f.dateTime(bill.opened.unix, props.offset)}
+    <Row icon="bolt" title={props.who ?? f.wall(bill.opened, props.offset)}
       note={`${w().port(bill.port + 1)} · ${f.kwh(bill.energy)} · ${w().reason[bill.reason]}`}
       end={f.money(bill.bill.total, currency)} onClick={() => go(`bill/${bill.session}`)} />
   );
@@ -29,7 +29,7 @@ export function History(props: { session: Session }): JSX.Element {
   if (!bills.length) return <Empty icon="list" title={w().no_history}><p>{w().no_history_lead}</p></Empty>;
   const months = new Map<string, ClosedSession[]>();
   for (const bill of bills) {
-    const month = f.month(bill.closed.unix, offset);
+    const month = f.wallMonth(bill.closed, offset);
     months.set(month, [...(months.get(month) ?? []), bill]);
   }
   return (
@@ -58,19 +58,41 @@ async function fetchWhole(session: Session, number: number): Promise<Whole> {
   return { page, segments };
 }
 
-type Verdict = { is: 'verified'; record: string } | { is: 'unsigned' } | { is: 'wrong'; why: string };
+type Verdict = { is: 'verified'; record: string } | { is: 'unsigned'; why: Refusal } | { is: 'wrong'; why: string };
+
+/** The same figures, whoever read them; what is left out is not there. */
+function same(one: unknown, other: unknown): boolean {
+  if (typeof one !== 'object' || typeof other !== 'object' || !one || !other) return one === other;
+  const [a, b] = [one, other] as Record<string, unknown>[];
+  return [...new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])].every((key) => same(a?.[key], b?.[key]));
+}
+
+/** A receipt that was kept, checked here and now: its signature, and that what is said of the session now, of which a
+ * part may be known, is what was signed. */
+function checked(kept: store.KeptReceipt, pem: string, bill: ClosedSession | undefined, segments?: Segment[]): Verdict {
+  try {
+    verifyReceipt(kept.record, pem);
+  } catch {
+    return { is: 'wrong', why: w().wrong_figures_lead };
+  }
+  const now = (!bill || same(kept.bill, bill)) && (!segments || same(kept.segments, segments));
+  return now ? { is: 'verified', record: kept.record } : { is: 'wrong', why: w().other_figures };
+}
 
 /** Asks for the signature, and checks it here, with the first key that this pile showed. */
 async function verify(session: Session, number: number, whole: Whole): Promise<Verdict> {
   const wrong = contradiction(number, whole.page, whole.segments);
   if (wrong) return { is: 'wrong', why: w().wrong_figures_lead };
+  const kept = await store.receipt(session.pile.id, number);
+  // What was signed once is not signed with other figures.
+  if (kept && !(same(kept.bill, whole.page.session) && same(kept.segments, whole.segments))) return { is: 'wrong', why: w().other_figures };
   let signature;
   try {
     signature = await session.ask('Signature', { SignReceipt: { session: number } });
   } catch (error) {
     const trouble = troubleOf(error);
     const none = trouble.kind === 'refused' && ['NoReceiptKey', 'TooManyPrices', 'UnknownRequest'].includes(trouble.why);
-    if (none) return { is: 'unsigned' };
+    if (none) return { is: 'unsigned', why: trouble.why };
     throw error;
   }
   let signed: { record: string; pem: string };
@@ -86,24 +108,23 @@ async function verify(session: Session, number: number, whole: Whole): Promise<V
   } else if (pile.pem !== signed.pem) {
     return { is: 'wrong', why: w().other_key };
   }
-  await store.keepReceipt({ pile: pile.id, session: number, ...signed });
+  await store.keepReceipt({
+    pile: pile.id, session: number, ...signed, bill: whole.page.session, segments: whole.segments, utcOffset: whole.page.utc_offset,
+  });
   return { is: 'verified', record: signed.record };
 }
 
-/** A session's record as OCMF, signed by the pile and checked here; the one that was kept, if there is one. */
-export async function recordOf(session: Session, number: number): Promise<string> {
-  const kept = await store.receipt(session.pile.id, number);
-  if (kept && kept.pem === session.pile.pem) {
-    try {
-      verifyReceipt(kept.record, kept.pem);
-      return kept.record;
-    } catch {
-      // It is asked for again.
-    }
+/** A session's record as OCMF, signed by the pile and checked here; the one that was kept, if it is of this bill. */
+export async function recordOf(session: Session, bill: ClosedSession): Promise<string> {
+  const kept = await store.receipt(session.pile.id, bill.session);
+  if (kept && session.pile.pem) {
+    const before = checked(kept, session.pile.pem, bill);
+    if (before.is === 'verified') return before.record;
   }
-  const verdict = await verify(session, number, await fetchWhole(session, number));
+  const verdict = await verify(session, bill.session, await fetchWhole(session, bill.session));
   if (verdict.is === 'verified') return verdict.record;
-  throw new TalkError({ kind: 'words', text: `${w().bill_no(number)}: ${verdict.is === 'wrong' ? verdict.why : w().not_signed}` });
+  const why = verdict.is === 'wrong' ? verdict.why : w().refused[verdict.why][0];
+  throw new TalkError({ kind: 'not-signed', what: `${w().bill_no(bill.session)}: ${why}` });
 }
 
 export function Bill(props: { session: Session; number: number }): JSX.Element {
@@ -113,29 +134,39 @@ export function Bill(props: { session: Session; number: number }): JSX.Element {
   const [trouble, setTrouble] = useState<Trouble | undefined>();
   const [asking, setAsking] = useState(false);
   useEffect(() => {
-    void store.receipt(session.pile.id, number).then((kept) => {
-      if (!kept) return;
-      // What was kept is checked again, here and now.
-      try {
-        verifyReceipt(kept.record, session.pile.pem ?? kept.pem);
-        setVerdict({ is: 'verified', record: kept.record });
-      } catch {
-        setVerdict({ is: 'wrong', why: w().wrong_figures_lead });
+    let here = true;
+    let kept: store.KeptReceipt | undefined;
+    const compare = (bill: ClosedSession | undefined, segments?: Segment[]): void => {
+      if (here && kept) setVerdict(checked(kept, session.pile.pem ?? kept.pem, bill, segments));
+    };
+    const known = store.receipt(session.pile.id, number).then((it) => {
+      kept = it;
+      compare(session.bills.value.find((one) => one.session === number));
+      // Its arithmetic can be read far from the pile, too.
+      if (here && it) {
+        const page = { session: it.bill, alias: [], clock_set: false, utc_offset: it.utcOffset, segments: [], more: false };
+        setWhole((now) => now ?? { page, segments: it.segments });
       }
     });
-    fetchWhole(session, number).then((it) => {
+    fetchWhole(session, number).then(async (it) => {
+      await known;
+      if (!here) return;
       setWhole(it);
+      compare(it.page.session, it.segments);
       session.pile.utcOffset = it.page.utc_offset;
     }, (error) => {
       const why = troubleOf(error);
-      if (why.kind !== 'pipe') setTrouble(why);
+      if (here && why.kind !== 'pipe') setTrouble(why);
     });
+    return () => {
+      here = false;
+    };
   }, [number, session.status.value === 'here']);
   const check = async (): Promise<void> => {
     setAsking(true);
     setTrouble(undefined);
     try {
-      const all = whole ?? (await fetchWhole(session, number));
+      const all = await fetchWhole(session, number);
       setWhole(all);
       setVerdict(await verify(session, number, all));
     } catch (error) {
@@ -155,8 +186,8 @@ export function Bill(props: { session: Session; number: number }): JSX.Element {
           <strong class="amount">{f.money(bill.bill.total, currency)}</strong></div>
         <dl class="facts">
           <Fact name={w().energy} big>{f.kwh(bill.energy)}</Fact>
-          <Fact name={w().began}>{f.dateTime(bill.opened.unix, offset)}</Fact>
-          <Fact name={w().ended}>{f.dateTime(bill.closed.unix, offset)}</Fact>
+          <Fact name={w().began}>{f.wall(bill.opened, offset)}</Fact>
+          <Fact name={w().ended}>{f.wall(bill.closed, offset)}</Fact>
           <Fact name={w().why_ended}>{w().reason[bill.reason]}</Fact>
           <Fact name={w().meter}>{w().meter_from_to(f.kwh(bill.reading - bill.energy), f.kwh(bill.reading))}</Fact>
         </dl>
@@ -184,11 +215,11 @@ export function Bill(props: { session: Session; number: number }): JSX.Element {
       )}
       <Card class={`verdict ${verdict?.is ?? ''}`}>
         <div class="split" role="status"><Icon name={verdict?.is === 'wrong' ? 'warn' : 'seal'} />
-          <div><h2>{verdict?.is === 'verified' ? w().verified : verdict?.is === 'wrong' ? w().wrong_figures : verdict?.is === 'unsigned' ? w().not_signed : w().unverified}</h2>
-            <p>{verdict?.is === 'verified' ? w().verified_lead : verdict?.is === 'wrong' ? verdict.why : verdict?.is === 'unsigned' ? w().refused.NoReceiptKey[1] : asking ? w().verifying : w().unverified_lead}</p></div></div>
+          <div><h2>{verdict?.is === 'verified' ? w().verified : verdict?.is === 'wrong' ? w().wrong_figures : verdict?.is === 'unsigned' ? w().refused[verdict.why][0] : w().unverified}</h2>
+            <p>{verdict?.is === 'verified' ? w().verified_lead : verdict?.is === 'wrong' ? verdict.why : verdict?.is === 'unsigned' ? w().refused[verdict.why][1] : asking ? w().verifying : w().unverified_lead}</p></div></div>
         {trouble && <TroubleCard trouble={trouble} />}
         <div class="buttons">
-          {verdict?.is !== 'verified' && <Button look="strong" icon="seal" onClick={check}>{w().verify}</Button>}
+          <Button look={verdict?.is === 'verified' ? 'quiet' : 'strong'} icon="seal" onClick={check}>{verdict?.is === 'verified' ? w().verify_again : w().verify}</Button>
           {verdict?.is === 'verified' && <Button icon="share" onClick={async () => {
             await handOut(`receipt-${session.pile.id.slice(0, 8)}-${number}.ocmf`, 'text/plain', `${verdict.record}\n`);
             tellWell(w().shared);

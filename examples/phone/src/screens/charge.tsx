@@ -1,7 +1,7 @@
 // A tenant's first screen: what charges, and where one can.
 
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import * as f from '../format';
 import type { PortCondition, PortView, UpTo } from '../link/messages';
 import { go } from '../nav';
@@ -23,7 +23,8 @@ export const tone = (it: PortView): string => {
 export function PriceLine(props: { session: Session }): JSX.Element {
   const price = props.session.price.value;
   const currency = props.session.currency.value;
-  if (!price) return <p class="note">{w().no_price}</p>;
+  // What was never told is not known to be missing.
+  if (!price) return props.session.status.value === 'here' ? <p class="note">{w().no_price}</p> : <></>;
   return (
     <p class="price-line">
       <Icon name="clock" />
@@ -59,7 +60,7 @@ export function Charge(props: { session: Session }): JSX.Element {
       )}
       {mine.map((it) => <Live key={it.port} session={session} view={it} />)}
       <PriceLine session={session} />
-      <h2 class="section" aria-live="polite">{free ? w().free_ports(free) : w().none_free}</h2>
+      {!!ports.length && <h2 class="section" aria-live="polite">{!here ? w().ports_then : free ? w().free_ports(free) : w().none_free}</h2>}
       <ul class="ports">
         {ports.map((it) => {
           const can = here && isFree(it.condition);
@@ -79,10 +80,21 @@ export function Charge(props: { session: Session }): JSX.Element {
   );
 }
 
+/** The time, again every so many milliseconds. */
+function useNow(every: number): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), every);
+    return () => clearInterval(timer);
+  }, [every]);
+  return now;
+}
+
 function Live(props: { session: Session; view: PortView }): JSX.Element {
   const { session, view } = props;
   const it = view.running;
   const currency = session.currency.value;
+  const now = useNow(10_000);
   const stop = async (): Promise<void> => {
     if (!it || !(await ask(w().stop_sure, w().stop))) return;
     await session.ask('Done', { Stop: { session: it.session } });
@@ -100,7 +112,7 @@ function Live(props: { session: Session; view: PortView }): JSX.Element {
           {(session.curves.value.get(it.session)?.length ?? 0) > 1 && <PowerCurve points={session.curves.value.get(it.session) ?? []} />}
           <p class="note">
             {it.since.quality !== 'Unknown' && it.since.quality !== 'Relative' && `${w().since(f.time(it.since.unix, session.pile.utcOffset))} · `}
-            {view.seconds_left === undefined ? w().no_end : w().left(f.span(view.seconds_left))}
+            {view.ends === undefined ? w().no_end : w().latest(f.span(Math.max(0, view.ends - now) / 1000), f.time(view.ends / 1000, session.pile.utcOffset))}
           </p>
         </>
       ) : <p class="note">{w().starting}</p>}

@@ -4,9 +4,10 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import * as f from '../format';
 import { type ClosedSession, type Period, type Settlement, type StatementPage, currencyOf } from '../link/messages';
-import { TalkError } from '../link/talk';
+import { TalkError, troubleOf } from '../link/talk';
 import { go } from '../nav';
 import type { Session } from '../session';
+import * as store from '../store';
 import { Button, Card, Empty, Fact, Field, Row, Rows, Sheet, TroubleCard, handOut, tell, tellWell, useAsked } from '../ui/parts';
 import { w } from '../words';
 import { recordOf } from './bills';
@@ -25,6 +26,7 @@ export function Money(props: { session: Session }): JSX.Element {
   };
   const owing = house.value?.accounts.filter((it) => openOf(it) > 0) ?? [];
   const unpaid = house.value?.unpaid ?? [];
+  const paid = useAsked(async () => (await store.settlements(session.pile.id)).filter((it) => it.paid !== undefined), [house.value]);
   return (
     <>
       {house.trouble && <TroubleCard trouble={house.trouble} again={house.again} />}
@@ -48,13 +50,24 @@ export function Money(props: { session: Session }): JSX.Element {
           <Rows label={w().waiting_payment}>
             {unpaid.map((it) => (
               <Row key={it.id} icon="coins" title={`${who(it.account)} · ${f.money(it.amount, currency)}`}
-                note={`${w().settlement(it.id)} · ${f.dateTime(it.at.unix, session.pile.utcOffset)}`}
-                end={<Button look="strong" label={`${w().mark_paid}: ${who(it.account)}`} onClick={() => {
-                  setReference('');
-                  setPaying(it);
-                }}>{w().mark_paid}</Button>} />
+                note={`${w().settlement(it.id)} · ${f.wall(it.at, session.pile.utcOffset)}`}
+                end={<>
+                  <Button look="quiet" icon="book" label={`${w().statement_of(who(it.account))}, ${w().settlement(it.id)}`} onClick={() => go(`statement/${it.account}/${it.id}`)}>{w().bill}</Button>
+                  <Button look="strong" label={`${w().mark_paid}: ${who(it.account)}`} onClick={() => {
+                    setReference('');
+                    setPaying(it);
+                  }}>{w().mark_paid}</Button>
+                </>} />
             ))}
           </Rows>
+        </Card>
+      )}
+      {!!paid.value?.length && (
+        <Card>
+          <h2>{w().paid}</h2>
+          <Rows label={w().paid}>{paid.value.slice(0, 12).map(({ id, settlement }) => (
+            <Row key={id} icon="check" title={`${who(settlement.account)} · ${f.money(settlement.amount, currency)}`} note={`${w().settlement(id)} · ${f.wall(settlement.at, session.pile.utcOffset)}`}
+              onClick={() => go(`statement/${settlement.account}/${id}`)} />))}</Rows>
         </Card>
       )}
       {!!house.value?.accounts.length && (
@@ -75,7 +88,7 @@ export function Money(props: { session: Session }): JSX.Element {
             }, tell);
           }}>
             <p>{who(paying.account)} · <strong>{f.money(paying.amount, currency)}</strong></p>
-            <Field label={w().reference} hint={w().reference_hint} value={reference} max={24} onInput={setReference} />
+            <Field label={w().reference} hint={w().reference_hint} value={reference} bytes={24} onInput={setReference} />
             <button type="submit" class="button strong wide"><span>{w().mark_paid}</span></button>
           </form>
         </Sheet>
@@ -96,13 +109,15 @@ function months(offset = -new Date().getTimezoneOffset()): { key: string; text: 
   });
 }
 
-export function Statement(props: { session: Session; account: number }): JSX.Element {
+export function Statement(props: { session: Session; account: number; settlement?: number | undefined }): JSX.Element {
   const { session, account } = props;
-  const [chosen, setChosen] = useState('open');
+  const [chosen, setChosen] = useState(props.settlement === undefined ? 'open' : `s${props.settlement}`);
   const [signed, setSigned] = useState<number | undefined>();
   const all = months(session.pile.utcOffset);
   const month = all.find((it) => it.key === chosen);
-  const period: Period = month ? { Between: { from: month.from, to: month.to } } : 'Open';
+  const settled = chosen.startsWith('s') ? Number(chosen.slice(1)) : undefined;
+  const period: Period = month ? { Between: { from: month.from, to: month.to } } : settled === undefined ? 'Open' : { Settlement: settled };
+  const settlements = useAsked(async () => (await store.settlements(session.pile.id)).filter((it) => it.settlement.account === account), [session.changes.value]);
   const house = useAsked(() => fetchHouse(session), [account]);
   const statement = useAsked<Whole>(async () => {
     let page: StatementPage | undefined;
@@ -118,14 +133,15 @@ export function Statement(props: { session: Session; account: number }): JSX.Ele
   const whole = statement.value;
   const currency = whole ? currencyOf(whole.page.currency) : session.currency.value;
   const offset = session.pile.utcOffset;
+  const called = month?.text ?? (settled === undefined ? w().since_settled : w().settlement(settled));
+  const file = (ending: string): string => [w().statement_file, session.pile.name, who, called].map((it) => it.replace(/[^\p{L}\p{N}]+/gu, '-')).join('_') + ending;
   const csv = (): string => {
     const quoted = (text: string): string => (/^[=+\-@]/.test(text) ? `'${text}` : text).replace(/^.*[",\n].*$/s, (it) => `"${it.replaceAll('"', '""')}"`);
-    const head = ['session', 'account', 'name', 'port', 'opened', 'closed', 'reason', 'kwh', 'electricity', 'service', 'total', 'currency'];
     const lines = (whole?.sessions ?? []).map((it) => [
-      it.session, it.account, who, it.port + 1, new Date(it.opened.unix * 1000).toISOString(), new Date(it.closed.unix * 1000).toISOString(), it.reason,
+      it.session, it.account, who, it.port + 1, f.wallIso(it.opened), f.wallIso(it.closed), w().reason[it.reason],
       f.decimal(it.energy), f.decimal(it.bill.energy_fee), f.decimal(it.bill.service_fee), f.decimal(it.bill.total), currency,
     ].map((cell) => quoted(String(cell))).join(','));
-    return `\uFEFF${[head.join(','), ...lines].join('\r\n')}\r\n`;
+    return `\uFEFF${[w().csv_head.join(','), ...lines].join('\r\n')}\r\n`;
   };
   return (
     <>
@@ -133,13 +149,14 @@ export function Statement(props: { session: Session; account: number }): JSX.Ele
         <label for="period">{w().period}</label>
         <select id="period" value={chosen} onChange={(event) => setChosen(event.currentTarget.value)}>
           <option value="open">{w().since_settled}</option>
+          {settlements.value?.map(({ id, settlement }) => <option key={id} value={`s${id}`}>{w().settlement(id)} · {f.wall(settlement.at, offset)}</option>)}
           {all.map((it) => <option key={it.key} value={it.key}>{it.text}</option>)}
         </select>
       </div>
       {statement.trouble && <TroubleCard trouble={statement.trouble} again={statement.again} />}
       {whole && (
         <Card class="paper">
-          <div class="split"><div><h2>{w().statement_of(who)}</h2><p class="note">{session.pile.name} · {month?.text ?? w().since_settled}</p></div>
+          <div class="split"><div><h2>{w().statement_of(who)}</h2><p class="note">{session.pile.name} · {called}</p></div>
             <strong class="amount">{f.money(whole.page.totals.amount, currency)}</strong></div>
           <dl class="facts">
             <Fact name={w().energy} big>{f.kwh(whole.page.totals.energy)}</Fact>
@@ -148,23 +165,33 @@ export function Statement(props: { session: Session; account: number }): JSX.Ele
             <Fact name={w().opening}>{f.kwh(whole.page.totals.opening)}</Fact>
             <Fact name={w().closing}>{f.kwh(whole.page.totals.closing)}</Fact>
           </dl>
+          {whole.page.paid && <p class="note">{w().paid_on(f.wall(whole.page.paid[0], offset), whole.page.paid[1])}</p>}
           <div class="scroll" tabIndex={0} role="region" aria-label={w().history}>
             <table>
               <thead><tr><th>{w().began}</th><th>{w().ports}</th><th>kWh</th><th>{w().total}</th></tr></thead>
               <tbody>{whole.sessions.map((it) => (
-                <tr key={it.session}><th scope="row">{f.dateTime(it.opened.unix, offset)}</th><td>{it.port + 1}</td><td>{f.kwh(it.energy).replace(' kWh', '')}</td><td>{f.money(it.bill.total, currency)}</td></tr>))}</tbody>
+                <tr key={it.session}><th scope="row">{f.wall(it.opened, offset)}</th><td>{it.port + 1}</td><td>{f.kwh(it.energy).replace(' kWh', '')}</td><td>{f.money(it.bill.total, currency)}</td></tr>))}</tbody>
             </table>
           </div>
           <div class="buttons no-print">
-            <Button icon="share" onClick={() => handOut(`statement-${account}.csv`, 'text/csv', csv())}>{w().export_csv}</Button>
+            <Button icon="share" onClick={() => handOut(file('.csv'), 'text/csv', csv())}>{w().export_csv}</Button>
             <Button icon="seal" disabled={!whole.sessions.length || signed !== undefined} onClick={async () => {
               try {
                 const records: string[] = [];
+                const without: string[] = [];
                 for (const it of whole.sessions) {
-                  setSigned(records.length);
-                  records.push(await recordOf(session, it.session));
+                  setSigned(records.length + without.length);
+                  try {
+                    records.push(await recordOf(session, it));
+                  } catch (error) {
+                    // One that the pile does not sign takes nothing from the others.
+                    const trouble = troubleOf(error);
+                    if (trouble.kind !== 'not-signed') throw error;
+                    without.push(trouble.what);
+                  }
                 }
-                await handOut(`statement-${account}.ocmf`, 'text/plain', `${records.join('\n')}\n`);
+                if (records.length) await handOut(file('.ocmf'), 'text/plain', `${records.join('\n')}\n`);
+                if (without.length) tell(new TalkError({ kind: 'not-signed', what: without.join(' ') }));
               } catch (error) {
                 tell(error);
               } finally {

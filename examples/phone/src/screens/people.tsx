@@ -57,7 +57,7 @@ export function Window(props: {
       if (!here) return;
       if (notice === 'WindowClosed') {
         end();
-        tell(new TalkError({ kind: 'words', text: w().window_over }));
+        tell(new TalkError({ kind: 'no-tap-in-time' }));
         onClose();
       } else if (typeof notice === 'object' && 'CardAuthorised' in notice) {
         end();
@@ -90,14 +90,19 @@ export function Window(props: {
   );
 }
 
-/** Settles an account, after asking. */
+/** Settles an account, after asking; true where it is to be looked at again. */
 export async function settle(session: Session, house: House, account: number): Promise<boolean> {
   const of = house.accounts.find((it) => it.account.id === account);
   if (!of) return false;
   const currency = session.currency.value;
   if (!(await ask(w().settle_sure(nameOf(of), f.money(openOf(of), currency)), w().settle, undefined, false))) return false;
-  const settled = await session.ask('Settled', { Settle: { account, number: house.next } });
-  tellWell(w().settled_ok(f.money(settled.amount, currency)));
+  try {
+    const settled = await session.ask('Settled', { Settle: { account, number: house.next } });
+    tellWell(w().settled_ok(f.money(settled.amount, currency)));
+  } catch (error) {
+    // What was settled meanwhile is looked at again.
+    tell(error);
+  }
   return true;
 }
 
@@ -185,7 +190,7 @@ export function Account(props: { session: Session; id: number }): JSX.Element {
             void change({ Rename: { account: id, name: renaming.trim() } }).catch(tell);
             setRenaming(undefined);
           }}>
-            <Field label={w().name} value={renaming} max={24} onInput={setRenaming} />
+            <Field label={w().name} value={renaming} bytes={24} onInput={setRenaming} />
             <button type="submit" class="button strong wide" disabled={!renaming.trim()}><span>{w().save}</span></button>
           </form>
         </Sheet>

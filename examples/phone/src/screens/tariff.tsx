@@ -3,45 +3,64 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import * as f from '../format';
-import { type Tariff, currencyOf } from '../link/messages';
+import { type CurrencyBytes, type Tariff, currencyOf } from '../link/messages';
 import type { Session } from '../session';
 import { Icon } from '../ui/icons';
-import { Button, Card, Choice, Field, TroubleCard, tell, tellWell, useAsked } from '../ui/parts';
+import { Button, Card, Choice, Field, TroubleCard, ask, tellWell, useAsked } from '../ui/parts';
 import { w } from '../words';
 
 const SLOTS = 48;
 const MOST_BANDS = 8;
+/** A price, in millionths a kWh: `pile_units::Price`. */
+const MOST_PRICE = 1e9;
+/** Minutes east of Greenwich, as clocks are set anywhere: halves and quarters of an hour. */
+const OFFSETS = Array.from({ length: 105 }, (_, at) => at * 15 - 720);
 
 interface Band { id: number; name: string; energy: string; service: string }
-interface Draft { bands: Band[]; slots: (number | undefined)[]; unknown: number }
+export interface Draft { currency: string; offset: number; bands: Band[]; slots: (number | undefined)[]; unknown: number }
 
 const clock = (slot: number): string => `${String(Math.floor(slot / 2)).padStart(2, '0')}:${slot % 2 ? '30' : '00'}`;
 
 function draftOf(tariff: Tariff): Draft {
   return {
+    currency: currencyOf(tariff.currency),
+    offset: tariff.utc_offset,
     bands: tariff.bands.map((it, id) => ({ id, name: it.name, energy: f.decimal(it.energy), service: f.decimal(it.service) })),
     slots: tariff.slots.flatMap((it) => [it & 15, it >> 4]),
     unknown: tariff.unknown_time_band,
   };
 }
 
+/** A blank day, where the phone is. */
+const blank = (before: Tariff | undefined, session: Session): Draft => ({
+  currency: before ? currencyOf(before.currency) : session.currency.value,
+  offset: before?.utc_offset ?? -new Date().getTimezoneOffset(),
+  bands: [{ id: 0, name: 'day', energy: '', service: '' }], slots: Array.from({ length: SLOTS }, () => undefined), unknown: 0,
+});
+
+const micros = (text: string): number | undefined => {
+  const it = f.millionths(text);
+  return it !== undefined && it <= MOST_PRICE ? it : undefined;
+};
+
 /** Why a draft cannot be saved; nothing if it can. */
-function problem({ bands, slots }: Draft): string | undefined {
+function problem({ currency, bands, slots }: Draft): string | undefined {
+  if (!/^[A-Z]{3}$/.test(currency)) return w().tariff_currency;
   const names = bands.map((it) => it.name.trim());
   if (names.some((it) => !/^[\x21-\x7e]{1,12}$/.test(it)) || new Set(names).size < names.length) return w().tariff_names;
-  if (bands.some((it) => f.millionths(it.energy) === undefined || f.millionths(it.service) === undefined)) return w().tariff_numbers;
+  if (bands.some((it) => micros(it.energy) === undefined || micros(it.service) === undefined)) return w().tariff_numbers;
   if (slots.some((it) => it === undefined)) return w().tariff_gap;
   const unused = bands.find((it) => !slots.includes(it.id));
   return unused && w().tariff_unused(unused.name);
 }
 
-function tariffOf({ bands, slots, unknown }: Draft, before: Tariff | undefined): Tariff {
+function tariffOf({ currency, offset, bands, slots, unknown }: Draft): Tariff {
   const index = new Map(bands.map((it, at) => [it.id, at]));
   const packed = Array.from({ length: SLOTS / 2 }, (_, at) => (index.get(slots[2 * at] ?? 0) ?? 0) | ((index.get(slots[2 * at + 1] ?? 0) ?? 0) << 4));
   return {
-    currency: before?.currency ?? [67, 78, 89],
-    utc_offset: before?.utc_offset ?? -new Date().getTimezoneOffset(),
-    bands: bands.map((it) => ({ name: it.name.trim(), energy: f.millionths(it.energy) ?? 0, service: f.millionths(it.service) ?? 0 })),
+    currency: [...currency].map((letter) => letter.charCodeAt(0)) as CurrencyBytes,
+    utc_offset: offset,
+    bands: bands.map((it) => ({ name: it.name.trim(), energy: micros(it.energy) ?? 0, service: micros(it.service) ?? 0 })),
     unknown_time_band: index.get(unknown) ?? 0,
     slots: packed,
   };
@@ -51,15 +70,20 @@ export function TariffScreen(props: { session: Session }): JSX.Element {
   const { session } = props;
   const plans = useAsked(() => session.all('Tariffs', { Tariffs: { from: 0 } }, (it) => it.tariffs, (last) => ({ Tariffs: { from: last.plan + 1 } })), [session.status.value === 'here']);
   const [plan, setPlan] = useState(0);
-  const [draft, setDraft] = useState<Draft | undefined>();
   const [brush, setBrush] = useState(0);
   const [painting, setPainting] = useState(false);
   const before = plans.value?.find((it) => it.plan === plan) ?? plans.value?.[0];
-  useEffect(() => {
-    if (!plans.value) return;
-    setDraft(before ? draftOf(before.tariff) : { bands: [{ id: 0, name: 'day', energy: '', service: '' }], slots: Array.from({ length: SLOTS }, () => undefined), unknown: 0 });
-    setBrush(0);
-  }, [plans.value, plan]);
+  // What was begun is kept until it is saved or discarded, whatever becomes of the link.
+  const begun = session.drafts.value.get(plan);
+  const draft = begun ?? (plans.value && (before ? draftOf(before.tariff) : blank(undefined, session)));
+  const keep = (to: Draft | undefined): void => {
+    const drafts = new Map(session.drafts.value);
+    if (to) drafts.set(plan, to);
+    else drafts.delete(plan);
+    session.drafts.value = drafts;
+  };
+  const setDraft = (to: Draft): void => keep(to);
+  useEffect(() => setBrush(0), [plan]);
   useEffect(() => {
     const end = (): void => setPainting(false);
     addEventListener('pointerup', end);
@@ -68,13 +92,17 @@ export function TariffScreen(props: { session: Session }): JSX.Element {
   if (plans.trouble) return <TroubleCard trouble={plans.trouble} again={plans.again} />;
   if (!draft) return <p class="note" role="status">{w().loading}</p>;
   const wrong = problem(draft);
-  const currency = before ? currencyOf(before.tariff.currency) : session.currency.value;
-  const paint = (slot: number): void => setDraft((old) => old && { ...old, slots: old.slots.map((it, at) => (at === slot ? brush : it)) });
+  const { currency } = draft;
+  const paint = (slot: number): void => {
+    const now = session.drafts.value.get(plan) ?? draft;
+    setDraft({ ...now, slots: now.slots.map((it, at) => (at === slot ? brush : it)) });
+  };
   const band = (id: number, change: Partial<Band>): void => setDraft({ ...draft, bands: draft.bands.map((it) => (it.id === id ? { ...it, ...change } : it)) });
   const place = (id: number): number => draft.bands.findIndex((it) => it.id === id);
   const nameAt = (slot: number): string => draft.bands[place(draft.slots[slot] ?? -1)]?.name ?? '–';
   const save = async (): Promise<void> => {
-    await session.ask('Done', { SetTariff: { plan, tariff: tariffOf(draft, before?.tariff) } });
+    await session.ask('Done', { SetTariff: { plan, tariff: tariffOf(draft) } });
+    keep(undefined);
     tellWell(w().saved, w().tariff_saved);
     plans.again();
   };
@@ -101,7 +129,7 @@ export function TariffScreen(props: { session: Session }): JSX.Element {
           <div class="split"><Button pressed={brush === it.id} onClick={() => setBrush(it.id)}><span class={`swatch band-${at}`} /> {w().paint(it.name)}</Button>
             {draft.bands.length > 1 && <button type="button" class="icon-button" aria-label={`${w().band_remove}: ${it.name}`} onClick={() => {
               const rest = draft.bands.filter((one) => one.id !== it.id);
-              setDraft({ bands: rest, slots: draft.slots.map((slot) => (slot === it.id ? undefined : slot)), unknown: draft.unknown === it.id ? (rest[0]?.id ?? 0) : draft.unknown });
+              setDraft({ ...draft, bands: rest, slots: draft.slots.map((slot) => (slot === it.id ? undefined : slot)), unknown: draft.unknown === it.id ? (rest[0]?.id ?? 0) : draft.unknown });
               setBrush(rest[0]?.id ?? 0);
             }}><Icon name="close" /></button>}</div>
           <div class="three">
@@ -118,9 +146,22 @@ export function TariffScreen(props: { session: Session }): JSX.Element {
           setBrush(id);
         }}>{w().band_add}</Button>
       </div>
+      <Card>
+        <h2>{w().tariff_place}</h2>
+        <div class="three">
+          <Field label={w().tariff_money} max={3} value={currency} onInput={(to) => setDraft({ ...draft, currency: to.toUpperCase() })} />
+          <div class="field"><label for="offset">{w().tariff_clock}</label>
+            <select id="offset" value={draft.offset} onChange={(event) => setDraft({ ...draft, offset: Number(event.currentTarget.value) })}>
+              {[...new Set([...OFFSETS, draft.offset])].sort((a, b) => a - b).map((it) => <option key={it} value={it}>{f.utc(it)}</option>)}
+            </select></div>
+        </div>
+      </Card>
       <Choice label={w().unknown_band} value={draft.unknown} onChoose={(unknown) => setDraft({ ...draft, unknown })} of={draft.bands.map((it) => [it.id, it.name] as const)} />
       {wrong && <p class="error" role="alert">{wrong}</p>}
-      <Button wide look="strong" disabled={!!wrong} onClick={() => save().catch(tell)}>{w().save}</Button>
+      <Button wide look="strong" disabled={!!wrong} onClick={save}>{w().save}</Button>
+      {begun && <Button wide look="quiet" onClick={async () => {
+        if (await ask(w().discard, w().discard)) keep(undefined);
+      }}>{w().discard}</Button>}
     </>
   );
 }

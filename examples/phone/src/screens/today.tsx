@@ -27,6 +27,7 @@ export async function fetchHouse(session: Session): Promise<House> {
     return it.settlements;
   }, (last) => ({ Settlements: { from: last.id + 1 } }));
   const at = Date.now();
+  await store.keepSettlements(session.pile.id, unpaid);
   await store.keepAccounts(accounts.map(({ account, name }) => ({
     pile: session.pile.id, account: account.id, active: account.active, energy: account.energy,
     fees: account.energy_fee + account.service_fee, settled: account.settled, currency: session.currency.value, at,

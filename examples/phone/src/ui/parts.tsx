@@ -61,8 +61,21 @@ export const Fact = (props: { name: string; children: ComponentChildren; big?: b
   <div class={`fact ${props.big ? 'big' : ''}`}><dt>{props.name}</dt><dd>{props.children}</dd></div>
 );
 
+const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+/** The beginning of a text that has so many bytes, in whole characters. */
+function within(text: string, bytes = Infinity): string {
+  let kept = '';
+  for (const letter of text) {
+    if (bytesOf(kept + letter) > bytes) break;
+    kept += letter;
+  }
+  return kept;
+}
+
 export function Field(props: {
-  label: string; value: string; onInput: (text: string) => void; hint?: string; mode?: 'decimal' | 'text'; max?: number; error?: string;
+  label: string; value: string; onInput: (text: string) => void; hint?: string; mode?: 'decimal' | 'text';
+  /** The most characters, and the most bytes of them in UTF-8: what is beyond is not taken. */
+  max?: number; bytes?: number; error?: string;
 }): JSX.Element {
   const id = useId();
   return (
@@ -71,8 +84,13 @@ export function Field(props: {
       <input
         id={id} value={props.value} inputMode={props.mode ?? 'text'} maxLength={props.max} autoComplete="off" autoCapitalize="off" spellcheck={false}
         placeholder={props.hint} aria-invalid={!!props.error} aria-describedby={props.error ? `${id}e` : undefined}
-        onInput={(event) => props.onInput(event.currentTarget.value)}
+        onInput={(event) => {
+          const text = within(event.currentTarget.value, props.bytes);
+          event.currentTarget.value = text;
+          props.onInput(text);
+        }}
       />
+      {props.bytes !== undefined && bytesOf(props.value) >= props.bytes - 3 && <p class="note" role="status">{w().full_name(props.bytes)}</p>}
       {props.error && <p class="error" id={`${id}e`}>{props.error}</p>}
     </div>
   );
@@ -161,6 +179,10 @@ export function inWords(trouble: Trouble): readonly [string, string] {
     case 'refused': return words.refused[trouble.why];
     case 'closed': return trouble.why === 'Version' ? words.version : words.closed;
     case 'not-known': return words.not_known;
+    case 'other-pile': return words.other_pile;
+    case 'no-tap-in-time': return words.window_over;
+    case 'not-signed': return [words.not_all_signed, trouble.what];
+    case 'code': return words.code_wrong(trouble.why, trouble.group);
     case 'busy': return words.busy(trouble.seconds);
     case 'not-tapped': return words.not_tapped;
     case 'no-answer': return words.no_answer;

@@ -1,6 +1,6 @@
 // English.
 
-import type { Fault, PortCondition, Refusal, StopReason } from '../link/messages';
+import type { CodeFault, Fault, PortCondition, Refusal, StopReason } from '../link/messages';
 
 /** What happened, and what to do. */
 type Pair = readonly [string, string];
@@ -8,7 +8,8 @@ type Condition = Exclude<PortCondition, { Faulted: Fault }>;
 
 export const en = {
   back: 'Back', close: 'Close', cancel: 'Cancel', save: 'Save', done: 'Done', yes: 'Yes', retry: 'Try again', more: 'More', loading: 'One moment…',
-  tabs: 'Parts of the app',
+  tabs: 'Parts of the app', failed: ['The app cannot begin', 'Nothing is lost. Close its other windows, leave private browsing, and try again.'] as Pair,
+  full_name: (bytes: number) => `There is no room for more: ${bytes} Latin letters, or ${bytes / 3} Chinese ones.`, undated: 'no date: the clock was not set',
   charge: 'Charge', history: 'History', me: 'Me', today: 'Today', people: 'Tenants', money: 'Money', pile: 'Pile',
 
   // Adding a pile.
@@ -27,18 +28,18 @@ export const en = {
   scan_none: 'There is no camera here. Type the code.', scan_other: 'This is not the code of a card.',
 
   // The link.
-  here: 'Connected', connecting: 'Connecting…', away: 'Out of reach', off: 'Not connected', connect: 'Connect',
+  here: 'Connected', connecting: 'Connecting…', away: 'Out of reach', off: 'Not connected', connect: 'Connect', choose_again: 'Choose it from the list',
   seen: (when: string) => `Last seen ${when}`, offline: 'What you see was kept from last time.',
   revoked_title: 'This phone is not known any more',
   revoked_lead: 'It was revoked, or its card was reported lost. Bind it anew with a card, or ask the landlord.',
 
   // Ports.
   port: (n: number) => `Port ${n}`, free_ports: (n: number) => (n === 1 ? '1 port is free' : `${n} ports are free`),
-  none_free: 'No port is free', price_now: 'Price now', a_kwh: 'a kWh', electricity: 'electricity', service: 'service', no_price: 'The landlord has set no prices yet.',
+  none_free: 'No port is free', ports_then: 'The ports as they were last seen', price_now: 'Price now', a_kwh: 'a kWh', electricity: 'electricity', service: 'service', no_price: 'The landlord has set no prices yet.',
   start: 'Start', stop: 'Stop', stopping: 'Stopping…', starting: 'Starting…', mine: 'yours', taken: 'taken',
   start_title: (n: number) => `Charge at port ${n}`, until: 'Until', until_full: 'full', until_time: 'a time', until_energy: 'an energy', until_cost: 'an amount',
   hours: (n: number) => `${n} h`, plug: 'Plug the bike in within two minutes.', started: (n: number) => `Port ${n} is on. Plug the bike in.`,
-  power: 'Power', energy: 'Energy', cost: 'Cost so far', since: (t: string) => `since ${t}`, left: (t: string) => `${t} left`,
+  power: 'Power', energy: 'Energy', cost: 'Cost so far', since: (t: string) => `since ${t}`, latest: (t: string, at: string) => `ends by itself, at ${at} at the latest (in ${t})`,
   no_end: 'ends when it is full',
   stop_sure: 'Stop charging?', power_curve: 'Power over the last minutes',
   condition: {
@@ -63,7 +64,7 @@ export const en = {
   bill: 'Bill', bill_no: (n: number) => `Session ${n}`, total: 'Total', began: 'Began', ended: 'Ended', why_ended: 'Why', meter: 'Meter', meter_from_to: (a: string, b: string) => `${a} to ${b}`,
   arithmetic: 'How it is worked out', band: 'Price', rounding: 'The sum is cut off at the smallest coin, in your favour, once.',
   clock_set: 'The pile’s clock was set while this ran.',
-  verify: 'Verify', verifying: 'Asking the pile for its signature…', verified: 'Verified', verified_lead: 'The pile signed exactly these figures; this phone has checked the signature.',
+  verify: 'Verify', verify_again: 'Verify again', other_figures: 'The pile says other figures now than those it signed. Keep the receipt, and show it to the landlord.', verifying: 'Asking the pile for its signature…', verified: 'Verified', verified_lead: 'The pile signed exactly these figures; this phone has checked the signature.',
   unverified: 'Not verified yet', unverified_lead: 'Verify it while you are near the pile. It needs no internet.',
   not_signed: 'The pile signs no receipts', wrong_figures: 'Do not trust this bill', wrong_figures_lead: 'Its records do not add up, or the signature is not under them. Show this to the landlord.',
   other_key: 'The pile signed with another key than before. Show this to the landlord.',
@@ -88,7 +89,7 @@ export const en = {
   // Landlord: tenants.
   account: (n: number) => `Account ${n}`, no_people: 'No tenants yet', no_people_lead: 'Authorise a card: the first tap of it makes an account.',
   authorise: 'Authorise a card', authorise_lead: 'Tap the new card at the pile now.', authorised: (n: number) => `The card is authorised: account ${n}`,
-  authorise_weak: 'It is a card without a key', window_over: 'The time is over. No card was tapped.', seconds_left: (n: number) => `${n} s`,
+  authorise_weak: 'It is a card without a key', window_over: ['The time is over', 'No card was tapped. Begin again, and tap the card while the time runs.'] as Pair, seconds_left: (n: number) => `${n} s`,
   name: 'Name', rename: 'Rename', plan: 'Price plan', plan_n: (n: number) => (n === 0 ? 'Standard' : `Plan ${n}`), listed: 'Card without a key allowed', cards: 'Cards',
   card_n: (n: number, alias: string) => `Card ${n} · ${alias}`, key_card: 'with a key', uid_card: 'number only',
   replace: 'Replace the card', replace_lead: 'The old card stops working at once. Tap the next one at the pile now; the account stays.',
@@ -100,16 +101,24 @@ export const en = {
   settle: 'Settle', settle_sure: (who: string, amount: string) => `Freeze ${who}’s reading and bill ${amount}?`, settled_ok: (amount: string) => `Settled: ${amount}`,
   mark_paid: 'Paid', mark_paid_title: 'Mark as paid', reference: 'Note', reference_hint: 'Cash, transfer, date…', nothing_open: 'Nothing is open', nothing_open_lead: 'What tenants draw stands here until you settle it.',
   settlement: (n: number) => `Settlement ${n}`, waiting_payment: 'Waiting for payment', statements: 'Statements', statement_of: (who: string) => `Statement: ${who}`,
-  export_csv: 'CSV', export_ocmf: 'Signed receipts', signed_of: (n: number, of: number) => `Signed: ${n} of ${of}`, print: 'Print', all_piles: 'All piles', period: 'Period', since_settled: 'Since the last settlement', opening: 'Opening reading', closing: 'Closing reading',
+  export_csv: 'CSV', csv_head: ['session', 'account', 'name', 'port', 'opened', 'closed', 'reason', 'kwh', 'electricity', 'service', 'total', 'currency'], statement_file: 'statement',
+  not_all_signed: 'Not all of them are signed', paid: 'Paid lately', paid_on: (when: string, note: string) => `Paid ${when}${note ? `: ${note}` : ''}.`, export_ocmf: 'Signed receipts', signed_of: (n: number, of: number) => `Signed: ${n} of ${of}`, print: 'Print', all_piles: 'All piles', period: 'Period', since_settled: 'Since the last settlement', opening: 'Opening reading', closing: 'Closing reading',
 
   // Landlord: the pile.
   tariff: 'Prices', tariff_lead: 'Paint the day with your prices. Each half-hour has one.', band_name: 'Name', band_energy: 'Electricity', band_service: 'Service', band_add: 'Add a price', band_remove: 'Remove',
-  tariff_gap: 'Some half-hours have no price. Paint them.', tariff_names: 'Each price needs a name of its own, of at most 12 letters.', tariff_numbers: 'Write prices such as 0.60, a kWh.', tariff_unused: (n: string) => `“${n}” is painted nowhere.`,
+  tariff_gap: 'Some half-hours have no price. Paint them.', tariff_names: 'Each price needs a name of its own: 1 to 12 Latin letters or digits, without a space.', tariff_numbers: 'Write prices such as 0.60, a kWh, of at most 1000.',
+  tariff_currency: 'The currency has three letters, such as CNY or EUR.', tariff_place: 'Where the pile stands', tariff_money: 'Currency', tariff_clock: 'Local time', discard: 'Discard the changes', tariff_unused: (n: string) => `“${n}” is painted nowhere.`,
   tariff_saved: 'The new prices hold from now on. Running sessions change at once; what was drawn stays as it was.', unknown_band: 'While the clock is not known', from_to: 'From, to', paint: (n: string) => `Paint ${n}`,
   policy: 'Cards without a key', policy_lead: 'Cheap cards are known by a number that anybody can copy.', policy_Nobody: 'refused', policy_Listed: 'only of listed tenants', policy_All: 'allowed', policy_sure: 'Cards without a key, your own included, may be refused from now on.',
   ports: 'Ports', diagnostics: 'For the engineer', firmware: 'Firmware', records: 'Records', temperature: 'Inside', reader: 'Card reader', works: 'works', silent: 'does not answer', clock: 'Clock', failed_handshakes: 'Refused links', uptime: 'Running for',
   ledger: 'Ledger', ledger_lead: 'Every record is chained to the one before. This phone fetches all of them, checks the chain, and adds everything up as the pile does.', ledger_fetch: 'Verify and keep a copy', ledger_progress: (n: number, of: number) => `Record ${n.toLocaleString('en')} of ${of.toLocaleString('en')}`,
   ledger_ok: 'The ledger is whole', ledger_ok_lead: (n: number, head: string) => `${n.toLocaleString('en')} records, and every sum comes out. The chain ends with ${head}.`, ledger_continues: (when: string) => `It continues what this phone verified on ${when}: nothing of that was changed.`,
+  ledger_gap: (when: string) => `What this phone verified on ${when} is not among these records any more: the pile has dropped it after an export. Whether it was changed before, this phone cannot tell; compare with the copy you saved.`, ledger_from_here: 'Go on from here',
+  ledger_why: {
+    other: 'it is another ledger than this phone verified before', broken: (n: number) => `the chain breaks before record ${n}`,
+    altered: (n: number) => `up to record ${n} it was verified before, and is not the same any more`, shorter: (n: number, of: number) => `it ends with record ${n}, and was verified up to ${of} before`,
+    wrong: (why: string) => `a record cannot be (${why})`,
+  },
   ledger_bad: 'The ledger is not as it was written', ledger_bad_lead: (why: string) => `Keep the pile as it is, and call whoever looks after it. What was found: ${why}.`, ledger_save: 'Save the copy', ledger_confirm: 'It is in safe hands', ledger_confirm_lead: 'The pile may then drop what is settled and paid of these records, when it needs the room.',
   phone_of: (n: number) => `account ${n}`, phone_landlord: 'landlord', phone_n: (n: number) => `Phone ${n}`,
   saved: 'Saved',
@@ -132,7 +141,12 @@ export const en = {
   no_answer: ['The pile did not answer', 'Look at the pile: it may have done what you asked. Then try again.'] as Pair,
   newer: ['The pile is newer than this app', 'Update the app. What you asked for may be done.'] as Pair,
   odd: ['The pile answered something else', 'Try again. If it stays so, tell the landlord the firmware’s number.'] as Pair,
-  code_wrong: (why: string) => ['This is not a card’s code', `Check it against the card, from OP1: on (${why}).`] as Pair,
+  other_pile: ['That pile does not know this phone', 'It may be another pile: choose this one from the list. If it is the right one, this phone was revoked: bind it anew with a card.'] as Pair,
+  code_wrong: (why: CodeFault, group = 0) => ({
+    foreign: ['This is not a card’s code', 'A card’s code begins with OP1:'], version: ['The code is of a newer kind', 'Update the app, and try again.'],
+    symbol: ['A character cannot be right', `Look at group ${group} after OP1: again.`], length: ['The code is not complete, or too long', 'Type all of it, from OP1: on.'],
+    checksum: ['There is a typing error in the code', 'Compare it with the card, group by group.'], role: ['The app does not know this kind of card', 'Update the app, and try again.'],
+  } as Record<CodeFault, Pair>)[why],
   unexpected: (text: string) => ['Something went wrong in the app', text] as Pair,
   recover: 'Lost privilege card', recover_lead: 'Type the next unused code of the recovery sheet. Then a new privilege card is tapped at the pile.', recover_tap: 'Tap the new privilege card at the pile now', recover_done: 'It is the privilege card now. Bind this phone with its code.',
   refused: {
