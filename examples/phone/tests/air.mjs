@@ -27,13 +27,13 @@ class Peripheral {
     this.near = true;
     this.said = [];
     this.connections = 0;
+    this.chosen = 0;
     this.longest = 0;
   }
 
   static async on(browser, port, layout) {
     const it = new Peripheral(await browser.newBrowserCDPSession(), port, layout);
-    await it.send('enable', { state: 'powered-on', leSupported: true });
-    await it.appear();
+    await it.wake();
     it.cdp.on('BluetoothEmulation.gattOperationReceived', (event) => it.asked(event).catch(complain));
     it.cdp.on('BluetoothEmulation.characteristicOperationReceived', (event) => it.touched(event).catch(complain));
     return it;
@@ -41,6 +41,13 @@ class Peripheral {
 
   send(what, parameters) {
     return this.cdp.send(`BluetoothEmulation.${what}`, parameters);
+  }
+
+  /** The radio begins; a page that loads again ends it. */
+  async wake() {
+    await this.send('disable').catch(() => undefined);
+    await this.send('enable', { state: 'powered-on', leSupported: true });
+    await this.appear();
   }
 
   /** The radio knows the pile, and that it offers the service: forgotten with each connection. */
@@ -78,6 +85,7 @@ class Peripheral {
       // The list is told again whenever it grows; it is answered once.
       if (devices.length === 0 || prompts.has(id)) return;
       prompts.add(id);
+      this.chosen += 1;
       session.send('DeviceAccess.selectPrompt', { id, deviceId: devices[0].id }).catch(complain);
     });
   }
@@ -222,6 +230,7 @@ async function binds(of, it, card) {
 
 const folder = await mkdtemp(join(tmpdir(), 'air-'));
 const it = await pile();
+const neighbour = await pile();
 const people = [];
 try {
   const landlord = await someone(it, folder, 'landlord', MODULE);
@@ -284,7 +293,7 @@ try {
   tenant.peripheral.near = false;
   await tenant.peripheral.drop();
   await returns(landlord);
-  await landlord.sees('Connected');
+  await landlord.page.getByText('Connected', { exact: true }).waitFor();
   await landlord.page.getByRole('link', { name: 'Money' }).click();
   await landlord.click('Settle: Account 1');
   await landlord.confirm('Settle');
@@ -298,6 +307,28 @@ try {
   await landlord.confirm('Close the account');
   await landlord.sees('Nothing was owed');
   passed('settled, the phone revoked, the account closed');
+
+  // The landlord chooses from the list again, and takes the neighbour's pile by mistake: it is not taken for a pile
+  // that has revoked the phone.
+  landlord.peripheral.near = false;
+  await landlord.peripheral.drop();
+  await landlord.sees('The pile is out of reach');
+  const { chosen } = landlord.peripheral;
+  landlord.peripheral.near = true;
+  landlord.peripheral.port = neighbour.link;
+  await landlord.peripheral.appear();
+  await landlord.click('Choose it from the list');
+  await landlord.sees('That pile does not know this phone');
+  assert.equal(landlord.peripheral.chosen, chosen + 1);
+  await landlord.page.reload();
+  assert.equal(await landlord.page.getByText('This phone is not known any more').count(), 0);
+  landlord.peripheral.port = it.link;
+  await landlord.peripheral.wake();
+  await landlord.click('Connect');
+  await landlord.page.getByText('Connected', { exact: true }).waitFor();
+  // Where the browser keeps the permission the app finds the pile by itself, also after a reload.
+  assert.equal(landlord.peripheral.chosen, chosen + 1);
+  passed('another pile chosen by mistake is said so, and the own one is found again after a reload');
 
   landlord.peripheral.near = false;
   await landlord.peripheral.drop();
@@ -340,5 +371,6 @@ try {
 } finally {
   for (const of of people) await of.browser.close();
   it.end();
+  neighbour.end();
   await rm(folder, { recursive: true, force: true });
 }

@@ -103,7 +103,7 @@ async function wrongCodesAreSaidSo(of) {
   const code = of.page.getByLabel('Code on the card');
   await code.fill(it.codes.tenant1.replace(/.$/, (last) => (last === '0' ? '1' : '0')));
   await of.click('Go on');
-  await of.sees('This is not a card’s code');
+  await of.sees('There is a typing error in the code');
   // A card of the house that was never authorised: its tap opens nothing, here and at the pile.
   await code.fill(it.codes.tenant2);
   await of.click('Go on');
@@ -239,7 +239,7 @@ async function settles(of) {
   await of.page.getByLabel('Note').fill('cash');
   await of.page.locator('dialog').getByRole('button', { name: 'Paid' }).click();
   await of.sees('Nothing is open');
-  await of.page.getByRole('button', { name: 'Anna' }).click();
+  await of.page.locator('.card', { hasText: 'Statements' }).getByRole('button', { name: 'Anna' }).click();
   await of.page.getByLabel('Period').selectOption('m0');
   await of.page.locator('table tbody tr').first().waitFor();
   await of.accessible('a statement');
