@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::browser;
 use crate::cross::Builder;
+use crate::machine;
 use crate::process::{self, Workspace};
 use crate::runner::Outcome;
 
@@ -31,7 +32,7 @@ pub struct Options {
 pub fn command(workspace: &Workspace, options: &Options) -> Result<(), String> {
     let outcome = build(workspace).and_then(|| {
         if options.screens {
-            played(workspace, "screens.mjs", "screens")
+            chinese_letters().and_then(|| played(workspace, "screens.mjs", "screens"))
         } else {
             Outcome::Ok
         }
@@ -42,6 +43,23 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<(), String> {
     let built = workspace.path(APP).join("dist");
     println!("The app is in {}.", built.display());
     Ok(())
+}
+
+/// Half of the pictures are in Chinese: without a font that has its letters they show boxes.
+fn chinese_letters() -> Outcome {
+    let has_font = || {
+        let listed = Command::new("fc-list").arg(":lang=zh").output();
+        listed.is_ok_and(|it| !it.stdout.is_empty())
+    };
+    if !has_font() {
+        machine::install(&["fontconfig", "fonts-wqy-microhei"]);
+    }
+    if has_font() {
+        Outcome::Ok
+    } else {
+        let how = "a Chinese font is missing: sudo apt-get install fontconfig fonts-wqy-microhei";
+        Outcome::Skipped(how.into())
+    }
 }
 
 /// Builds the app, and plays every flow of a tenant and of a landlord in Chromium.
