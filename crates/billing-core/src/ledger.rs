@@ -34,7 +34,7 @@ use crate::journal::{
     MountError, ReclaimError, Room, ScanError,
 };
 use crate::record::{Piece, Record};
-use capacity::Capacity;
+use capacity::{Capacity, Needs};
 use embedded_storage_async::nor_flash::NorFlash;
 use pile_units::{Credential, Role};
 
@@ -284,12 +284,13 @@ impl<F: NorFlash> Ledger<F> {
         // Every page is given back once, and counted once.
         let mut patience = self.journal.room().pages.saturating_mul(2);
         while frame > self.journal.room().bytes_left_in_page
-            && self.free() <= book.look(|book| self.capacity.reserve(book))
+            && let needs = self.needs(book)
+            && self.free() <= needs.reserve
         {
             patience = patience
                 .checked_sub(1)
                 .ok_or(LedgerError::Append(AppendError::Full))?;
-            if self.has_garbage(book) {
+            if self.has_garbage(needs) {
                 self.give_back(book).await?;
             } else if self.count.is_some() {
                 self.count_page(book).await?;
@@ -323,7 +324,10 @@ impl<F: NorFlash> Ledger<F> {
 
     /// True while there is work to be done before the next record needs it.
     pub fn wants_work(&self, book: &impl Look) -> bool {
-        self.count.is_some() || self.is_short(book) || self.wants_erased_page(book)
+        self.count.is_some() || {
+            let needs = self.needs(book);
+            self.is_short(needs) || self.wants_erased_page(needs)
+        }
     }
 
     /// Does a slice of the work, at most about an erase or a page long. Call it when no record
@@ -338,14 +342,20 @@ impl<F: NorFlash> Ledger<F> {
     /// # Power loss
     /// Nothing is lost: a page is given back only when all that it held for long stands elsewhere.
     pub async fn work(&mut self, book: &impl Look) -> Result<(), LedgerError<F::Error>> {
-        if self.wants_erased_page(book) {
+        let needs = self.needs(book);
+        if self.wants_erased_page(needs) {
             self.journal.erase_ahead().await?;
             Ok(())
-        } else if self.is_short(book) {
+        } else if self.is_short(needs) {
             self.give_back(book).await
         } else {
             self.count_page(book).await.map_err(LedgerError::from)
         }
+    }
+
+    /// What the book asks for as it is now.
+    fn needs(&self, book: &impl Look) -> Needs {
+        book.look(|book| self.capacity.needs(book))
     }
 
     /// Free pages, once the next one is opened.
@@ -355,26 +365,26 @@ impl<F: NorFlash> Ledger<F> {
     }
 
     /// True if giving pages back helps: what is kept anyway is not copied for its own sake.
-    fn has_garbage(&self, book: &impl Look) -> bool {
-        let dense = book.look(|book| self.capacity.dense(book, self.kept));
+    fn has_garbage(&self, needs: Needs) -> bool {
+        let dense = self.capacity.dense(needs, self.kept);
         self.journal.room().pages.saturating_sub(self.free()) > dense
     }
 
-    fn is_short(&self, book: &impl Look) -> bool {
-        let reserve = book.look(|book| self.capacity.reserve(book));
-        self.free() <= reserve.saturating_add(AHEAD)
-            && self.has_garbage(book)
+    fn is_short(&self, needs: Needs) -> bool {
+        self.free() <= needs.reserve.saturating_add(AHEAD)
+            && self.has_garbage(needs)
             && self.journal.can_reclaim()
     }
 
-    fn wants_erased_page(&self, book: &impl Look) -> bool {
+    fn wants_erased_page(&self, needs: Needs) -> bool {
         let room = self.journal.room();
-        let wanted = book.look(|book| {
-            // A page for the next records, and a snapshot's shortly before it is due.
-            let snapshot = self.capacity.snapshot_pages(book).saturating_add(1);
-            let soon = self.capacity.reserve(book).saturating_add(AHEAD + 1);
-            if self.free() <= soon { snapshot } else { 1 }
-        });
+        // A page for the next records, and a snapshot's shortly before it is due.
+        let is_soon = self.free() <= needs.reserve.saturating_add(AHEAD + 1);
+        let wanted = if is_soon {
+            needs.snapshot.saturating_add(1)
+        } else {
+            1
+        };
         room.pages_erased < wanted.min(room.pages_free)
     }
 

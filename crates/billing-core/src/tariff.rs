@@ -321,6 +321,26 @@ impl Tariff {
         &self.slots
     }
 
+    /// How often the band changes in the longest session there is, twelve hours, at most.
+    ///
+    /// ```
+    /// use billing_core::tariff::{Band, Tariff};
+    /// # use pile_units::{Currency, UtcOffset};
+    /// let band = Band { name: "flat".parse()?, energy: "0.568".parse()?, service: "0.20".parse()? };
+    /// assert_eq!(Tariff::flat(Currency::CNY, UtcOffset::UTC, band).most_changes(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn most_changes(&self) -> u32 {
+        // Half hours, the first and the last cut short.
+        const MOST: u32 = 2 * 12 + 1;
+        let mut before = self.slots.last();
+        let mut changes = 0;
+        for slot in &self.slots {
+            changes += u32::from(before.replace(slot) != Some(slot));
+        }
+        changes.min(MOST)
+    }
+
     /// The band in force, and its place. Where the clock does not tell the time of day (unknown
     /// or relative), the unknown-time band.
     pub fn band_at(&self, at: WallTime) -> (BandIndex, &Band) {

@@ -36,8 +36,6 @@ const HEADER: u32 = 84;
 const NUMBER: usize = 5;
 /// The payload of the frame that ends a snapshot.
 const END: usize = 4;
-/// The longest session, hours: the cap of `pile_units::Limits`.
-const LONGEST_SESSION: usize = 12;
 /// The longest piece or kept record but for the tariff.
 const LONGEST: usize = size::PILE;
 
@@ -55,8 +53,18 @@ const _: () = assert!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Capacity {
     word: u32,
-    page: u32,
     pages: u32,
+    /// The fewest bytes of a page that frames fill: none crosses into the next.
+    filled: u32,
+}
+
+/// What a book asks of the flash, in pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// A snapshot at most: as many are kept erased.
+    pub snapshot: u32,
+    /// Free pages that must remain after the next record, whatever it is.
+    pub reserve: u32,
 }
 
 impl Capacity {
@@ -66,11 +74,19 @@ impl Capacity {
             assert!(F::ERASE_SIZE >= 512, "a page of a ledger has 512 bytes");
         };
         let number = |value| u32::try_from(value).unwrap_or(u32::MAX);
-        Self {
-            word: number(F::WRITE_SIZE),
-            page: number(F::ERASE_SIZE),
+        Self::new(number(F::WRITE_SIZE), number(F::ERASE_SIZE), pages)
+    }
+
+    fn new(word: u32, page: u32, pages: u32) -> Self {
+        let mut capacity = Self {
+            word,
             pages,
-        }
+            filled: 1,
+        };
+        let header = HEADER.next_multiple_of(word);
+        let waste = capacity.frame(LONGEST) - word;
+        capacity.filled = page.saturating_sub(header + waste).max(1);
+        capacity
     }
 
     /// Bytes that a payload takes on the flash.
@@ -84,22 +100,21 @@ impl Capacity {
         self.frame(payload.saturating_add(NUMBER))
     }
 
-    /// Free pages that must remain after the next record, whatever it is.
-    pub fn reserve(&self, book: &Book) -> u32 {
-        let bytes = self.snapshot(book).saturating_add(self.growth());
-        self.pages_of(bytes).saturating_add(3 + self.pages / 12)
-    }
-
-    /// Pages that a snapshot of the book takes at most: as many are kept erased.
-    pub fn snapshot_pages(&self, book: &Book) -> u32 {
-        self.pages_of(self.snapshot(book))
+    /// What the book asks for.
+    pub fn needs(&self, book: &Book) -> Needs {
+        let bytes = self.snapshot(book);
+        let grown = self.pages_of(bytes.saturating_add(self.growth()));
+        Needs {
+            snapshot: self.pages_of(bytes),
+            reserve: grown.saturating_add(3 + self.pages / 12),
+        }
     }
 
     /// Pages that the log takes at most once every page was given back: the kept records, a
     /// snapshot, and the page being written.
-    pub fn dense(&self, book: &Book, kept: u32) -> u32 {
-        kept.div_ceil(self.filled())
-            .saturating_add(self.snapshot_pages(book))
+    pub fn dense(&self, needs: Needs, kept: u32) -> u32 {
+        kept.div_ceil(self.filled)
+            .saturating_add(needs.snapshot)
             .saturating_add(2)
     }
 
@@ -123,15 +138,15 @@ impl Capacity {
         // Every account can be settled and paid when all else is refused, and again for the sessions
         // that still run: that is asked of nobody.
         let settlement = self.kept(size::SETTLED) + self.kept(size::PAID);
-        let settlements = people(book).saturating_add(running(book));
+        let running = running(book);
+        let settlements = people(book).saturating_add(running);
         let landlord = settlements.saturating_mul(settlement);
         let promised = kept.saturating_add(open).saturating_add(landlord);
         // A new tariff or time closes a segment of every open session; a new account will be settled.
-        let fact = settlement.max(running(book).saturating_mul(segment));
-        let snapshot = self.fullest(book);
+        let fact = settlement.max(running.saturating_mul(segment));
+        let (snapshot, growth) = (self.fullest(book), self.growth());
         // A card may lengthen the snapshot by a page, which takes that page twice.
-        let plan =
-            |facts: u32| self.plan(snapshot.saturating_add(facts.saturating_mul(self.growth())));
+        let plan = |facts: u32| self.plan(snapshot.saturating_add(facts.saturating_mul(growth)));
         let fits = |facts: u32| {
             let bytes = promised.checked_add(facts.saturating_mul(fact));
             bytes.is_some_and(|bytes| bytes <= plan(facts))
@@ -164,13 +179,6 @@ impl Capacity {
         (2 * self.frame(LONGEST)).max(self.frame(size::PLANNED))
     }
 
-    /// The fewest bytes of a page that frames fill: none crosses into the next.
-    fn filled(&self) -> u32 {
-        let header = HEADER.next_multiple_of(self.word);
-        let waste = self.frame(LONGEST) - self.word;
-        self.page.saturating_sub(header + waste).max(1)
-    }
-
     /// What a snapshot takes beside its pieces: its end, and the gaps before the tariffs' long
     /// frames.
     fn extra(&self) -> u32 {
@@ -179,7 +187,7 @@ impl Capacity {
     }
 
     fn pages_of(&self, bytes: u32) -> u32 {
-        bytes.saturating_add(self.extra()).div_ceil(self.filled())
+        bytes.saturating_add(self.extra()).div_ceil(self.filled)
     }
 
     /// Bytes of a snapshot with every account's settlement waiting and every port in use, so that
@@ -208,7 +216,7 @@ impl Capacity {
         self.pages
             .saturating_sub(reserve)
             .saturating_sub(snapshot.saturating_add(3 + spare))
-            .saturating_mul(self.filled())
+            .saturating_mul(self.filled)
     }
 }
 
@@ -227,15 +235,8 @@ const _: () = assert!(pile_units::MAX_PLANS == 4);
 /// The most segments of a session: one more than the changes of band in its hours, and one more
 /// for a clock or a tariff that is set in its course.
 fn segments(book: &Book) -> u32 {
-    let changes = book.tariffs().map(|(_, _, tariff)| {
-        let slots = tariff.slots();
-        let next = slots.iter().cycle().skip(1);
-        slots.iter().zip(next).filter(|(a, b)| a != b).count()
-    });
-    let changes = changes.max().unwrap_or(0);
-    // Half hours of the longest session, its first and last cut short.
-    let changes = changes.min(2 * LONGEST_SESSION + 1);
-    u32::try_from(changes).unwrap_or(u32::MAX).saturating_add(2)
+    let changes = book.tariffs().map(|(_, _, tariff)| tariff.most_changes());
+    changes.max().unwrap_or(0).saturating_add(2)
 }
 
 #[cfg(test)]
@@ -319,11 +320,7 @@ mod tests {
     #[test]
     fn no_record_adds_more_to_a_snapshot_than_the_growth() {
         for word in [1, 2, 4, 8, 16, 32, 64] {
-            let capacity = Capacity {
-                word,
-                page: 4096,
-                pages: 16,
-            };
+            let capacity = Capacity::new(word, 4096, 16);
             let frame = |payload| capacity.frame(payload);
             let card = frame(size::CREDENTIAL) + frame(size::ACCOUNT);
             let settled = frame(size::SETTLED) + frame(size::SETTLEMENT);
@@ -345,11 +342,7 @@ mod tests {
 
     #[test]
     fn a_flash_of_a_few_pages_has_no_headroom_and_no_overflow() {
-        let flash = |pages| Capacity {
-            word: 64,
-            page: 512,
-            pages,
-        };
+        let flash = |pages| Capacity::new(64, 512, pages);
         for pages in [0, 1, 3, 5, 8, u32::MAX] {
             let room = flash(pages).headroom(&Book::new(), 0);
             assert!(pages > 8 || room == Headroom::default());

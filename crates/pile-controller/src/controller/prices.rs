@@ -95,10 +95,10 @@ impl Controller {
     /// Puts the planned tariff in force once its time has come, and the ledger has room for what it
     /// may cost.
     pub(super) fn apply_planned(&mut self, now: Instant, out: &mut Actions) {
-        let at = self.wall(now);
         let Some(planned) = self.book.planned() else {
             return;
         };
+        let at = self.wall(now);
         let due = at.quality.tells_time_of_day() && planned.from <= at.unix;
         if !due || self.is_price_changing() || self.room_for_fact(true).is_err() {
             return;
@@ -126,9 +126,9 @@ impl Controller {
     /// The ledger counts its headroom in whole sessions by the tariffs in force, a segment for each
     /// change, two more, and a bill, which is no shorter than a segment.
     fn tariff_fits(&self, tariff: &Tariff) -> Result<(), Refusal> {
-        let now = self.book.tariffs().map(|(_, _, it)| changes(it)).max();
-        let now = now.unwrap_or(0);
-        let more = changes(tariff).saturating_sub(now);
+        let now = self.book.tariffs().map(|(_, _, it)| it.most_changes());
+        let now = now.max().unwrap_or(0);
+        let more = tariff.most_changes().saturating_sub(now);
         let running = u32::try_from(self.book.open_sessions().count()).unwrap_or(u32::MAX);
         let running = running.saturating_add(self.opening());
         let room = self.sessions_left().saturating_mul(now.saturating_add(3));
@@ -150,12 +150,4 @@ impl Controller {
             Ok(Record::Exported { through, at })
         }
     }
-}
-
-/// How often the band changes in the longest session there is, twelve hours.
-fn changes(tariff: &Tariff) -> u32 {
-    let slots = tariff.slots();
-    let next = slots.iter().cycle().skip(1);
-    let changes = slots.iter().zip(next).filter(|(a, b)| a != b).count();
-    u32::try_from(changes).unwrap_or(u32::MAX).min(25)
 }
