@@ -106,16 +106,14 @@ impl Advances {
 
     /// All of them: those of sessions by port, then those of nobody by port.
     pub fn iter(&self) -> impl Iterator<Item = Advance> + '_ {
-        channels(self.mask)
-            .zip(PortId::first(MAX_PORTS).chain(PortId::first(MAX_PORTS)))
-            .zip(&self.energies)
-            .filter_map(|(((channel, present), port), energy)| {
-                present.then_some(Advance {
-                    port,
-                    session: channel < MAX_PORTS,
-                    energy: *energy,
-                })
+        channels(self.mask).filter_map(|channel| {
+            let number = u8::try_from(channel % MAX_PORTS + 1).ok()?;
+            Some(Advance {
+                port: PortId::from_number(number).ok()?,
+                session: channel < MAX_PORTS,
+                energy: *self.energies.get(channel)?,
             })
+        })
     }
 
     /// True without any.
@@ -135,9 +133,14 @@ impl Advances {
     }
 }
 
-/// All channels, each with whether its bit is set.
-fn channels(mask: u32) -> impl Iterator<Item = (usize, bool)> {
-    (0..CHANNELS).map(move |channel| (channel, mask & (1 << channel) != 0))
+/// The channels whose bits are set, in order.
+fn channels(mut mask: u32) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let channel = mask.trailing_zeros();
+        // The lowest bit is done; without any there is nothing to take from.
+        mask &= mask.checked_sub(1)?;
+        usize::try_from(channel).ok()
+    })
 }
 
 impl fmt::Debug for Advances {
@@ -178,11 +181,9 @@ impl<'de> Visitor<'de> for Reader {
         let short = || A::Error::invalid_length(0, &"the advances");
         let mask = fields.next_element::<u32>()?.ok_or_else(short)?;
         let mut advances = Advances::default();
-        for (channel, present) in channels(mask) {
-            if present {
-                let energy = fields.next_element()?.ok_or_else(short)?;
-                advances.set(channel, energy).map_err(A::Error::custom)?;
-            }
+        for channel in channels(mask) {
+            let energy = fields.next_element()?.ok_or_else(short)?;
+            advances.set(channel, energy).map_err(A::Error::custom)?;
         }
         Ok(advances)
     }
