@@ -164,7 +164,8 @@ pub struct Actions {
     pub(crate) open: PortSet,
     pub(crate) close: PortSet,
     pub(crate) persist: bool,
-    pub(crate) indicators: [Option<Indicator>; MAX_PORTS],
+    /// Ports that show something else than before.
+    pub(crate) indicators: heapless::Vec<(PortId, Indicator), MAX_PORTS>,
     pub(crate) signal: Option<Signal>,
     /// Days until the ledger is full, if they are to be said.
     pub(crate) filling: Option<u32>,
@@ -174,16 +175,15 @@ pub struct Actions {
     pub(crate) stopped: PortSet,
     pub(crate) answer: Option<(Asker, Outcome)>,
     /// Starts by phones whose records will never be durable.
-    pub(crate) given_up: [Option<u16>; MAX_PORTS],
+    pub(crate) given_up: heapless::Vec<u16, MAX_PORTS>,
     pub(crate) clock: Option<WallTime>,
 }
 
 impl Actions {
     /// All actions, in the order in which they are to be done.
     pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
-        let indicators = PortId::first(MAX_PORTS)
-            .zip(&self.indicators)
-            .filter_map(|(port, shown)| shown.map(|shown| Action::Indicate(port, shown)));
+        let indicators = self.indicators.iter();
+        let indicators = indicators.map(|(port, shown)| Action::Indicate(*port, *shown));
         let open = self.open.iter().map(Action::OpenRelay);
         let close = self.close.iter().map(Action::CloseRelay);
         let stopped = self.stopped.iter().map(Signal::Stopped);
@@ -192,8 +192,10 @@ impl Actions {
             .map(|(card, count)| Signal::CardsTried(card, count));
         let filling = self.filling.map(Signal::LedgerFilling);
         let lost = Outcome::Refused(Refusal::LedgerFailed);
-        let given_up = self.given_up.iter().flatten();
-        let given_up = given_up.map(move |id| Asker::Phone(*id).answer(lost));
+        let given_up = self
+            .given_up
+            .iter()
+            .map(move |id| Asker::Phone(*id).answer(lost));
         let signals = stopped.chain(self.signal).chain(tried).chain(filling);
         open.chain(close)
             .chain(self.clock.map(Action::SetClock))
@@ -214,9 +216,9 @@ impl Actions {
             && self.tried.is_none()
             && self.stopped.is_empty()
             && self.answer.is_none()
-            && self.given_up.iter().all(Option::is_none)
+            && self.given_up.is_empty()
             && self.clock.is_none()
-            && self.indicators.iter().all(Option::is_none)
+            && self.indicators.is_empty()
     }
 
     pub(crate) fn refuse(&mut self, why: Refusal) {
@@ -248,7 +250,10 @@ impl PortSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = PortId> {
-        PortId::first(MAX_PORTS).filter(move |port| self.contains(*port))
+        // Only as far as the highest of them: most sets are empty.
+        let most = u16::BITS.saturating_sub(self.0.leading_zeros());
+        PortId::first(usize::try_from(most).unwrap_or(MAX_PORTS))
+            .filter(move |port| self.contains(*port))
     }
 }
 
@@ -257,5 +262,21 @@ impl FromIterator<PortId> for PortSet {
         let mut set = Self::default();
         ports.into_iter().for_each(|port| set.insert(port));
         set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_set_gives_its_ports_in_order_up_to_the_last_there_is() {
+        for which in [0, 1, 0b1000, 0x8001, u16::MAX] {
+            let ports = PortId::first(MAX_PORTS).filter(|port| which & (1 << port.index()) != 0);
+            let ports = ports.collect::<Vec<_>>();
+            let set = ports.iter().copied().collect::<PortSet>();
+            assert_eq!(set.iter().collect::<Vec<_>>(), ports);
+        }
     }
 }

@@ -293,7 +293,8 @@ impl Controller {
             let wanted = self.failing.is_some_and(|failing| failing.wants(id));
             (if wanted { due.min(now) } else { due }, id)
         };
-        self.in_use().map(due).min()
+        // The first of those that are due first.
+        self.in_use().map(due).min_by_key(|(due, _)| *due)
     }
 
     /// The oldest record that is not durable: what `Action::Persist` asks to write.
@@ -397,8 +398,9 @@ impl Controller {
 
     /// Shows what changed.
     fn show(&mut self, out: &mut Actions) {
-        for port in PortId::first(self.count) {
-            let shown = match self.at(port).state(self.book.enabled(port)) {
+        let places = self.ports.iter().zip(&mut self.shown);
+        for (port, (place, before)) in PortId::first(self.count).zip(places) {
+            let shown = match place.state(self.book.enabled(port)) {
                 PortState::Idle => Indicator::Free,
                 PortState::Finished | PortState::Stopping => Indicator::Finished,
                 PortState::Opening | PortState::Starting => Indicator::Waiting,
@@ -407,15 +409,9 @@ impl Controller {
                 PortState::Disabled => Indicator::Disabled,
                 PortState::Faulted(_) => Indicator::Fault,
             };
-            let (Some(before), Some(change)) = (
-                self.shown.get_mut(port.index()),
-                out.indicators.get_mut(port.index()),
-            ) else {
-                continue;
-            };
-            if *before != Some(shown) {
-                *before = Some(shown);
-                *change = Some(shown);
+            if before.replace(shown) != Some(shown) {
+                // A place for every port.
+                let _ = out.indicators.push((port, shown));
             }
         }
     }

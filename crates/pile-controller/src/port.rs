@@ -253,16 +253,18 @@ impl Port {
 
     /// The state, given whether the landlord has the port in service.
     pub fn state(&self, enabled: bool) -> PortState {
-        match (&self.phase, self.fault) {
-            (Phase::Opening { .. }, None) => PortState::Opening,
-            (Phase::Delivering(delivery), None) if !delivery.loaded => PortState::Starting,
-            (Phase::Delivering(delivery), None) if delivery.is_low() => PortState::Full,
-            (Phase::Delivering(_), None) => PortState::Charging,
-            (Phase::Finishing { .. } | Phase::Closing { .. }, None) => PortState::Stopping,
-            (_, Some(fault)) => PortState::Faulted(fault),
-            (Phase::Free, None) if !enabled => PortState::Disabled,
-            (Phase::Free, None) if self.finished => PortState::Finished,
-            (Phase::Free, None) => PortState::Idle,
+        if let Some(fault) = self.fault {
+            return PortState::Faulted(fault);
+        }
+        match &self.phase {
+            Phase::Opening { .. } => PortState::Opening,
+            Phase::Delivering(delivery) if !delivery.loaded => PortState::Starting,
+            Phase::Delivering(delivery) if delivery.is_low() => PortState::Full,
+            Phase::Delivering(_) => PortState::Charging,
+            Phase::Finishing { .. } | Phase::Closing { .. } => PortState::Stopping,
+            Phase::Free if !enabled => PortState::Disabled,
+            Phase::Free if self.finished => PortState::Finished,
+            Phase::Free => PortState::Idle,
         }
     }
 
@@ -317,6 +319,13 @@ impl Port {
             at,
             seen,
         };
+    }
+
+    /// True where no record is due: nothing of a session, no fault, nothing measured.
+    pub const fn is_written_down(&self) -> bool {
+        matches!(self.phase, Phase::Free)
+            && (self.fault.is_none() || self.fault_recorded)
+            && !self.has_unrecorded()
     }
 
     /// The relay never closed, so nothing of the session is to come.

@@ -56,7 +56,8 @@ impl PortId {
 
     /// The first `count` ports of a pile, in order; at most [`MAX_PORTS`].
     pub fn first(count: usize) -> impl Iterator<Item = Self> + Clone {
-        (0u8..16).take(count.min(MAX_PORTS)).map(Self)
+        let count = u8::try_from(count).map_or(16, |count| count.min(16));
+        (0..count).map(Self)
     }
 }
 

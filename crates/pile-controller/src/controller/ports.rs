@@ -141,11 +141,9 @@ impl Controller {
                 continue;
             };
             place.forget_unopened();
-            if let (Some(id), Some(given_up)) = (
-                place.order.answer.take(),
-                out.given_up.get_mut(port.index()),
-            ) {
-                *given_up = Some(id);
+            if let Some(id) = place.order.answer.take() {
+                // A place for every port.
+                let _ = out.given_up.push(id);
             }
         }
     }

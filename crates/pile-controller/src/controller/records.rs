@@ -3,6 +3,7 @@
 use super::prices::{Price, Prices};
 use super::{Controller, Durable};
 use crate::Actions;
+use crate::actions::PortSet;
 use crate::port::{Phase, Stop};
 use billing_core::record::{Advance, Advances, ClosedSession, Record, Segment, StopReason};
 use pile_units::{Energy, Instant, MAX_PORTS, PortId, WallTime};
@@ -100,10 +101,19 @@ impl Controller {
     /// Writes down whatever has become true and is not in the outbox yet.
     pub(super) fn write_down(&mut self, now: Instant, out: &mut Actions) {
         let mut due = false;
-        let round = self.round(now);
+        // What all ports have in common, once one has something to record: no port begins or ends a
+        // session in here.
+        let mut round = None;
         // Also ports that this pile had when its sessions were opened, and has no more.
-        for port in PortId::first(MAX_PORTS) {
-            due |= self.at(port).must_record(&round);
+        let ports = PortId::first(MAX_PORTS).zip(&self.ports);
+        let ports = ports.filter(|(_, place)| !place.is_written_down());
+        let ports: PortSet = ports.map(|(port, _)| port).collect();
+        for port in ports.iter() {
+            let place = self.at(port);
+            if place.has_unrecorded() {
+                let round = round.get_or_insert_with(|| self.round(now));
+                due |= place.must_record(round);
+            }
             self.settle_opening(now, port, out);
             self.write_fault(now, port, out);
             match self.at(port).phase {
@@ -193,21 +203,18 @@ impl Controller {
 
     /// Closes the relay of a session whose record is durable, or ends it unused.
     fn settle_opening(&mut self, now: Instant, port: PortId, out: &mut Actions) {
-        let at = self.wall(now);
-        let price = self
-            .book
-            .session(port)
-            .map(|it| (it.segment.tariff, it.segment.band_index));
-        let enabled = self.book.enabled(port);
-        let Some(place) = self.at_mut(port) else {
-            return;
-        };
         let Phase::Opening {
             abort,
             durable: Some(_),
             ..
-        } = place.phase
+        } = self.at(port).phase
         else {
+            return;
+        };
+        let at = self.wall(now);
+        let price = self.price_on(port);
+        let enabled = self.book.enabled(port);
+        let Some(place) = self.at_mut(port) else {
             return;
         };
         let abort = abort
@@ -230,10 +237,7 @@ impl Controller {
 
     /// A segment is durable: its energy belongs to the part before the open one.
     fn next_segment(&mut self, port: PortId) {
-        let price = self
-            .book
-            .session(port)
-            .map(|it| (it.segment.tariff, it.segment.band_index));
+        let price = self.price_on(port);
         let Some(place) = self.at_mut(port) else {
             return;
         };
@@ -243,12 +247,18 @@ impl Controller {
         }
     }
 
+    /// The price that the port's session is charged by.
+    fn price_on(&self, port: PortId) -> Option<Price> {
+        let segment = &self.book.session(port)?.segment;
+        Some((segment.tariff, segment.band_index))
+    }
+
     fn write_fault(&mut self, now: Instant, port: PortId, out: &mut Actions) {
-        let at = self.wall(now);
         let place = self.at(port);
         let (Some(fault), false) = (place.fault, place.fault_recorded) else {
             return;
         };
+        let at = self.wall(now);
         if self.can_record()
             && self.record(Record::FaultLatched { port, fault, at }, out)
             && let Some(place) = self.at_mut(port)

@@ -91,18 +91,21 @@ impl Port {
         overload.map_or(due, |judged| due.min(judged))
     }
 
+    /// True when something was measured that is not in the outbox yet.
+    pub const fn has_unrecorded(&self) -> bool {
+        !self.unrecorded.is_zero() || !self.stray.is_zero()
+    }
+
     /// True when unrecorded energy must go to the ledger: no reading comes soon enough to wait for.
     pub fn must_record(&self, round: &Round) -> bool {
-        let measured = self.unrecorded.saturating_add(self.stray);
-        !measured.is_zero() && self.safe_pace(round).is_none()
+        self.has_unrecorded() && self.safe_pace(round).is_none()
     }
 
     /// True if a record of this port may come as late as a slice of the ledger's work makes it: no
     /// more is at risk then than may be, or as little as will ever be.
     pub fn can_wait(&self, round: &Round) -> bool {
         let pace = round.fastest.saturating_add(SLICE);
-        let measured = self.unrecorded.saturating_add(self.stray);
-        measured.is_zero() || self.at_risk(round, pace) <= MOST_AT_RISK
+        !self.has_unrecorded() || self.at_risk(round, pace) <= MOST_AT_RISK
     }
 
     /// The slowest pace at which no more is at risk than may be.
