@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use billing_core::book::Book;
 use billing_core::journal::Identity;
+use billing_core::ledger::Headroom;
 use billing_core::record::Record;
 use pile_controller::playback::{Step, What};
-use pile_controller::{Action, Command, Config, Controller, Event, Outcome, Signal};
+use pile_controller::{Action, Command, Config, Controller, Durable, Event, Outcome, Signal};
 use pile_units::{
     CardAlias, ClockQuality, Duration, Instant, MAX_PORTS, PileId, PortId, SessionId, Strength,
     UnixSeconds, WallTime,
@@ -72,6 +73,8 @@ pub struct Desk<const W: usize, const E: usize> {
     flash: VirtualNor<W, E>,
     store: Store<W, E>,
     machine: Controller,
+    /// What the ledger had room for when it was last counted.
+    headroom: Headroom,
     now: Instant,
     rtc: (Instant, WallTime),
     wires: Vec<Wire>,
@@ -169,6 +172,7 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             flash: flash.clone(),
             store,
             machine: Controller::new(config, book, now),
+            headroom: config.durable.headroom,
             now,
             rtc,
             wires,
@@ -364,8 +368,10 @@ impl<const W: usize, const E: usize> Desk<W, E> {
         }
         for (port, wire) in PortId::first(MAX_PORTS).zip(&mut self.wires) {
             let energy = wire.flow(millis);
-            let session = self.machine.book().session(port).filter(|it| !it.ended);
-            if let (true, Some(session)) = (energy > 0, session) {
+            if energy > 0
+                && let Some(session) = self.machine.book().session(port)
+                && !session.ended
+            {
                 *self.delivered.entry(session.id).or_default() += energy;
             }
         }
@@ -409,9 +415,13 @@ impl<const W: usize, const E: usize> Desk<W, E> {
             }
         }
         match task {
-            Task::Append(_) => {
-                let durable = self.store.durable(self.machine.book());
-                self.feed(Event::Persisted(durable))?;
+            Task::Append(record) => {
+                let (seq, headroom) = (self.store.last_record(), self.headroom);
+                self.feed(Event::Persisted(Durable { seq, headroom }))?;
+                // Progress takes no room that is not planned for.
+                if matches!(*record, Record::Progress { .. }) {
+                    return Ok(());
+                }
                 self.count_room()
             }
             Task::Work => {
@@ -424,8 +434,8 @@ impl<const W: usize, const E: usize> Desk<W, E> {
 
     /// As the shell does it after a record and a slice of work.
     fn count_room(&mut self) -> Result<(), Trouble> {
-        let room = self.store.durable(self.machine.book()).headroom;
-        self.feed(Event::Room(room))
+        self.headroom = self.store.durable(self.machine.book()).headroom;
+        self.feed(Event::Room(self.headroom))
     }
 
     fn takes(&self, operations: &[Operation]) -> Duration {

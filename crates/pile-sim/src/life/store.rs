@@ -50,7 +50,12 @@ impl<const W: usize, const E: usize> Store<W, E> {
         block_on(self.ledger.work(book)).map_err(|error| Trouble::of("work", &error))
     }
 
-    /// What the machine is told when a record is durable.
+    /// The number of the last record.
+    pub const fn last_record(&self) -> u64 {
+        self.ledger.last_record()
+    }
+
+    /// What the machine is told when it starts.
     pub fn durable(&self, book: &Book) -> Durable {
         Durable {
             seq: self.ledger.last_record(),
