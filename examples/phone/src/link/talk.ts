@@ -326,6 +326,7 @@ export async function bind(way: Way, code: string, tap: () => void, signal: Abor
   const link = Link.withCode(code);
   return new Promise<Bound>((resolve, reject) => {
     let tapping = false;
+    let bound = false;
     const line: Line = new Line(
       link,
       (it) => {
@@ -334,18 +335,19 @@ export async function bind(way: Way, code: string, tap: () => void, signal: Abor
           tap();
         } else if (it.kind === 'bound') {
           const key = link.takeKey();
-          if (key) resolve({ phone: it.phone, pile: it.pile, key });
-          void line.bye();
+          bound = true;
+          // Only then is the link free for the phone that it is now.
+          void line.bye().finally(() => (key ? resolve({ phone: it.phone, pile: it.pile, key }) : reject(new TalkError({ kind: 'odd' }))));
         } else if (it.kind === 'busy') {
           reject(new TalkError({ kind: 'busy', seconds: it.seconds }));
         } else if (it.kind === 'notKnown') {
           reject(new TalkError({ kind: 'not-known' }));
-        } else if (it.kind === 'closed') {
+        } else if (it.kind === 'closed' && !bound) {
           const untapped = tapping && it.why !== 'Bye';
           reject(new TalkError(untapped ? { kind: 'not-tapped' } : { kind: 'closed', why: it.why }));
         }
       },
-      reject,
+      (error) => bound || reject(error),
     );
     signal.addEventListener('abort', () => {
       void line.bye();
