@@ -1,6 +1,7 @@
 // The app: its head with where the pile is, its screens, its tabs.
 
 import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import * as f from './format';
 import { go, place } from './nav';
 import { chooseWay, local } from './session';
@@ -54,9 +55,10 @@ export function App(): JSX.Element {
   const it = screen(session, at);
   return (
     <>
+      <Named title={it.title} at={at.join('/')} />
       <header class="head page">
         {it.back && <button type="button" class="icon-button" aria-label={w().back} onClick={() => (history.length > 1 ? history.back() : go(''))}><Icon name="prev" /></button>}
-        <h1>{it.title}</h1>
+        <h1 tabIndex={-1}>{it.title}</h1>
         <Where session={session} />
       </header>
       <main class="page" id="main">
@@ -72,6 +74,19 @@ export function App(): JSX.Element {
       <Toast />
     </>
   );
+}
+
+/** The page's title is the screen's, and whoever cannot see goes on at its head. */
+function Named(props: { title: string; at: string }): null {
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = `${props.title} · openpile`;
+  }, [props.title]);
+  useEffect(() => {
+    if (!first.current) document.querySelector<HTMLElement>('.head h1')?.focus({ preventScroll: true });
+    first.current = false;
+  }, [props.at]);
+  return null;
 }
 
 /** Which pile, and whether it is there. */
@@ -97,7 +112,8 @@ function Standing(props: { session: Session }): JSX.Element | null {
   const status = session.status.value;
   const trouble = session.trouble.value;
   if (session.pile.revoked || trouble?.kind === 'not-known') {
-    return <Empty icon="lost" title={w().revoked_title}><p>{w().revoked_lead}</p><Button look="strong" onClick={() => go('add')}>{w().add_pile}</Button></Empty>;
+    return <Empty icon="lost" title={w().revoked_title}><p>{w().revoked_lead}</p><Button look="strong" onClick={() => go('add')}>{w().add_pile}</Button>
+      <Button look="quiet" onClick={() => connect(session)}>{w().retry}</Button></Empty>;
   }
   if (status === 'here') return null;
   const quiet = trouble?.kind === 'pipe' && trouble.why === 'turn-over';

@@ -1,5 +1,6 @@
 // Figures as people read them. What is cut off is cut off downward, as the pile does.
 
+import { currencyDecimals } from './wasm/phone_wasm';
 import type { WallTime } from './link/messages';
 import { lang, w } from './words';
 
@@ -23,8 +24,8 @@ export const drawn = (energy: number): string => (energy < 1e6 ? `${cut(energy, 
 export const watts = (power: number): string => `${cut(power, 1000, 0)} W`;
 
 const SIGNS: Record<string, string> = { CNY: '¥', EUR: '€', USD: '$', GBP: '£', JPY: '¥' };
-const decimalsOf = (currency: string): number =>
-  new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+/** As the pile has them, by ISO 4217: what a browser knows of them is what people write. */
+const decimalsOf = (currency: string): number => currencyDecimals(currency);
 
 /** Millionths of a currency, with the decimals of its minor unit or so many. */
 export function money(micros: number, currency: string, decimals = decimalsOf(currency)): string {
@@ -50,7 +51,9 @@ export const day = (unix: number, offset?: number): string =>
   at(unix, offset, { weekday: 'short', day: 'numeric', month: 'short' });
 export const time = (unix: number, offset?: number): string => at(unix, offset, { hour: '2-digit', minute: '2-digit' });
 export const dateTime = (unix: number, offset?: number): string =>
-  at(unix, offset, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+  at(unix, offset, { ...(isThisYear(unix) ? {} : { year: 'numeric' }), day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const isThisYear = (unix: number): boolean => new Date(unix * 1000).getUTCFullYear() === new Date().getUTCFullYear();
+export const date = (unix: number, offset?: number): string => at(unix, offset, { day: 'numeric', month: 'long', year: 'numeric' });
 export const month = (unix: number, offset?: number): string => at(unix, offset, { month: 'long', year: 'numeric' });
 
 /** A moment by the pile's clock; nothing where it had none. */

@@ -2,7 +2,7 @@
 
 import { type Signal, batch, signal } from '@preact/signals';
 import {
-  type Answers, type ClosedSession, type Notice, type PortView, type PriceNow, type Request, type Welcome, currencyOf,
+  type Answers, type ClosedSession, type Notice, type PortView, type PriceNow, type Request, type UpTo, type Welcome, currencyOf,
 } from './link/messages';
 import { Local, type Way, choose, remembered } from './link/pipe';
 import { Talk, TalkError, type Trouble, troubleOf } from './link/talk';
@@ -52,6 +52,11 @@ export class Session {
   private opening: Promise<void> | undefined;
   /** Counts how often the link was let go of: what was under way then comes to nothing. */
   private turn = 0;
+  /** The link is let go of until somebody touches the phone: nothing that is merely shown takes it again. */
+  private resting = false;
+  private letting: Promise<unknown> | undefined;
+  /** The way that the person has chosen, for whoever connects next. */
+  private chosen: Way | undefined;
   private priceTimer: ReturnType<typeof setTimeout> | undefined;
   /** Prices that are being painted, by their plan: they outlast the link and the screen. */
   readonly drafts: Signal<ReadonlyMap<number, Draft>> = signal(new Map());
@@ -66,16 +71,24 @@ export class Session {
   /** Connects; `way` is how, where the person has just chosen it. */
   async open(way?: Way): Promise<void> {
     // What was tried before gives way to what is chosen now.
-    if (way) await this.rest();
-    this.opening ??= this.begin(way).finally(() => {
+    if (way) {
+      this.chosen = way;
+      await this.rest();
+    }
+    this.resting = false;
+    this.opening ??= this.begin().finally(() => {
       this.opening = undefined;
     });
     return this.opening;
   }
 
-  private async begin(way?: Way): Promise<void> {
+  private async begin(): Promise<void> {
     clearTimeout(this.timer);
+    // A browser has one link to a device: the one before is let go of first.
+    await this.letting;
     if (this.closed || this.status.value === 'here') return;
+    const way = this.chosen;
+    this.chosen = undefined;
     const { turn } = this;
     const over = (): boolean => this.closed || turn !== this.turn;
     const known = way ?? (await wayTo(this.pile.device));
@@ -194,7 +207,7 @@ export class Session {
   /** Asks the pile; what it refuses is thrown. */
   async ask<K extends keyof Answers>(kind: K, request: Request): Promise<Answers[K]> {
     if (!this.talk) {
-      await this.open();
+      if (!this.resting) await this.open();
       if (!this.talk) throw new TalkError(this.trouble.value ?? { kind: 'pipe', why: 'gone' });
     }
     try {
@@ -211,6 +224,14 @@ export class Session {
       }
       throw error;
     }
+  }
+
+  /** Keeps until when a session charges that was begun here. */
+  async keepAsked(session: number, upTo: UpTo): Promise<void> {
+    const running = this.ports.value.flatMap((it) => (it.running ? [it.running.session] : []));
+    const before = Object.entries(this.pile.asked ?? {}).filter(([number]) => running.includes(Number(number)));
+    this.pile.asked = { ...Object.fromEntries(before), [session]: upTo };
+    await this.keepPile();
   }
 
   /** All pages of an answer: `from` says where the next one begins. */
@@ -318,12 +339,14 @@ export class Session {
   /** Lets go of the link, for others to have it, and waits until it is free; the next `open` takes it again. */
   async rest(): Promise<void> {
     this.turn += 1;
+    this.resting = true;
     clearTimeout(this.timer);
     clearTimeout(this.priceTimer);
     const { talk, opening } = this;
     this.talk = undefined;
     this.status.value = 'off';
-    await talk?.close();
+    this.letting = talk?.close();
+    await this.letting;
     await opening?.catch(() => undefined);
     this.status.value = 'off';
   }

@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { go, place } from './nav';
-import { Session } from './session';
+import { Session, local } from './session';
 import * as store from './store';
 
 export const piles = signal<store.Pile[]>([]);
@@ -25,7 +25,7 @@ export async function begin(): Promise<void> {
     addEventListener(kind, () => {
       touched = Date.now();
       const session = current.value;
-      if (session?.status.value === 'off' && session.pile.device && !session.pile.revoked) wake();
+      if (session?.status.value === 'off' && (local ?? session.pile.device) && !session.pile.revoked) wake();
     });
   }
   document.addEventListener('visibilitychange', () => {
@@ -47,11 +47,15 @@ function wake(): void {
   if (place.value[0] !== 'add') void current.value?.open();
 }
 
+let wanted: store.Pile | undefined;
 /** Puts a pile on the screen, and connects to it. */
 export async function show(pile: store.Pile, home = true): Promise<void> {
   const before = current.value;
+  wanted = pile;
   if (before?.pile.id !== pile.id || pile !== before.pile) {
     await before?.close();
+    // Another was wanted meanwhile, or this one twice.
+    if (wanted !== pile || current.value !== before) return;
     current.value = new Session(pile);
   }
   localStorage.setItem('pile', pile.id);

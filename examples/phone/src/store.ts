@@ -2,7 +2,7 @@
 // receipts it verified. Nothing of it leaves the phone but by the owner's hand.
 
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-import type { ClosedSession, Segment, Settlement } from './link/messages';
+import type { ClosedSession, ReceiptPage, Segment, Settlement, Signature, UpTo, Welcome } from './link/messages';
 
 export interface Pile {
   /** The pile's number, in hexadecimal. */
@@ -24,6 +24,8 @@ export interface Pile {
   ledger?: { identity?: string; seq: number; head: string; at: number };
   /** When the phone last spoke with it, in milliseconds since 1970. */
   seen?: number;
+  /** Until when the sessions charge that this phone began, by their number. */
+  asked?: Record<number, UpTo>;
   /** The pile does not know this phone any more. */
   revoked?: boolean;
 }
@@ -39,10 +41,8 @@ export interface KeptReceipt {
   session: number;
   record: string;
   pem: string;
-  /** The figures that were signed. */
-  bill: ClosedSession;
-  segments: Segment[];
-  utcOffset: number;
+  /** What the record is made of: with these it is made again, and its signature checked. */
+  signed: { welcome: Welcome; page: ReceiptPage; segments: Segment[]; signature: Signature };
 }
 
 /** A settlement that a landlord's phone saw; the pile itself lists those that wait for their payment. */

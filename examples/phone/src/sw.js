@@ -2,9 +2,9 @@
 
 const NAME = `openpile-${VERSION}`;
 
-// A newer one waits until every page of the older is closed: they still fetch what they were built with.
+// As they are at the server, whatever the browser has kept of older ones. A newer one waits until every page of the older is closed: they still fetch what they were built with.
 self.addEventListener('install', (event) => {
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES)));
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(FILES.map((it) => new Request(it, { cache: 'reload' })))));
 });
 self.addEventListener('activate', (event) => {
   event.waitUntil(

@@ -22,7 +22,10 @@ try {
   await isPrinted(landlord);
   await hasASettlementOnPaper(landlord);
   await holdsTheLedgerAgainstTheOneBefore(landlord);
+  await namesItsPeriods(landlord);
   await understandsWhatIsTyped(landlord);
+  await speaksChinese(landlord);
+  await rests(landlord);
   await isReplaced(landlord, tenant);
   await isReportedLost(landlord, tenant);
   await isBlocked(landlord);
@@ -110,13 +113,43 @@ async function keepsItsReceipt(of) {
   await of.sees('The pile signed exactly these figures');
   await of.click('Verify again');
   await of.sees('The pile signed exactly these figures');
-  const [{ bill }] = await of.alter('receipts', { bill: { energy: 1 } });
+  // Whatever of it is altered where it is kept is found: figures, record, signature, key.
+  const [kept] = await of.alter('receipts', {});
+  const { bill } = { bill: kept.signed.page.session };
+  const found = async (patch, why, back) => {
+    await of.alter('receipts', patch);
+    await of.page.reload();
+    await of.sees(why);
+    await of.alter('receipts', back);
+  };
+  const UNSIGNED = 'the signature is not under them';
+  const { energy } = bill;
+  await found({ signed: { page: { session: { energy: energy + 1 } } } }, UNSIGNED, { signed: { page: { session: { energy } } } });
+  await of.accessible('a bill that is not the one that was signed');
+  const [segment] = kept.signed.segments;
+  await found({ signed: { segments: { 0: { energy_micro: segment.energy_micro - 1 } } } }, UNSIGNED, { signed: { segments: { 0: { energy_micro: segment.energy_micro } } } });
+  await found({ record: kept.record.replace('"ID"', '"IX"') }, UNSIGNED, { record: kept.record });
+  const { signature } = kept.signed;
+  const { numbers } = signature;
+  const flipped = (bit) => ({ signed: { signature: { numbers: Array.isArray(numbers[0]) ? { 0: { 5: numbers[0][5] ^ bit } } : { 5: numbers[5] ^ bit } } } });
+  await found(flipped(1), UNSIGNED, flipped(0));
+  const [{ pem }] = await of.alter('piles', { pem: kept.pem.replace(/[A-Za-z](?=[^\n]*\n-----END)/, (letter) => (letter === 'A' ? 'B' : 'A')) });
+  await of.page.reload();
+  await of.sees('The pile signed with another key than before');
+  await of.click('Verify');
+  await of.sees('The pile signed with another key than before');
+  await of.alter('piles', { pem });
+  // Bill and receipt altered alike, far from the pile: its figures are nobody's.
+  await it.order('cut');
+  await of.alter('bills', { bill: { energy: 1 } });
+  await of.alter('receipts', { signed: { page: { session: { energy: 1 } } } });
+  await of.page.reload();
+  await of.sees(UNSIGNED);
+  await of.alter('receipts', { signed: { page: { session: { energy } } } });
   await of.page.reload();
   await of.sees('The pile says other figures now than those it signed');
-  await of.accessible('a bill that is not the one that was signed');
-  await of.click('Verify');
-  await of.sees('The pile says other figures now than those it signed');
-  await of.alter('receipts', { bill: { energy: bill.energy } });
+  await of.alter('bills', { bill: { energy } });
+  await it.order('restore');
   await of.page.reload();
   await of.sees('The pile signed exactly these figures');
   // Without a clock there is no date, and none is made up.
@@ -218,6 +251,53 @@ async function holdsTheLedgerAgainstTheOneBefore(of) {
   passed('a ledger that is shorter, begins later, or is another one is not taken for the one before');
 }
 
+/** What is said of one period is not shown under another's name, whatever the pile answers. */
+async function namesItsPeriods(of) {
+  await of.go('statement/1');
+  await of.page.getByLabel('Period').selectOption('m0');
+  await of.page.locator('table tbody tr').first().waitFor();
+  const rows = await of.page.locator('table tbody tr').count();
+  const drawn = (await written('SessionClosed')).filter((closed) => closed.account === 1);
+  assert.equal(rows, drawn.length);
+  await it.order('cut');
+  await of.sees('Out of reach');
+  await of.page.getByLabel('Period').selectOption('m3');
+  await of.page.locator('.paper').waitFor({ state: 'detached' });
+  await it.order('restore');
+  await of.page.locator('.paper').waitFor();
+  assert.equal(await of.page.locator('table tbody tr').count(), 0);
+  passed('a period without an answer shows nothing of another one');
+}
+
+/** In Chinese, with the screen reader's check on each screen. */
+async function speaksChinese(of) {
+  await of.go('pile');
+  await of.page.getByRole('radio', { name: '中文' }).check();
+  for (const [to, seen] of [['today', '一切正常'], ['people', '授权新卡'], ['money', '对账单'], ['statement/1', '时间段'], ['account/1', '销户'], ['tariff', '充电桩所在地'], ['pile', '工程信息'], ['add', '扫描卡片']]) {
+    await of.go(to);
+    await of.sees(seen);
+    await of.accessible(`${to}, in Chinese`);
+  }
+  assert.equal(await of.page.evaluate(() => document.documentElement.lang), 'zh-CN');
+  await of.go('pile');
+  await of.page.getByRole('radio', { name: 'English' }).check();
+  passed('every screen of the landlord’s in Chinese');
+}
+
+/** A phone that nobody touches lets go of the link, wherever it lies, and takes it again at a touch. */
+async function rests(of) {
+  await of.go('people');
+  await of.sees('Authorise a card');
+  await of.page.clock.install();
+  await of.page.clock.fastForward(100_000);
+  await of.sees('Not connected');
+  await of.page.waitForTimeout(2_000);
+  assert.ok(await of.page.getByText('Not connected').isVisible(), 'what is merely shown takes it again');
+  await of.page.locator('h1').click();
+  await of.page.getByText('Connected', { exact: true }).waitFor();
+  passed('a phone that nobody touches lets go of the link, and takes it at a touch');
+}
+
 async function understandsWhatIsTyped(of) {
   await of.go('account/1');
   await of.click('Rename');
@@ -276,18 +356,33 @@ async function isReportedLost(of, tenant) {
 }
 
 async function isBlocked(of) {
+  await it.order('plug 2 400 900');
+  await of.go('today');
+  await it.order('tap tenant1');
+  // The pile asks for a port; then it closes the relay.
+  await of.page.waitForTimeout(1_500);
+  await it.order('press 2');
+  await of.page.locator('.row', { hasText: 'Port 2' }).getByText('Account 1').waitFor();
+  await it.order('skip 900');
   await of.go('account/1');
   await of.click('Block: the card is lost');
   await of.confirm('Block: the card is lost');
   await of.saved();
   const blocked = (await written('Revoked')).at(-1);
   assert.deepEqual([blocked.credential, blocked.why], [3, 'Lost']);
-  await it.order('plug 2 200 500');
+  // What was drawn until then is billed, and the account closed with it.
+  await of.page.waitForTimeout(2_000);
+  const last = (await written('SessionClosed')).at(-1);
+  assert.equal(last.reason, 'Revoked');
+  await of.page.locator('.danger-zone').getByRole('button').click();
+  await of.confirm('Close the account');
+  await of.sees(`Closed. The last bill: ¥${(last.bill.total / 1e6).toFixed(2)}`);
+  assert.deepEqual((await written('Settled')).at(-1).amount, last.bill.total);
   await it.order('tap tenant1');
   await of.page.waitForTimeout(2_000);
   const kinds = (await it.records()).map(([kind]) => kind);
   assert.ok(!kinds.slice(kinds.lastIndexOf('Revoked')).includes('SessionOpened'), 'a blocked card opens nothing');
-  passed('a card is blocked by the landlord');
+  passed('a card is blocked by the landlord while it charges, and its account closed with the last bill');
 }
 
 async function recovers(of, before) {

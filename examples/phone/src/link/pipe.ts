@@ -1,7 +1,7 @@
 // A pipe of bytes to a pile: Web Bluetooth, or the bench's socket.
 
 /** Why there is no pipe, or none any more. */
-export type NoPipe = 'unsupported' | 'off' | 'none-chosen' | 'out-of-range' | 'not-a-pile' | 'turn-over' | 'gone';
+export type NoPipe = 'unsupported' | 'off' | 'none-chosen' | 'not-allowed' | 'out-of-range' | 'not-a-pile' | 'turn-over' | 'gone';
 
 export class PipeError extends Error {
   constructor(readonly why: NoPipe, readonly detail = '') {
@@ -141,7 +141,8 @@ export async function choose(): Promise<Way> {
     chosen.set(device.id, device);
     return new Air(device);
   } catch (error) {
-    throw new PipeError('none-chosen', String(error));
+    const { name } = error as DOMException;
+    throw new PipeError(name === 'NotFoundError' || name === 'AbortError' ? 'none-chosen' : 'not-allowed', String(error));
   }
 }
 

@@ -274,7 +274,12 @@ export class Talk {
           this.answered = { resolve, reject };
         });
         const line = this.line;
-        const patience = setTimeout(() => line?.end(new PipeError('gone')), PATIENCE);
+        const patience = setTimeout(() => {
+          line?.end(new PipeError('gone'));
+          this.answered?.resolve('lost');
+        }, PATIENCE);
+        // It may have gone before anybody waited for its answer.
+        if (!this.standing) this.answered?.resolve('lost');
         line?.turn();
         const response = await answer.finally(() => {
           clearTimeout(patience);

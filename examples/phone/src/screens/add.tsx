@@ -1,7 +1,7 @@
 // Becoming a phone of a pile: a card's code, the pile, a tap of the card.
 
 import type { JSX } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { hex } from '../link/messages';
 import type { Code } from '../link/messages';
 import { type Bound, TalkError, type Trouble, bind, troubleOf } from '../link/talk';
@@ -26,6 +26,9 @@ export function Add(): JSX.Element {
   const [typed, setTyped] = useState('');
   const [trouble, setTrouble] = useState<Trouble | undefined>();
   const words = w();
+  // Whoever leaves this screen has thought better of it: nobody waits for a tap any more.
+  const leave = useRef(() => undefined as void);
+  useEffect(() => () => leave.current(), []);
 
   const read = (text: string): void => {
     const code = readCode(text.trim()) as Code;
@@ -52,6 +55,7 @@ export function Add(): JSX.Element {
 
   const join = async (code: string, privilege: boolean): Promise<void> => {
     const stopper = new AbortController();
+    leave.current = () => stopper.abort();
     // This screen stays until the person goes on.
     go('add', true);
     setTrouble(undefined);
@@ -87,6 +91,8 @@ export function Add(): JSX.Element {
           else if ('CardAuthorised' in it) over(true);
         },
       });
+      const mine = talk;
+      leave.current = () => void mine.close().finally(() => over(false));
       await talk.connect();
       const { seconds } = await talk.ask('Window', 'Recover');
       setStep({ at: 'recover-tap', seconds });

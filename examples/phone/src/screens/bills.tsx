@@ -10,7 +10,7 @@ import type { Session } from '../session';
 import * as store from '../store';
 import { Icon } from '../ui/icons';
 import { Button, Card, Empty, Fact, Row, Rows, TroubleCard, handOut, tellWell } from '../ui/parts';
-import { contradiction, signedRecord, verifyReceipt } from '../wasm/phone_wasm';
+import { contradiction, signedRecord } from '../wasm/phone_wasm';
 import { w } from '../words';
 
 export function BillRow(props: { bill: ClosedSession; offset: number | undefined; who?: string }): JSX.Element {
@@ -67,15 +67,20 @@ function same(one: unknown, other: unknown): boolean {
   return [...new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})])].every((key) => same(a?.[key], b?.[key]));
 }
 
-/** A receipt that was kept, checked here and now: its signature, and that what is said of the session now, of which a
- * part may be known, is what was signed. */
-function checked(kept: store.KeptReceipt, pem: string, bill: ClosedSession | undefined, segments?: Segment[]): Verdict {
+interface Made { record: string; pem: string }
+
+/** A receipt that was kept, checked here and now: that its figures add up and its signature is under them, by the key of
+ * the first one; and that what is said of the session now, of which a part may be known, is what was signed. */
+function checked(kept: store.KeptReceipt, pem: string | undefined, bill: ClosedSession | undefined, segments?: Segment[]): Verdict {
+  const { welcome, page, segments: signed, signature } = kept.signed;
   try {
-    verifyReceipt(kept.record, pem);
+    const made = signedRecord(welcome, page, signed, signature) as Made;
+    if (contradiction(kept.session, page, signed) || made.record !== kept.record) return { is: 'wrong', why: w().wrong_figures_lead };
+    if (made.pem !== (pem ?? kept.pem)) return { is: 'wrong', why: w().other_key };
   } catch {
     return { is: 'wrong', why: w().wrong_figures_lead };
   }
-  const now = (!bill || same(kept.bill, bill)) && (!segments || same(kept.segments, segments));
+  const now = (!bill || same(page.session, bill)) && (!segments || same(signed, segments));
   return now ? { is: 'verified', record: kept.record } : { is: 'wrong', why: w().other_figures };
 }
 
@@ -85,7 +90,7 @@ async function verify(session: Session, number: number, whole: Whole): Promise<V
   if (wrong) return { is: 'wrong', why: w().wrong_figures_lead };
   const kept = await store.receipt(session.pile.id, number);
   // What was signed once is not signed with other figures.
-  if (kept && !(same(kept.bill, whole.page.session) && same(kept.segments, whole.segments))) return { is: 'wrong', why: w().other_figures };
+  if (kept && !(same(kept.signed.page.session, whole.page.session) && same(kept.signed.segments, whole.segments))) return { is: 'wrong', why: w().other_figures };
   let signature;
   try {
     signature = await session.ask('Signature', { SignReceipt: { session: number } });
@@ -95,29 +100,29 @@ async function verify(session: Session, number: number, whole: Whole): Promise<V
     if (none) return { is: 'unsigned', why: trouble.why };
     throw error;
   }
-  let signed: { record: string; pem: string };
+  const welcome = session.welcome.value;
+  if (!welcome) throw new TalkError({ kind: 'pipe', why: 'gone' });
+  let made: Made;
   try {
-    signed = signedRecord(session.welcome.value, whole.page, whole.segments, signature) as { record: string; pem: string };
+    made = signedRecord(welcome, whole.page, whole.segments, signature) as Made;
   } catch {
     return { is: 'wrong', why: w().wrong_figures_lead };
   }
   const pile = session.pile;
   if (pile.pem === undefined) {
-    pile.pem = signed.pem;
+    pile.pem = made.pem;
     await store.keepPile(pile);
-  } else if (pile.pem !== signed.pem) {
+  } else if (pile.pem !== made.pem) {
     return { is: 'wrong', why: w().other_key };
   }
-  await store.keepReceipt({
-    pile: pile.id, session: number, ...signed, bill: whole.page.session, segments: whole.segments, utcOffset: whole.page.utc_offset,
-  });
-  return { is: 'verified', record: signed.record };
+  await store.keepReceipt({ pile: pile.id, session: number, ...made, signed: { welcome, ...whole, signature } });
+  return { is: 'verified', record: made.record };
 }
 
 /** A session's record as OCMF, signed by the pile and checked here; the one that was kept, if it is of this bill. */
 export async function recordOf(session: Session, bill: ClosedSession): Promise<string> {
   const kept = await store.receipt(session.pile.id, bill.session);
-  if (kept && session.pile.pem) {
+  if (kept) {
     const before = checked(kept, session.pile.pem, bill);
     if (before.is === 'verified') return before.record;
   }
@@ -137,18 +142,18 @@ export function Bill(props: { session: Session; number: number }): JSX.Element {
     let here = true;
     let kept: store.KeptReceipt | undefined;
     const compare = (bill: ClosedSession | undefined, segments?: Segment[]): void => {
-      if (here && kept) setVerdict(checked(kept, session.pile.pem ?? kept.pem, bill, segments));
+      if (here && kept) setVerdict(checked(kept, session.pile.pem, bill, segments));
     };
     const known = store.receipt(session.pile.id, number).then((it) => {
       kept = it;
       compare(session.bills.value.find((one) => one.session === number));
       // Its arithmetic can be read far from the pile, too.
       if (here && it) {
-        const page = { session: it.bill, alias: [], clock_set: false, utc_offset: it.utcOffset, segments: [], more: false };
-        setWhole((now) => now ?? { page, segments: it.segments });
+        const { page, segments } = it.signed;
+        setWhole((now) => now ?? { page, segments });
       }
     });
-    fetchWhole(session, number).then(async (it) => {
+    if (session.status.value === 'here') fetchWhole(session, number).then(async (it) => {
       await known;
       if (!here) return;
       setWhole(it);

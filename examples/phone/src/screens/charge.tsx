@@ -3,7 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import * as f from '../format';
-import type { PortCondition, PortView, UpTo } from '../link/messages';
+import type { PortCondition, PortView, Running, UpTo } from '../link/messages';
 import { go } from '../nav';
 import type { Session } from '../session';
 import { PowerCurve } from '../ui/chart';
@@ -90,11 +90,21 @@ function useNow(every: number): number {
   return now;
 }
 
+/** When a session has what was asked for at the power of now, in milliseconds since 1970; nothing where that cannot be
+ * told: until the bike is full nobody knows but the bike. */
+function expectedEnd(it: Running, upTo: UpTo | undefined, now: number): number | undefined {
+  if (typeof upTo !== 'object' || it.power <= 0) return undefined;
+  const price = it.price.energy + it.price.service;
+  const left = 'Energy' in upTo ? upTo.Energy - it.energy : 'Cost' in upTo && price > 0 ? ((upTo.Cost - it.cost) / price) * 1e6 : undefined;
+  return left === undefined ? undefined : now + (Math.max(0, left) / it.power) * 3_600_000;
+}
+
 function Live(props: { session: Session; view: PortView }): JSX.Element {
   const { session, view } = props;
   const it = view.running;
   const currency = session.currency.value;
   const now = useNow(10_000);
+  const expected = it && expectedEnd(it, session.pile.asked?.[it.session], now);
   const stop = async (): Promise<void> => {
     if (!it || !(await ask(w().stop_sure, w().stop))) return;
     await session.ask('Done', { Stop: { session: it.session } });
@@ -112,6 +122,7 @@ function Live(props: { session: Session; view: PortView }): JSX.Element {
           {(session.curves.value.get(it.session)?.length ?? 0) > 1 && <PowerCurve points={session.curves.value.get(it.session) ?? []} />}
           <p class="note">
             {it.since.quality !== 'Unknown' && it.since.quality !== 'Relative' && `${w().since(f.time(it.since.unix, session.pile.utcOffset))} · `}
+            {expected !== undefined && `${w().expected(f.span((expected - now) / 1000), f.time(expected / 1000, session.pile.utcOffset))} · `}
             {view.ends === undefined ? w().no_end : w().latest(f.span(Math.max(0, view.ends - now) / 1000), f.time(view.ends / 1000, session.pile.utcOffset))}
           </p>
         </>
@@ -138,7 +149,8 @@ function Start(props: { session: Session; view: PortView; onClose: () => void })
     until === 'time' ? { Time: hours * 3_600_000 } : until === 'energy' ? { Energy: figure ?? 0 } : until === 'cost' ? { Cost: figure ?? 0 } : 'Full';
   const start = async (): Promise<void> => {
     try {
-      const { port } = await session.ask('Started', { Start: { port: view.port, up_to: upTo() } });
+      const { port, session: number } = await session.ask('Started', { Start: { port: view.port, up_to: upTo() } });
+      await session.keepAsked(number, upTo());
       tellWell(w().started(port + 1), w().plug);
       props.onClose();
       await session.refresh();
@@ -159,8 +171,8 @@ function Start(props: { session: Session; view: PortView; onClose: () => void })
       <Choice label={w().until} value={until} onChoose={setUntil}
         of={[['full', w().until_full], ['time', w().until_time], ['energy', w().until_energy], ['cost', w().until_cost]]} />
       {until === 'time' && <Choice label={w().until_time} unseen value={hours} onChoose={setHours} of={[1, 2, 4, 6, 8].map((it) => [it, w().hours(it)] as const)} />}
-      {until === 'energy' && <Field label="kWh" mode="decimal" value={energy} onInput={setEnergy} />}
-      {until === 'cost' && <Field label={currency} mode="decimal" value={cost} onInput={setCost} />}
+      {until === 'energy' && <Field label="kWh" mode="decimal" value={energy} onInput={setEnergy} {...(figure ? {} : { error: w().figure })} />}
+      {until === 'cost' && <Field label={currency} mode="decimal" value={cost} onInput={setCost} {...(figure ? {} : { error: w().figure })} />}
       <Button wide look="strong" icon="bolt" disabled={!figure} onClick={start}>{w().start}</Button>
       <p class="note">{w().plug}</p>
     </Sheet>

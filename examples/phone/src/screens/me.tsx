@@ -62,7 +62,7 @@ export function Phones(props: { session: Session; mine?: boolean }): JSX.Element
         {phones.value?.filter((it) => !it.revoked).map((it) => (
           <Row key={it.phone} icon="phone" title={`${w().phone_n(it.phone)}${it.this ? ` · ${w().this_phone}` : ''}`}
             note={[mine ? undefined : it.account === undefined ? w().phone_landlord : w().phone_of(it.account),
-              it.bound.quality === 'Unknown' ? undefined : w().bound_on(f.day(it.bound.unix))].filter(Boolean).join(' · ')}
+              it.bound.quality === 'Unknown' || it.bound.quality === 'Relative' ? undefined : w().bound_on(f.day(it.bound.unix))].filter(Boolean).join(' · ')}
             end={<Button look="quiet" label={`${w().revoke}: ${w().phone_n(it.phone)}`} onClick={() => revoke(it)}>{w().revoke}</Button>} />
         ))}
       </Rows>

@@ -18,7 +18,8 @@ export function Money(props: { session: Session }): JSX.Element {
   const { session } = props;
   const [paying, setPaying] = useState<Settlement | undefined>();
   const [reference, setReference] = useState('');
-  const house = useAsked(() => fetchHouse(session), [session.changes.value, session.status.value === 'here']);
+  const here = session.status.value === 'here';
+  const house = useAsked(async () => (here ? fetchHouse(session) : undefined), [session.changes.value, here]);
   const currency = session.currency.value;
   const who = (account: number): string => {
     const of = house.value?.accounts.find((it) => it.account.id === account);
@@ -81,8 +82,8 @@ export function Money(props: { session: Session }): JSX.Element {
         <Sheet title={w().mark_paid_title} onClose={() => setPaying(undefined)}>
           <form class="stack" onSubmit={(event) => {
             event.preventDefault();
-            setPaying(undefined);
             session.ask('Done', { MarkPaid: { settlement: paying.id, reference: reference.trim() } }).then(() => {
+              setPaying(undefined);
               tellWell(w().saved);
               house.again();
             }, tell);
@@ -118,8 +119,10 @@ export function Statement(props: { session: Session; account: number; settlement
   const settled = chosen.startsWith('s') ? Number(chosen.slice(1)) : undefined;
   const period: Period = month ? { Between: { from: month.from, to: month.to } } : settled === undefined ? 'Open' : { Settlement: settled };
   const settlements = useAsked(async () => (await store.settlements(session.pile.id)).filter((it) => it.settlement.account === account), [session.changes.value]);
-  const house = useAsked(() => fetchHouse(session), [account]);
-  const statement = useAsked<Whole>(async () => {
+  const here = session.status.value === 'here';
+  const house = useAsked(async () => (here ? fetchHouse(session) : undefined), [account, here]);
+  const statement = useAsked<Whole | undefined>(async () => {
+    if (!here) return undefined;
     let page: StatementPage | undefined;
     const sessions = await session.all('Statement', { Statement: { account, period, skip: 0 } }, (it) => {
       page = it;
@@ -127,7 +130,7 @@ export function Statement(props: { session: Session; account: number; settlement
     }, (_, so) => ({ Statement: { account, period, skip: so.length } }));
     if (!page) throw new TalkError({ kind: 'odd' });
     return { page, sessions };
-  }, [account, chosen, session.changes.value]);
+  }, [account, session.changes.value, here], chosen);
   const of = house.value?.accounts.find((it) => it.account.id === account);
   const who = of ? nameOf(of) : w().account(account);
   const whole = statement.value;
@@ -156,7 +159,7 @@ export function Statement(props: { session: Session; account: number; settlement
       {statement.trouble && <TroubleCard trouble={statement.trouble} again={statement.again} />}
       {whole && (
         <Card class="paper">
-          <div class="split"><div><h2>{w().statement_of(who)}</h2><p class="note">{session.pile.name} · {called}</p></div>
+          <div class="split"><div><h2>{w().statement_of(who)}</h2><p class="note">{session.pile.name} · {called} · {w().made_on(f.date(Date.now() / 1000, offset))}</p></div>
             <strong class="amount">{f.money(whole.page.totals.amount, currency)}</strong></div>
           <dl class="facts">
             <Fact name={w().energy} big>{f.kwh(whole.page.totals.energy)}</Fact>

@@ -15,7 +15,8 @@ import { type House, fetchHouse, nameOf, openOf } from './today';
 export function People(props: { session: Session }): JSX.Element {
   const { session } = props;
   const [window_, setWindow] = useState(false);
-  const house = useAsked(() => fetchHouse(session), [session.changes.value, session.status.value === 'here']);
+  const here = session.status.value === 'here';
+  const house = useAsked(async () => (here ? fetchHouse(session) : undefined), [session.changes.value, here]);
   const accounts = house.value?.accounts ?? [];
   return (
     <>
@@ -80,9 +81,13 @@ export function Window(props: {
     return end;
   }, [request]);
   return (
-    <Sheet title={props.title} onClose={onClose}>
+    <Sheet title={props.title} onClose={() => {
+      // The pile keeps its window open: nothing asks it to close it.
+      if (seconds !== undefined) tellWell(w().window_stays);
+      onClose();
+    }}>
       <div class="hero" role="status" aria-live="assertive">
-        {seconds === undefined ? <span class="spinner" /> : <Countdown seconds={seconds} />}
+        {seconds === undefined ? <span class="spinner" /> : <Countdown key={String(request)} seconds={seconds} />}
         <p>{props.lead}</p>
         {request === 'Authorise' && seconds !== undefined && <Button look="quiet" onClick={() => setRequest('AuthoriseListed')}>{w().authorise_weak}</Button>}
       </div>
@@ -111,11 +116,12 @@ export function Account(props: { session: Session; id: number }): JSX.Element {
   const [renaming, setRenaming] = useState<string | undefined>();
   const [replacing, setReplacing] = useState<Credential | undefined>();
   const changes = session.changes.value;
-  const house = useAsked(() => fetchHouse(session), [changes, id]);
-  const cards = useAsked(async () => (await session.all('Cards', { Cards: { from: 0 } }, (it) => it.cards, (last) => ({ Cards: { from: last.id + 1 } })))
-    .filter((it) => typeof it.role === 'object' && it.role.Charging === id), [changes, id]);
-  const plans = useAsked(() => session.all('Tariffs', { Tariffs: { from: 0 } }, (it) => it.tariffs, (last) => ({ Tariffs: { from: last.plan + 1 } })), [id]);
-  const bills = useAsked<ClosedSession[]>(async () => (await session.ask('Sessions', { Sessions: { account: id, count: 8 } })).sessions, [changes, id]);
+  const here = session.status.value === 'here';
+  const house = useAsked(async () => (here ? fetchHouse(session) : undefined), [changes, id, here]);
+  const cards = useAsked(async () => (!here ? undefined : (await session.all('Cards', { Cards: { from: 0 } }, (it) => it.cards, (last) => ({ Cards: { from: last.id + 1 } })))
+    .filter((it) => typeof it.role === 'object' && it.role.Charging === id)), [changes, id, here]);
+  const plans = useAsked(async () => (!here ? undefined : session.all('Tariffs', { Tariffs: { from: 0 } }, (it) => it.tariffs, (last) => ({ Tariffs: { from: last.plan + 1 } }))), [id, here]);
+  const bills = useAsked<ClosedSession[]>(async () => (!here ? undefined : (await session.ask('Sessions', { Sessions: { account: id, count: 8 } })).sessions), [changes, id, here]);
   if (house.trouble) return <TroubleCard trouble={house.trouble} again={house.again} />;
   const it = house.value?.accounts.find((one) => one.account.id === id);
   if (!it || !house.value) return <p class="note" role="status">{w().loading}</p>;
@@ -187,8 +193,7 @@ export function Account(props: { session: Session; id: number }): JSX.Element {
         <Sheet title={w().rename} onClose={() => setRenaming(undefined)}>
           <form class="stack" onSubmit={(event) => {
             event.preventDefault();
-            void change({ Rename: { account: id, name: renaming.trim() } }).catch(tell);
-            setRenaming(undefined);
+            change({ Rename: { account: id, name: renaming.trim() } }).then(() => setRenaming(undefined), tell);
           }}>
             <Field label={w().name} value={renaming} bytes={24} onInput={setRenaming} />
             <button type="submit" class="button strong wide" disabled={!renaming.trim()}><span>{w().save}</span></button>

@@ -33,14 +33,14 @@ export function PileScreen(props: { session: Session }): JSX.Element {
             of={[['Nobody', w().policy_Nobody], ['Listed', w().policy_Listed], ['All', w().policy_All]]} />
         </Card>
       )}
-      {it && <Ledger session={session} records={it.last_record} />}
+      <Ledger session={session} records={it?.last_record ?? 0} />
       {here && <Phones session={session} />}
       {it && (
         <Card>
           <h2>{w().diagnostics}</h2>
           <dl class="facts">
             <Fact name={w().firmware}>{session.welcome.value?.firmware}</Fact>
-            <Fact name={w().clock}>{f.dateTime(it.now.unix, session.pile.utcOffset)}</Fact>
+            <Fact name={w().clock}>{f.wall(it.now, session.pile.utcOffset)}</Fact>
             <Fact name={w().uptime}>{f.span(it.uptime)}</Fact>
             <Fact name={w().reader}>{it.reader ? w().works : w().silent}</Fact>
             {it.temperature !== undefined && <Fact name={w().temperature}>{it.temperature / 10} °C</Fact>}

@@ -13,10 +13,25 @@ declare const BarcodeDetector: { new (options: { formats: string[] }): Detector;
 type Reader = (video: HTMLVideoElement) => Promise<string | undefined>;
 
 async function reader(): Promise<Reader> {
-  if (typeof BarcodeDetector !== 'undefined' && (await BarcodeDetector.getSupportedFormats()).includes('qr_code')) {
-    const detector = new BarcodeDetector({ formats: ['qr_code'] });
-    return async (video) => (await detector.detect(video))[0]?.rawValue;
-  }
+  const own = ownReader();
+  const supported = typeof BarcodeDetector === 'undefined' ? [] : await BarcodeDetector.getSupportedFormats().catch(() => []);
+  if (typeof BarcodeDetector === 'undefined' || !supported.includes('qr_code')) return own;
+  const detector = new BarcodeDetector({ formats: ['qr_code'] });
+  let works = true;
+  return async (video) => {
+    // A phone may offer one and have no service for it.
+    if (works) {
+      try {
+        return (await detector.detect(video))[0]?.rawValue;
+      } catch {
+        works = false;
+      }
+    }
+    return (await own)(video);
+  };
+}
+
+async function ownReader(): Promise<Reader> {
   const { default: decode } = await import('qr/decode.js');
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
@@ -34,6 +49,12 @@ async function reader(): Promise<Reader> {
     }
   };
 }
+
+/** Why there is no picture, by the name of the browser's error. */
+const reason = (name: string): string => {
+  if (name === 'NotFoundError') return w().scan_none;
+  return name === 'NotAllowedError' || name === 'SecurityError' ? w().scan_denied : w().scan_busy;
+};
 
 export function Scan(props: { onCode: (text: string) => void; onClose: () => void }): JSX.Element {
   const video = useRef<HTMLVideoElement>(null);
@@ -63,7 +84,7 @@ export function Scan(props: { onCode: (text: string) => void; onClose: () => voi
       }
     };
     watch()
-      .catch((error: DOMException) => here && setProblem(error.name === 'NotFoundError' ? w().scan_none : w().scan_denied))
+      .catch((error: DOMException) => here && setProblem(reason(error.name)))
       .finally(() => !here && stream?.getTracks().forEach((it) => it.stop()));
     return () => {
       here = false;

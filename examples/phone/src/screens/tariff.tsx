@@ -68,7 +68,8 @@ function tariffOf({ currency, offset, bands, slots, unknown }: Draft): Tariff {
 
 export function TariffScreen(props: { session: Session }): JSX.Element {
   const { session } = props;
-  const plans = useAsked(() => session.all('Tariffs', { Tariffs: { from: 0 } }, (it) => it.tariffs, (last) => ({ Tariffs: { from: last.plan + 1 } })), [session.status.value === 'here']);
+  const here = session.status.value === 'here';
+  const plans = useAsked(async () => (!here ? undefined : session.all('Tariffs', { Tariffs: { from: 0 } }, (it) => it.tariffs, (last) => ({ Tariffs: { from: last.plan + 1 } }))), [here]);
   const [plan, setPlan] = useState(0);
   const [brush, setBrush] = useState(0);
   const [painting, setPainting] = useState(false);

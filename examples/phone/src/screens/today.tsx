@@ -56,6 +56,10 @@ export function Today(props: { session: Session }): JSX.Element {
   const unpaid = house.value?.unpaid.reduce((sum, it) => sum + it.amount, 0);
   const days = inside.value?.days_left;
   const view = ports.find((it) => it.port === chosen);
+  const who = (account: number): string => {
+    const of = house.value?.accounts.find((it) => it.account.id === account);
+    return of ? nameOf(of) : w().account(account);
+  };
   return (
     <>
       {!!ports.length && <Card class={faults ? 'bad' : 'good'}>
@@ -73,7 +77,7 @@ export function Today(props: { session: Session }): JSX.Element {
         <Rows label={w().ports}>
           {ports.map((it) => (
             <Row key={it.port} title={<><span class={`lamp ${tone(it)}`} /> {w().port(it.port + 1)}</>}
-              note={it.running ? `${w().account(it.running.account)} · ${f.drawn(it.running.energy)} · ${f.spent(it.running.cost, currency)}` : conditionOf(it.condition)}
+              note={it.running ? `${who(it.running.account)} · ${f.drawn(it.running.energy)} · ${f.spent(it.running.cost, currency)}` : conditionOf(it.condition)}
               end={it.running ? f.watts(it.running.power) : undefined} onClick={() => setChosen(it.port)} />
           ))}
         </Rows>
@@ -96,8 +100,9 @@ function Several(props: { session: Session }): JSX.Element | null {
   if (mine.length < 2 || !kept.value) return null;
   const open = (of: readonly store.KeptAccount[]): number =>
     of.reduce((sum, it) => sum + it.fees - it.settled + it.unpaid.reduce((all, due) => all + due.amount, 0), 0);
-  const currencies = [...new Set(kept.value.map((it) => it.currency))];
-  const sums = currencies.map((currency) => f.money(open(kept.value?.filter((it) => it.currency === currency) ?? []), currency));
+  const all = kept.value.filter((it) => mine.some(({ id }) => id === it.pile));
+  const currencies = [...new Set(all.map((it) => it.currency))];
+  const sums = currencies.map((currency) => f.money(open(all.filter((it) => it.currency === currency)), currency));
   return (
     <Card>
       <div class="split"><h2>{w().all_piles}</h2><strong>{sums.join(' + ')}</strong></div>

@@ -252,22 +252,25 @@ export function Countdown(props: { seconds: number; children?: ComponentChildren
   );
 }
 
-/** What comes of asking the pile: shown again when `deps` change. */
-export function useAsked<T>(work: () => Promise<T>, deps: readonly unknown[]): { value?: T; trouble?: Trouble; again: () => void } {
-  const [state, setState] = useState<{ value?: T; trouble?: Trouble }>({});
+/** What comes of asking the pile: asked again when `deps` change; nothing where `work` has nobody to ask. What is said `of`
+ * one thing is not shown for another. */
+export function useAsked<T>(work: () => Promise<T | undefined>, deps: readonly unknown[], of?: string): { value?: T; trouble?: Trouble; again: () => void } {
+  const [state, setState] = useState<{ value?: T; trouble?: Trouble; of?: string | undefined }>({});
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     let here = true;
-    work().then((value) => here && setState({ value }), (error) => {
+    // What was told stays while there is nobody to ask.
+    work().then((value) => here && setState((old) => (value === undefined && old.of === of ? old : { value, of })), (error) => {
       const trouble = troubleOf(error);
       // That there is no pile is said above every screen.
-      if (here && trouble.kind !== 'pipe') setState((old) => ({ ...old, trouble }));
+      if (here && trouble.kind !== 'pipe') setState((old) => ({ ...(old.of === of ? old : {}), trouble, of }));
     });
     return () => {
       here = false;
     };
-  }, [...deps, turn]);
-  return { ...state, again: () => setTurn(turn + 1) };
+  }, [...deps, of, turn]);
+  const { of: told, ...shown } = state;
+  return { ...(told === of ? shown : {}), again: () => setTurn(turn + 1) };
 }
 
 export const TroubleCard = (props: { trouble: Trouble; again?: () => void }): JSX.Element => {

@@ -25,6 +25,7 @@ export const en = {
   add_kind_tenant: 'A tenant’s card', add_kind_landlord: 'The landlord’s card',
   scan_title: 'Scan', scan_lead: 'Hold the code on the card into the frame.',
   scan_denied: 'The app may not use the camera. Allow it in the browser’s settings, or type the code.',
+  scan_busy: 'The camera does not work now: another app may have it. Close that one and try again, or type the code.',
   scan_none: 'There is no camera here. Type the code.', scan_other: 'This is not the code of a card.',
 
   // The link.
@@ -39,7 +40,7 @@ export const en = {
   start: 'Start', stop: 'Stop', stopping: 'Stopping…', starting: 'Starting…', mine: 'yours', taken: 'taken',
   start_title: (n: number) => `Charge at port ${n}`, until: 'Until', until_full: 'full', until_time: 'a time', until_energy: 'an energy', until_cost: 'an amount',
   hours: (n: number) => `${n} h`, plug: 'Plug the bike in within two minutes.', started: (n: number) => `Port ${n} is on. Plug the bike in.`,
-  power: 'Power', energy: 'Energy', cost: 'Cost so far', since: (t: string) => `since ${t}`, latest: (t: string, at: string) => `ends by itself, at ${at} at the latest (in ${t})`,
+  power: 'Power', energy: 'Energy', cost: 'Cost so far', since: (t: string) => `since ${t}`, figure: 'Write a figure such as 0.50.', expected: (t: string, at: string) => `expected at ${at} (in ${t})`, latest: (t: string, at: string) => `ends by itself, at ${at} at the latest (in ${t})`,
   no_end: 'ends when it is full',
   stop_sure: 'Stop charging?', power_curve: 'Power over the last minutes',
   condition: {
@@ -89,7 +90,7 @@ export const en = {
   // Landlord: tenants.
   account: (n: number) => `Account ${n}`, no_people: 'No tenants yet', no_people_lead: 'Authorise a card: the first tap of it makes an account.',
   authorise: 'Authorise a card', authorise_lead: 'Tap the new card at the pile now.', authorised: (n: number) => `The card is authorised: account ${n}`,
-  authorise_weak: 'It is a card without a key', window_over: ['The time is over', 'No card was tapped. Begin again, and tap the card while the time runs.'] as Pair, seconds_left: (n: number) => `${n} s`,
+  authorise_weak: 'It is a card without a key', window_stays: 'The pile waits for a card until its time is over.', window_over: ['The time is over', 'No card was tapped. Begin again, and tap the card while the time runs.'] as Pair, seconds_left: (n: number) => `${n} s`,
   name: 'Name', rename: 'Rename', plan: 'Price plan', plan_n: (n: number) => (n === 0 ? 'Standard' : `Plan ${n}`), listed: 'Card without a key allowed', cards: 'Cards',
   card_n: (n: number, alias: string) => `Card ${n} · ${alias}`, key_card: 'with a key', uid_card: 'number only',
   replace: 'Replace the card', replace_lead: 'The old card stops working at once. Tap the next one at the pile now; the account stays.',
@@ -101,7 +102,7 @@ export const en = {
   settle: 'Settle', settle_sure: (who: string, amount: string) => `Freeze ${who}’s reading and bill ${amount}?`, settled_ok: (amount: string) => `Settled: ${amount}`,
   mark_paid: 'Paid', mark_paid_title: 'Mark as paid', reference: 'Note', reference_hint: 'Cash, transfer, date…', nothing_open: 'Nothing is open', nothing_open_lead: 'What tenants draw stands here until you settle it.',
   settlement: (n: number) => `Settlement ${n}`, waiting_payment: 'Waiting for payment', statements: 'Statements', statement_of: (who: string) => `Statement: ${who}`,
-  export_csv: 'CSV', csv_head: ['session', 'account', 'name', 'port', 'opened', 'closed', 'reason', 'kwh', 'electricity', 'service', 'total', 'currency'], statement_file: 'statement',
+  export_csv: 'CSV', csv_head: ['session', 'account', 'name', 'port', 'opened', 'closed', 'reason', 'kwh', 'electricity', 'service', 'total', 'currency'], statement_file: 'statement', made_on: (when: string) => `made on ${when}`,
   not_all_signed: 'Not all of them are signed', paid: 'Paid lately', paid_on: (when: string, note: string) => `Paid ${when}${note ? `: ${note}` : ''}.`, export_ocmf: 'Signed receipts', signed_of: (n: number, of: number) => `Signed: ${n} of ${of}`, print: 'Print', all_piles: 'All piles', period: 'Period', since_settled: 'Since the last settlement', opening: 'Opening reading', closing: 'Closing reading',
 
   // Landlord: the pile.
@@ -128,6 +129,7 @@ export const en = {
     unsupported: ['This browser has no Bluetooth', 'Open the app in Chrome on Android, or on a computer.'],
     off: ['Bluetooth is off', 'Switch it on in the phone’s settings, and try again.'],
     'none-chosen': ['No pile was chosen', 'Stand near it and try again; choose it from the list.'],
+    'not-allowed': ['The browser may not use Bluetooth', 'Allow it in the phone’s settings, “Nearby devices” or “Location”, switch location on, and try again.'],
     'out-of-range': ['The pile is out of reach', 'Come closer, within a few steps of it, and try again.'],
     'not-a-pile': ['This device is not a pile', 'Choose another one from the list.'],
     'turn-over': ['Another phone has the pile’s link', 'It will be this phone’s turn in a moment.'],
@@ -147,7 +149,7 @@ export const en = {
     symbol: ['A character cannot be right', `Look at group ${group} after OP1: again.`], length: ['The code is not complete, or too long', 'Type all of it, from OP1: on.'],
     checksum: ['There is a typing error in the code', 'Compare it with the card, group by group.'], role: ['The app does not know this kind of card', 'Update the app, and try again.'],
   } as Record<CodeFault, Pair>)[why],
-  unexpected: (text: string) => ['Something went wrong in the app', text] as Pair,
+  unexpected: (text: string) => ['Something went wrong in the app', `Try again. If it stays so, close the app and open it anew. For whoever looks after it: ${text}.`] as Pair,
   recover: 'Lost privilege card', recover_lead: 'Type the next unused code of the recovery sheet. Then a new privilege card is tapped at the pile.', recover_tap: 'Tap the new privilege card at the pile now', recover_done: 'It is the privilege card now. Bind this phone with its code.',
   refused: {
     NotCommissioned: ['The pile has no landlord yet', 'Bind a phone with the privilege card first.'],

@@ -20,6 +20,7 @@ export const zh: Words = {
   add_kind_tenant: '租户卡', add_kind_landlord: '房东卡',
   scan_title: '扫描', scan_lead: '请将卡上的二维码放入框内。',
   scan_denied: '无法使用相机。请在浏览器设置中允许，或输入代码。',
+  scan_busy: '相机现在不能用，可能被其他应用占用。请关闭它再试，或输入代码。',
   scan_none: '这里没有相机，请输入代码。', scan_other: '这不是卡片的代码。',
 
   here: '已连接', connecting: '正在连接…', away: '不在范围内', off: '未连接', connect: '连接', choose_again: '从列表中选择',
@@ -32,7 +33,7 @@ export const zh: Words = {
   start: '开始', stop: '停止', stopping: '正在停止…', starting: '正在启动…', mine: '您的', taken: '使用中',
   start_title: (n) => `在${n}号端口充电`, until: '直到', until_full: '充满', until_time: '时间', until_energy: '电量', until_cost: '金额',
   hours: (n) => `${n}小时`, plug: '请在两分钟内插上电动车。', started: (n) => `${n}号端口已通电，请插上电动车。`,
-  power: '功率', energy: '电量', cost: '目前费用', since: (t) => `${t}开始`, latest: (t, at) => `自动结束，最迟${at}（${t}后）`,
+  power: '功率', energy: '电量', cost: '目前费用', since: (t) => `${t}开始`, figure: '请填写数字，例如 0.50。', expected: (t, at) => `预计${at}结束（${t}后）`, latest: (t, at) => `自动结束，最迟${at}（${t}后）`,
   no_end: '充满后结束',
   stop_sure: '停止充电？', power_curve: '最近几分钟的功率',
   condition: { Idle: '空闲', Finished: '空闲，可能还停着车', Opening: '正在接通', Starting: '等待插车', Charging: '充电中', Full: '已充满', Stopping: '正在停止', Disabled: '停用' },
@@ -71,7 +72,7 @@ export const zh: Words = {
 
   account: (n) => `账户${n}`, no_people: '还没有租户', no_people_lead: '授权一张卡，首次刷卡即建立账户。',
   authorise: '授权新卡', authorise_lead: '请在充电桩上刷新卡。', authorised: (n) => `卡已授权：账户${n}`,
-  authorise_weak: '这是没有密钥的卡', window_over: ['时间已过', '没有刷卡。请重新开始，并在时间内刷卡。'], seconds_left: (n) => `${n}秒`,
+  authorise_weak: '这是没有密钥的卡', window_stays: '充电桩会继续等待刷卡，直到时间结束。', window_over: ['时间已过', '没有刷卡。请重新开始，并在时间内刷卡。'], seconds_left: (n) => `${n}秒`,
   name: '名称', rename: '改名', plan: '价格方案', plan_n: (n) => (n === 0 ? '标准' : `方案${n}`), listed: '允许无密钥的卡', cards: '卡',
   card_n: (n, alias) => `${n}号卡 · ${alias}`, key_card: '有密钥', uid_card: '仅号码',
   replace: '换卡', replace_lead: '旧卡立即失效。请在充电桩上刷新卡，账户保持不变。',
@@ -82,7 +83,7 @@ export const zh: Words = {
   settle: '结算', settle_sure: (who, amount) => `冻结${who}的读数并开出${amount}的账单？`, settled_ok: (amount) => `已结算：${amount}`,
   mark_paid: '已付', mark_paid_title: '标记为已付', reference: '备注', reference_hint: '现金、转账、日期…', nothing_open: '没有未结金额', nothing_open_lead: '租户用电会显示在这里，直到您结算。',
   settlement: (n) => `结算${n}`, waiting_payment: '待付款', statements: '对账单', statement_of: (who) => `对账单：${who}`,
-  export_csv: 'CSV', csv_head: ['次数', '账户', '名称', '端口', '开始', '结束', '原因', '度', '电费', '服务费', '合计', '货币'], statement_file: '对账单',
+  export_csv: 'CSV', csv_head: ['次数', '账户', '名称', '端口', '开始', '结束', '原因', '度', '电费', '服务费', '合计', '货币'], statement_file: '对账单', made_on: (when) => `${when}制`,
   not_all_signed: '并非全部有签名', paid: '最近已付', paid_on: (when, note) => `${when}已付${note ? `：${note}` : ''}。`, export_ocmf: '签名收据', signed_of: (n: number, of: number) => `已签名 ${n} / ${of}`, print: '打印', all_piles: '所有充电桩', period: '时间段', since_settled: '上次结算以来', opening: '起始读数', closing: '结束读数',
 
   tariff: '价格', tariff_lead: '用价格涂满一天，每半小时一种。', band_name: '名称', band_energy: '电费', band_service: '服务费', band_add: '添加价格', band_remove: '删除',
@@ -105,6 +106,7 @@ export const zh: Words = {
     unsupported: ['此浏览器没有蓝牙', '请用安卓手机或电脑上的 Chrome 打开。'],
     off: ['蓝牙已关闭', '请在手机设置中打开，再试一次。'],
     'none-chosen': ['没有选择充电桩', '请站近一些再试，并在列表中选择。'],
+    'not-allowed': ['浏览器无法使用蓝牙', '请在手机设置中允许“附近的设备”或“位置”，打开定位，再试一次。'],
     'out-of-range': ['充电桩不在范围内', '请走近几步，再试一次。'],
     'not-a-pile': ['这不是充电桩', '请在列表中选择另一个。'],
     'turn-over': ['另一部手机正在使用', '马上就轮到本机。'],
@@ -124,7 +126,7 @@ export const zh: Words = {
     symbol: ['有一个字符不对', `请再看 OP1: 之后的第${group}组。`], length: ['代码不完整或过长', '请从 OP1: 开始完整输入。'],
     checksum: ['代码有输入错误', '请逐组与卡片比较。'], role: ['应用不认识这种卡', '请更新应用后再试。'],
   } as const)[why],
-  unexpected: (text) => ['应用出错', text],
+  unexpected: (text) => ['应用出错', `请再试一次。如仍如此，请关闭应用后重新打开。供维护人员：${text}。`],
   recover: '房东卡丢失', recover_lead: '请输入恢复单上下一个未用的代码，然后在充电桩上刷新的房东卡。', recover_tap: '请在充电桩上刷新的房东卡', recover_done: '它现在是房东卡。请用它的代码绑定本机。',
   refused: {
     NotCommissioned: ['充电桩还没有房东', '请先用房东卡绑定手机。'],

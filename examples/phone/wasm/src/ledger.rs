@@ -206,7 +206,7 @@ fn named(identity: Identity) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use billing_core::journal::Head;
+    use billing_core::journal::{Head, Kind};
     use ble_protocol::message::{ExportCursor, Frames};
 
     const IDENTITY: Identity = Identity::new([7; 16]);
@@ -254,6 +254,43 @@ mod tests {
         assert_eq!(verdict(later, Some(known(IDENTITY, later))), Ok(Some(true)));
         let altered = verdict(later, Some(known(IDENTITY, point(9, 2))));
         assert_eq!(altered, Err(Bad::Altered { seq: 9 }));
+    }
+
+    /// Two pieces, of which the second follows the first.
+    fn two_pieces() -> [ExportChunk; 2] {
+        let first = Chain::genesis(IDENTITY);
+        let mut one = ends_at(first);
+        one.done = false;
+        assert!(one.frames.push(Kind::Carried, &[1, 2, 3]));
+        let two = ends_at(one.end());
+        [one, two]
+    }
+
+    #[test]
+    fn a_byte_that_is_altered_on_its_way_breaks_the_chain() {
+        let [one, two] = two_pieces();
+        let mut copy = LedgerCopy::after(None);
+        assert_eq!(copy.piece(&one), Ok(2));
+        assert_eq!(copy.piece(&two), Ok(2));
+        for altered in [[0, 2, 3], [1, 2, 2]] {
+            let mut other = ends_at(one.origin());
+            assert!(other.frames.push(Kind::Carried, &altered));
+            let mut copy = LedgerCopy::after(None);
+            assert_eq!(copy.piece(&other), Ok(2));
+            assert_eq!(copy.piece(&two), Err(Bad::Broken { seq: 2 }));
+        }
+        let mut copy = LedgerCopy::after(None);
+        assert_eq!(copy.piece(&one), Ok(2));
+        assert_eq!(copy.piece(&one), Err(Bad::Broken { seq: 2 }));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_is_wrong() {
+        let mut chunk = ends_at(Chain::genesis(IDENTITY));
+        assert!(chunk.frames.push(Kind::Record, &[0xff; 9]));
+        let mut copy = LedgerCopy::after(None);
+        assert_eq!(copy.piece(&chunk), Ok(2));
+        assert!(matches!(copy.end(), Err(Bad::Wrong { .. })));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Receipts: their figures, and the signature under them.
 
-use billing_core::receipt::PublicKey;
 use billing_core::record::Segment;
 use ble_protocol::message::{ReceiptPage, ReceiptSignature, Welcome};
 use ble_protocol::receipt::SessionReceipt;
-use pile_units::SessionId;
+use pile_units::{Currency, SessionId};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -62,16 +61,10 @@ pub fn signed_record(
     Ok(object(&Signed { record, pem }))
 }
 
-/// Verifies a signed receipt, an OCMF record, with a public key as PEM.
-///
-/// # Errors
-/// Why it is not to be believed, in words.
-#[wasm_bindgen(js_name = verifyReceipt)]
-pub fn verify_receipt(record: &str, pem: &str) -> Result<(), String> {
-    let key = PublicKey::from_pem(pem).map_err(|error| error.to_string())?;
-    billing_core::receipt::verify(record, &key)
-        .map(drop)
-        .map_err(|error| error.to_string())
+/// Decimals of a currency's minor unit, by its three letters; two where they are none.
+#[wasm_bindgen(js_name = currencyDecimals)]
+pub fn currency_decimals(code: &str) -> u8 {
+    code.parse().map_or(2, Currency::decimals)
 }
 
 fn read(page: JsValue, segments: JsValue) -> Result<(ReceiptPage, Vec<Segment>), String> {

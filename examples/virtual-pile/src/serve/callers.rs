@@ -176,6 +176,10 @@ impl Guest {
         if bytes.is_empty() {
             return !matches!(said(self.socket.flush()), Heard::Gone);
         }
+        // A card was tapped, the wrong one perhaps: whoever reads that is not silent yet.
+        if self.waits_for_a_tap() {
+            self.spoke = Instant::now();
+        }
         // A frame of the link ends with a zero, and has none within.
         let frames = bytes.split(|byte| *byte == 0).count() - 1;
         self.frames = self
