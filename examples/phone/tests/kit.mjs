@@ -15,7 +15,7 @@ const DIST = fileURLToPath(new URL('../dist', import.meta.url));
 const QUIET = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 /** A pile with its bench, on this computer alone; it ends by itself. */
-export async function pile({ speed = 1, seconds = 280, ports = 4 } = {}) {
+export async function pile({ speed = 1, seconds = 900, ports = 4 } = {}) {
   const child = spawn(process.env.PILE, ['serve', '--http', '127.0.0.1:0', '--port', '0', '--for', String(seconds), '--speed', String(speed), '--ports', String(ports), '--phone', DIST], { stdio: ['pipe', 'pipe', 'inherit'] });
   const codes = {};
   const recovery = [];
