@@ -109,12 +109,13 @@ async function wrongCodesAreSaidSo(of) {
   await of.click('Go on');
   await of.sees('Now tap the card at the pile');
   await of.accessible('while a tap is waited for, dark');
+  // The landlord's phone wants the link, too, and waits: a person needs a while to find the card.
+  await of.page.waitForTimeout(5_000);
   await it.order('tap tenant2');
   await of.page.waitForTimeout(1_000);
   assert.equal(await of.page.getByText('This phone is bound').count(), 0);
   assert.equal((await it.state()).phones, 1);
-  // Unless the other phone's turn has come meanwhile: then it waits for no tap any more.
-  await of.button('Cancel').click({ timeout: 3_000 }).catch(() => undefined);
+  await of.click('Cancel');
   await code.waitFor();
   passed('a wrong code, and a card that was never authorised');
 }

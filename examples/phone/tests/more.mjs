@@ -115,7 +115,7 @@ async function keepsItsReceipt(of) {
   await of.sees('The pile signed exactly these figures');
   // Whatever of it is altered where it is kept is found: figures, record, signature, key.
   const [kept] = await of.alter('receipts', {});
-  const { bill } = { bill: kept.signed.page.session };
+  const bill = kept.signed.page.session;
   const found = async (patch, why, back) => {
     await of.alter('receipts', patch);
     await of.page.reload();
@@ -131,7 +131,7 @@ async function keepsItsReceipt(of) {
   await found({ record: kept.record.replace('"ID"', '"IX"') }, UNSIGNED, { record: kept.record });
   const { signature } = kept.signed;
   const { numbers } = signature;
-  const flipped = (bit) => ({ signed: { signature: { numbers: Array.isArray(numbers[0]) ? { 0: { 5: numbers[0][5] ^ bit } } : { 5: numbers[5] ^ bit } } } });
+  const flipped = (bit) => ({ signed: { signature: { numbers: { 0: { 5: numbers[0][5] ^ bit } } } } });
   await found(flipped(1), UNSIGNED, flipped(0));
   const [{ pem }] = await of.alter('piles', { pem: kept.pem.replace(/[A-Za-z](?=[^\n]*\n-----END)/, (letter) => (letter === 'A' ? 'B' : 'A')) });
   await of.page.reload();

@@ -9,6 +9,7 @@
 
 mod bench_parts;
 
+use std::collections::BTreeSet;
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
@@ -29,6 +30,8 @@ fn a_charge_with_a_power_cut_is_billed_to_the_milliwatt_hour_of_the_ledger() {
     bench.until_said("tap_new_card");
     bench.order("tap tenant1");
     bench.until("an account", |state| state["accounts"][0]["account"] == 1);
+
+    a_quarter_of_an_hour_before_other_prices(&bench);
 
     // Before the cut, and after it.
     for _ in 0..2 {
@@ -57,14 +60,28 @@ fn a_charge_with_a_power_cut_is_billed_to_the_milliwatt_hour_of_the_ledger() {
 
     let state = bench.state();
     let image = Image::read(&bench.get("/bench/flash").1);
-    let mut drawn = 0_u128;
+    let (mut stretch, mut drawn) = (0_u128, 0_u128);
     let (mut billed, mut fees, mut sessions) = (0_u128, 0_u128, 0);
     let mut lines: Vec<Told> = Vec::new();
+    let mut prices_seen = BTreeSet::new();
     for record in image.records() {
         match record {
-            Told::Opened => drawn = 0,
-            Told::Drawn(energy) => drawn += energy,
-            Told::Line { .. } => lines.push(record),
+            Told::Opened => (stretch, drawn) = (0, 0),
+            Told::Drawn(energy) => stretch += energy,
+            Told::Line {
+                energy,
+                prices,
+                last,
+            } => {
+                // At another price the meter is read, and the line says what came since the last
+                // progress. After a cut there is nothing but what was written.
+                let more = energy - stretch;
+                assert!(more < if last { 1 } else { 1_200 }, "{more} of {energy}");
+                drawn += energy;
+                stretch = 0;
+                prices_seen.insert(prices);
+                lines.push(record);
+            }
             Told::Bill {
                 energy,
                 energy_fee,
@@ -73,11 +90,11 @@ fn a_charge_with_a_power_cut_is_billed_to_the_milliwatt_hour_of_the_ledger() {
             } => {
                 assert_eq!(
                     energy, drawn,
-                    "the bill is what the progress records add up to"
+                    "the bill is what the progress records and lines add up to"
                 );
                 let (mut electricity, mut service, mut sum) = (0, 0, 0);
                 for line in lines.drain(..) {
-                    let Told::Line { energy, prices } = line else {
+                    let Told::Line { energy, prices, .. } = line else {
                         panic!("{line:?}")
                     };
                     // The prices of the demo's tariff, in micro-units a kWh.
@@ -98,7 +115,7 @@ fn a_charge_with_a_power_cut_is_billed_to_the_milliwatt_hour_of_the_ledger() {
             Told::Other => {}
         }
     }
-    assert_eq!(sessions, 2);
+    assert_eq!((sessions, prices_seen.len()), (2, 2));
     let account = &state["accounts"][0];
     assert_eq!(account["energy_mwh"], number(billed));
     assert_eq!(account["total_micro"], number(fees));
@@ -115,6 +132,15 @@ fn a_charge_with_a_power_cut_is_billed_to_the_milliwatt_hour_of_the_ledger() {
         part("metered_mwh"),
         part("accounts_mwh") + part("open_mwh") + part("unattributed_mwh")
     );
+}
+
+/// The demo's prices change at 8:00 and at 22:00 of its +08:00: the charge that follows goes across that.
+fn a_quarter_of_an_hour_before_other_prices(bench: &Bench) {
+    let clock = bench.state()["clock"].as_u64().unwrap();
+    let until = |hour: u64| (hour * 3_600 + 86_400 - clock % 86_400 - 900) % 86_400;
+    let wait = until(0).min(until(14));
+    bench.order(&format!("skip {wait}"));
+    bench.until("the time has passed", |state| state["skip_ms"] == 0);
 }
 
 fn number(value: u128) -> Value {

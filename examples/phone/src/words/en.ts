@@ -67,7 +67,7 @@ export const en = {
   clock_set: 'The pile’s clock was set while this ran.',
   verify: 'Verify', verify_again: 'Verify again', other_figures: 'The pile says other figures now than those it signed. Keep the receipt, and show it to the landlord.', verifying: 'Asking the pile for its signature…', verified: 'Verified', verified_lead: 'The pile signed exactly these figures; this phone has checked the signature.',
   unverified: 'Not verified yet', unverified_lead: 'Verify it while you are near the pile. It needs no internet.',
-  not_signed: 'The pile signs no receipts', wrong_figures: 'Do not trust this bill', wrong_figures_lead: 'Its records do not add up, or the signature is not under them. Show this to the landlord.',
+  wrong_figures: 'Do not trust this bill', wrong_figures_lead: 'Its records do not add up, or the signature is not under them. Show this to the landlord.',
   other_key: 'The pile signed with another key than before. Show this to the landlord.',
   share: 'Share as a file', shared: 'The receipt was saved.',
 

@@ -52,7 +52,7 @@ export const zh: Words = {
   clock_set: '充电期间调整过时钟。',
   verify: '验证', verify_again: '再次验证', other_figures: '充电桩现在显示的数字与它签署的不同。请保留收据，并给房东看。', verifying: '正在请充电桩签名…', verified: '已验证', verified_lead: '充电桩签署的正是这些数字，签名已由本机验证。',
   unverified: '尚未验证', unverified_lead: '请在充电桩旁验证，不需要互联网。',
-  not_signed: '充电桩不签署收据', wrong_figures: '请勿相信此账单', wrong_figures_lead: '记录不相符，或签名不对应。请给房东看。',
+  wrong_figures: '请勿相信此账单', wrong_figures_lead: '记录不相符，或签名不对应。请给房东看。',
   other_key: '充电桩使用了另一把密钥签名。请给房东看。',
   share: '以文件分享', shared: '收据已保存。',
 

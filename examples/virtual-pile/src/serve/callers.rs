@@ -48,7 +48,25 @@ struct Guest {
     since: Instant,
     spoke: Instant,
     /// Frames of the link that the pile sent: after the first alone, it may wait for a tap.
-    frames: u32,
+    frames: Frames,
+}
+
+/// Frames of a link, counted as they go by: a zero ends one, and has something before it. A link begins
+/// with a zero that ends nothing.
+#[derive(Default)]
+struct Frames {
+    count: usize,
+    within: bool,
+}
+
+impl Frames {
+    fn hear(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let ends = *byte == 0 && self.within;
+            self.count += usize::from(ends);
+            self.within = *byte != 0;
+        }
+    }
 }
 
 /// The line, and who is at its head.
@@ -110,7 +128,7 @@ impl Callers {
                     who: caller.who,
                     since: now,
                     spoke: now,
-                    frames: 0,
+                    frames: Frames::default(),
                 });
             }
         }
@@ -176,15 +194,7 @@ impl Guest {
         if bytes.is_empty() {
             return !matches!(said(self.socket.flush()), Heard::Gone);
         }
-        // A card was tapped, the wrong one perhaps: whoever reads that is not silent yet.
-        if self.waits_for_a_tap() {
-            self.spoke = Instant::now();
-        }
-        // A frame of the link ends with a zero, and has none within.
-        let frames = bytes.split(|byte| *byte == 0).count() - 1;
-        self.frames = self
-            .frames
-            .saturating_add(u32::try_from(frames).unwrap_or(u32::MAX));
+        self.frames.hear(&bytes);
         let sent = self.socket.send(Message::binary(bytes));
         !matches!(said(sent), Heard::Gone)
     }
@@ -192,7 +202,7 @@ impl Guest {
     /// One answer came, and nothing after it: either the answer was "tap the card", or the phone has
     /// left without a word.
     fn waits_for_a_tap(&self) -> bool {
-        self.frames <= 1 && self.since.elapsed() < TAP
+        self.frames.count <= 1 && self.since.elapsed() < TAP
     }
 
     /// True if it is to let another in, when another waits.
@@ -235,5 +245,24 @@ fn is_gone(stream: &TcpStream) -> bool {
     match stream.peek(&mut [0; 1]) {
         Ok(count) => count == 0,
         Err(error) => error.kind() != ErrorKind::WouldBlock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_counted_and_not_the_zero_before_the_first() {
+        let mut frames = Frames::default();
+        for (bytes, count) in [
+            ([0, 3, 1].as_slice(), 0),
+            (&[2, 0], 1),
+            (&[0, 0], 1),
+            (&[5, 0, 6, 0, 7], 3),
+        ] {
+            frames.hear(bytes);
+            assert_eq!(frames.count, count, "{bytes:?}");
+        }
     }
 }

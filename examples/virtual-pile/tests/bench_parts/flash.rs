@@ -9,10 +9,12 @@ pub enum Told {
     Opened,
     /// Milliwatt-hours of sessions.
     Drawn(u128),
-    /// A stretch of a session: milliwatt-hours, and micro-units a kilowatt-hour.
+    /// A stretch of a session: milliwatt-hours, and micro-units a kilowatt-hour. The last of its session
+    /// or not.
     Line {
         energy: u128,
         prices: [u128; 2],
+        last: bool,
     },
     /// Milliwatt-hours and micro-units.
     Bill {
@@ -120,7 +122,7 @@ fn told(record: &[u8]) -> Told {
             let sessions = (mask & 0xffff).count_ones();
             Told::Drawn((0..sessions).map(|_| fields.varint()).sum())
         }
-        11 | 12 => {
+        kind @ (11 | 12) => {
             // Session, account, index, tariff; the band's name; from, to: seconds and quality.
             fields.skip(4);
             let name = usize::from(fields.byte());
@@ -129,6 +131,7 @@ fn told(record: &[u8]) -> Told {
             Told::Line {
                 energy: fields.varint(),
                 prices: [fields.varint(), fields.varint()],
+                last: kind == 12,
             }
         }
         13 => {
