@@ -103,7 +103,7 @@ impl<B: BorrowMut<Book>> Fold<B> {
             self.known = match self.known {
                 Known::Pieces => Known::Whole,
                 // A snapshot of less than the book.
-                Known::Whole if self.book().pieces().count() != self.pieces => {
+                Known::Whole if self.book().piece_count() != self.pieces => {
                     return Err(Some(FoldError::Snapshot));
                 }
                 other => other,
@@ -140,7 +140,7 @@ impl<B: BorrowMut<Book>> Fold<B> {
         }
         match self.known {
             Known::Whole => {
-                let known = self.book().pieces().nth(self.pieces);
+                let known = self.book().piece(self.pieces);
                 if known.as_ref() != Some(piece) {
                     return Err(FoldError::Snapshot);
                 }
