@@ -34,7 +34,7 @@ impl Book {
         (0..).map_while(|place| self.piece(place))
     }
 
-    /// One of [`Book::pieces`], by its place among them. An iterator over all, asked for one, is 4 KB of
+    /// One of [`Book::pieces`], by its place among them. An iterator over all, asked for one, takes far more
     /// flash.
     pub(crate) fn piece(&self, place: usize) -> Option<Piece> {
         let Some(place) = place.checked_sub(1) else {
