@@ -330,13 +330,13 @@ mod tests {
     fn all_actions_come_each_once_and_relays_open_before_any_closes() {
         let [first, last] = [0, 15].map(|index| PortId::from_index(index).unwrap());
         let card = CredentialId::new(3);
-        let lost = Outcome::Refused(Refusal::LedgerFailed);
+        let failed = Outcome::Refused(Refusal::LedgerFailed);
         let mut actions = Actions {
             persist: true,
             signal: Some(Signal::Hot),
             filling: Some(7),
             tried: Some((card, 2)),
-            answer: Some((Asker::Phone(4), lost)),
+            answer: Some((Asker::Phone(4), failed)),
             clock: Some(WallTime::default()),
             ..Actions::default()
         };
@@ -359,9 +359,9 @@ mod tests {
             Action::Signal(Signal::Hot),
             Action::Signal(Signal::CardsTried(card, 2)),
             Action::Signal(Signal::LedgerFilling(7)),
-            Asker::Phone(4).answer(lost),
-            Asker::Phone(5).answer(lost),
-            Asker::Phone(6).answer(lost),
+            Asker::Phone(4).answer(failed),
+            Asker::Phone(5).answer(failed),
+            Asker::Phone(6).answer(failed),
         ];
         assert_eq!(actions.iter().collect::<Vec<_>>(), expected);
         assert_eq!(Actions::default().iter().next(), None);

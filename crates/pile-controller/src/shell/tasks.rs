@@ -109,8 +109,7 @@ pub async fn run<H: Hardware>(
                 link: &link,
                 prover: &mut prover,
             };
-            // As everything else has it: by reference, or the reading of it is there twice.
-            let anew = stand(front, &mut &mut flash, identity).await;
+            let anew = stand(front, &mut flash, identity).await;
             let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
             let at = rtc.read().unwrap_or_default();
             let commissioned = anew.commissioned(pile, at);
