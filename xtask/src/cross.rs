@@ -67,15 +67,8 @@ impl Builder {
     /// The same, upon so much of the standard library, if none was installed for the target.
     pub fn cargo_upon(&self, workspace: &Workspace, subcommand: &str, library: &str) -> Command {
         let mut cargo = workspace.cargo(subcommand);
-        cargo.arg("--target-dir").arg(folder(workspace));
-        let described = self.linker.as_ref().and_then(|_| self.frameless(workspace));
-        match described {
-            Some(described) => cargo
-                .arg("--target")
-                .arg(described)
-                .arg("-Zjson-target-spec"),
-            None => cargo.args(["--target", self.target]),
-        };
+        cargo.args(["--target", self.target, "--target-dir"]);
+        cargo.arg(folder(workspace));
         if let Some(linker) = &self.linker {
             let triple = self.target.to_uppercase().replace('-', "_");
             cargo
@@ -85,29 +78,6 @@ impl Builder {
                 .env(format!("CARGO_TARGET_{triple}_LINKER"), linker);
         }
         cargo
-    }
-
-    /// The compiler's description of the target, where that asks for a frame pointer in every function, without
-    /// it: on a Cortex-M4 it takes a register and 8 KB of the application, for backtraces that nobody reads there.
-    fn frameless(&self, workspace: &Workspace) -> Option<PathBuf> {
-        let mut rustc = Command::new(RUSTC);
-        rustc.env("RUSTC_BOOTSTRAP", "1");
-        rustc.args([
-            "-Zunstable-options",
-            "--print",
-            "target-spec-json",
-            "--target",
-        ]);
-        let output = rustc.arg(self.target).output().ok()?;
-        let described = without_frame_pointer(&String::from_utf8_lossy(&output.stdout))?;
-        // By its name cargo knows it for the same target.
-        let path = folder(workspace).join(format!("{}.json", self.target));
-        std::fs::create_dir_all(folder(workspace)).ok()?;
-        // Written anew, it would be built anew.
-        if std::fs::read_to_string(&path).ok().as_ref() != Some(&described) {
-            std::fs::write(&path, described).ok()?;
-        }
-        Some(path)
     }
 
     /// Where the programs of a release are.
@@ -128,13 +98,6 @@ fn sysroot() -> Result<PathBuf, String> {
         .map_err(|error| format!("rustc: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
     Ok(PathBuf::from(said.trim()))
-}
-
-/// Changes a description that asks for frame pointers; `None` where it does not.
-fn without_frame_pointer(described: &str) -> Option<String> {
-    const ALWAYS: &str = r#""frame-pointer": "always""#;
-    let without = described.replace(ALWAYS, r#""frame-pointer": "may-omit""#);
-    described.contains(ALWAYS).then_some(without)
 }
 
 fn has_debians() -> bool {
@@ -161,14 +124,6 @@ mod tests {
         assert!(is_recent("rustc 1.96.0 (ac68faa20 2026-05-25)"));
         assert!(!is_recent("rustc 1.85.0 (4d91de4e4 2025-02-17)"));
         assert!(!is_recent(""));
-    }
-
-    #[test]
-    fn only_a_description_that_asks_for_frame_pointers_is_changed() {
-        let asks = "{\n  \"abi\": \"eabihf\",\n  \"frame-pointer\": \"always\",\n}";
-        let changed = without_frame_pointer(asks);
-        assert_eq!(changed, Some(asks.replace("always", "may-omit")));
-        assert_eq!(without_frame_pointer(r#"{ "arch": "riscv32" }"#), None);
     }
 
     #[test]
