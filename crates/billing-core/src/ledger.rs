@@ -401,7 +401,7 @@ impl<F: NorFlash> Ledger<F> {
             Err(ReclaimError::NeedsSnapshot) => {
                 let mut next = 0;
                 let mut piece = |buffer: &mut [u8; MAX_PAYLOAD]| {
-                    let piece = book.look(|book| book.piece(next))?;
+                    let piece = book.look(|book| book.pieces().nth(next))?;
                     next += 1;
                     Some(Record::Snapshot(piece).encode(buffer).len())
                 };

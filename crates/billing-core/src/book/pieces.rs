@@ -5,100 +5,10 @@ use super::{Book, FoldError, MAX_TRIED, OpenSession, Port};
 use crate::record::{Piece, size};
 use pile_units::PortId;
 
-/// A place in lists that stand one behind another, counted from the first that was not passed yet.
-struct Place(usize);
-
-impl Place {
-    /// What is at the place, if it is in this list; else the list is passed.
-    fn of<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        let found = list.get(self.0);
-        self.0 = self.0.saturating_sub(list.len());
-        found
-    }
-
-    /// The same, of a list that has to be counted.
-    fn among<T>(&mut self, list: impl Iterator<Item = T>) -> Option<T> {
-        for item in list {
-            let Some(less) = self.0.checked_sub(1) else {
-                return Some(item);
-            };
-            self.0 = less;
-        }
-        None
-    }
-}
-
 impl Book {
     /// The pieces from which [`Book::restore`] makes this book again, in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
-        (0..).map_while(|place| self.piece(place))
-    }
-
-    /// One of [`Book::pieces`], by its place among them. An iterator over all, asked for one, takes far more
-    /// flash.
-    pub(crate) fn piece(&self, place: usize) -> Option<Piece> {
-        let Some(place) = place.checked_sub(1) else {
-            return Some(self.pile_piece());
-        };
-        let mut place = Place(place);
-        if let Some((plan, version, tariff)) = place.among(self.tariffs()) {
-            let tariff = tariff.clone();
-            return Some(Piece::Tariff {
-                plan,
-                version,
-                tariff,
-            });
-        }
-        if let Some(planned) = place.of(self.planned.as_slice()) {
-            return Some(Piece::Planned(planned.clone()));
-        }
-        if let Some(account) = place.of(&self.accounts) {
-            return Some(Piece::Account(*account));
-        }
-        if let Some(credential) = place.of(&self.credentials) {
-            return Some(Piece::Credential(*credential));
-        }
-        if let Some((id, port)) = place.among(self.used_ports()) {
-            return Some(Piece::Port {
-                port: id,
-                register: port.register,
-                unattributed: port.unattributed,
-                fault: port.fault,
-                enabled: port.enabled,
-                trim: port.trim,
-            });
-        }
-        if let Some(session) = place.among(self.open_sessions()) {
-            return Some(Piece::Session(session.clone()));
-        }
-        if let Some(settlement) = place.of(&self.settlements) {
-            return Some(Piece::Settlement(*settlement));
-        }
-        if let Some(attempts) = place.of(&self.attempts) {
-            return Some(Piece::Attempts(*attempts));
-        }
-        if let Some(phone) = place.of(&self.phones) {
-            return Some(Piece::Phone(*phone));
-        }
-        if let Some((account, name)) = place.of(&self.names) {
-            let (account, name) = (*account, *name);
-            return Some(Piece::Named { account, name });
-        }
-        // A pile whose card was never recovered says nothing of it.
-        (place.0 == 0 && self.recoveries > 0).then_some(Piece::Recoveries(self.recoveries))
-    }
-
-    /// How many pieces there are.
-    pub(crate) fn piece_count(&self) -> usize {
-        let fixed = 1 + usize::from(self.planned.is_some()) + usize::from(self.recoveries > 0);
-        let places = self.tariffs().count() + self.used_ports().count();
-        let people = self.accounts.len() + self.credentials.len() + self.phones.len();
-        let open = self.open_sessions().count() + self.settlements.len();
-        fixed + places + people + open + self.attempts.len() + self.names.len()
-    }
-
-    fn pile_piece(&self) -> Piece {
-        Piece::Pile {
+        let pile = core::iter::once_with(|| Piece::Pile {
             pile: self.pile,
             uid_only: self.uid_only,
             limits: self.limits,
@@ -110,12 +20,41 @@ impl Book {
             exported: self.exported,
             rates: self.rates,
             unseen: self.unseen,
-        }
-    }
-
-    fn used_ports(&self) -> impl Iterator<Item = (PortId, &Port)> {
+        });
+        let tariffs = self.tariffs().map(|(plan, version, tariff)| Piece::Tariff {
+            plan,
+            version,
+            tariff: tariff.clone(),
+        });
         let ports = PortId::first(self.ports.len()).zip(&self.ports);
-        ports.filter(|(_, port)| **port != Port::NEW)
+        let used = ports
+            .filter(|(_, port)| **port != Port::NEW)
+            .map(|(id, port)| Piece::Port {
+                port: id,
+                register: port.register,
+                unattributed: port.unattributed,
+                fault: port.fault,
+                enabled: port.enabled,
+                trim: port.trim,
+            });
+        let named = self.names.iter().map(|(account, name)| Piece::Named {
+            account: *account,
+            name: *name,
+        });
+        // A pile whose card was never recovered says nothing of it.
+        let recoveries = Some(self.recoveries).filter(|it| *it > 0);
+        let recoveries = recoveries.map(Piece::Recoveries).into_iter();
+        pile.chain(tariffs)
+            .chain(self.planned.iter().map(|it| Piece::Planned(it.clone())))
+            .chain(self.accounts.iter().map(|it| Piece::Account(*it)))
+            .chain(self.credentials.iter().map(|it| Piece::Credential(*it)))
+            .chain(used)
+            .chain(self.open_sessions().map(|it| Piece::Session(it.clone())))
+            .chain(self.settlements.iter().map(|it| Piece::Settlement(*it)))
+            .chain(self.attempts.iter().map(|it| Piece::Attempts(*it)))
+            .chain(self.phones.iter().map(|it| Piece::Phone(*it)))
+            .chain(named)
+            .chain(recoveries)
     }
 
     /// Bytes that the pieces take on the flash at most, where `frame` says what one takes.

@@ -219,14 +219,11 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         &mut self,
         visit: &mut impl FnMut(Entry<'_>),
     ) -> Result<(), ScanError<F::Error>> {
-        self.walk(
-            (self.oldest.page, self.tail.counter),
-            &mut |step, window| {
-                if let Some(entry) = step.entry(window) {
-                    visit(entry);
-                }
-            },
-        )
+        self.walk((self.oldest.page, self.tail.counter), |step, window| {
+            if let Some(entry) = step.entry(window) {
+                visit(entry);
+            }
+        })
         .await
         .map(drop)
     }
@@ -250,7 +247,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         if page > self.tail.counter {
             return Ok(false);
         }
-        self.walk((page, page), &mut |step, window| {
+        self.walk((page, page), |step, window| {
             if let Some(entry) = step.entry(window) {
                 visit(entry);
             }
@@ -273,22 +270,19 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
         &mut self,
         visit: &mut impl FnMut(RawFrame<'_>),
     ) -> Result<Chain, ScanError<F::Error>> {
-        self.walk(
-            (self.oldest.page, self.tail.counter),
-            &mut |step, window| {
-                if let Some(frame) = step.raw(window) {
-                    visit(frame);
-                }
-            },
-        )
+        self.walk((self.oldest.page, self.tail.counter), |step, window| {
+            if let Some(frame) = step.raw(window) {
+                visit(frame);
+            }
+        })
         .await
     }
 
-    /// Reads the pages from `first` to `last`: one function for all who look.
+    /// Reads the pages from `first` to `last`.
     async fn walk(
         &mut self,
         (first, last): (u32, u32),
-        visit: &mut dyn FnMut(&Step, &Window),
+        mut visit: impl FnMut(&Step, &Window),
     ) -> Result<Chain, ScanError<F::Error>> {
         if self.state != State::Ready {
             return Err(ScanError::Poisoned);

@@ -45,22 +45,50 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     ) -> Result<Self, MountError<F::Error>> {
         let layout = Layout::of::<F, PAGE_UNITS>(&flash).map_err(MountError::Geometry)?;
         let mut window = Window::new();
-        let newest = newest(&mut flash, &layout, &mut window).await?;
-        let read = read(&mut flash, &layout, &mut window, newest, visit).await;
-        let (end, cursor, clean) = read.map_err(|fault| match fault {
-            Fault::Flash(error) => MountError::Flash(error),
-            Fault::Corrupt(what) => MountError::Corrupt(what),
-        })?;
         let End {
-            newest, dropped, ..
-        } = end;
+            newest,
+            goal,
+            dropped,
+        } = end(&mut flash, &layout, &mut window).await?;
+        let fault = mount_error;
+        let (identity, last) = (newest.identity, newest.counter);
         let oldest = newest.oldest;
+        if oldest.page > last || last - oldest.page >= layout.pages {
+            let kind = Damage::Header;
+            let damage = corrupt(&layout, last, newest.first.seq, kind);
+            return Err(fault(damage));
+        }
+        let mut cursor = Cursor::open(
+            &mut flash,
+            layout,
+            identity,
+            oldest,
+            (oldest.page, last),
+            goal,
+        )
+        .await
+        .map_err(fault)?;
+        while let Some(step) = cursor.step(&mut flash, &mut window).await.map_err(fault)? {
+            if let Some(entry) = step.entry(&window) {
+                visit(entry);
+            }
+        }
+        let start = layout.start(last);
+        let rest = (start + cursor.offset, start + layout.page);
+        let clean = is_blank(&mut flash, &mut window, rest.0, rest.1).await;
+        let clean = clean.map_err(MountError::Flash)?;
+        if !clean && goal.is_none() {
+            let more = cursor.refuse_more(&mut flash, &mut window).await;
+            more.map_err(fault)?;
+        }
+        let headless = cursor.refuse_headless(&mut flash, &mut window).await;
+        headless.map_err(fault)?;
         // Behind what was dropped nothing is written before it is erased.
         let whole = clean && dropped.is_none();
         Ok(Self {
             flash,
             layout,
-            identity: newest.identity,
+            identity,
             oldest,
             copies_page: cursor.copies.map(|(first, _)| first),
             next_base: oldest.page,
@@ -69,7 +97,7 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
             resuming: cursor.copies.is_some(),
             pieces: cursor.snapshot,
             tail: Tail {
-                counter: newest.counter,
+                counter: last,
                 offset: whole.then_some(cursor.offset),
                 provisional: false,
                 chain: cursor.chain,
@@ -86,37 +114,11 @@ impl<F: NorFlash, const PAGE_UNITS: usize> Journal<F, PAGE_UNITS> {
     }
 }
 
-/// Reads the whole log, which ends at this page or before it: its end, the place there, and true if
-/// the page is blank from there on.
-async fn read<F: NorFlash>(
-    flash: &mut F,
-    layout: &Layout,
-    window: &mut Window,
-    newest: Header,
-    visit: &mut impl FnMut(Entry<'_>),
-) -> Result<(End, Cursor, bool), Fault<F::Error>> {
-    let end = end(flash, layout, window, newest).await?;
-    let (identity, last, oldest) = (end.newest.identity, end.newest.counter, end.newest.oldest);
-    if oldest.page > last || last - oldest.page >= layout.pages {
-        let seq = end.newest.first.seq;
-        return Err(corrupt(layout, last, seq, Damage::Header));
+fn mount_error<E>(fault: Fault<E>) -> MountError<E> {
+    match fault {
+        Fault::Flash(error) => MountError::Flash(error),
+        Fault::Corrupt(what) => MountError::Corrupt(what),
     }
-    let pages = (oldest.page, last);
-    let mut cursor = Cursor::open(flash, *layout, identity, oldest, pages, end.goal).await?;
-    while let Some(step) = cursor.step(flash, window).await? {
-        if let Some(entry) = step.entry(window) {
-            visit(entry);
-        }
-    }
-    let start = layout.start(last);
-    let rest = (start + cursor.offset, start + layout.page);
-    let clean = is_blank(flash, window, rest.0, rest.1).await;
-    let clean = clean.map_err(Fault::Flash)?;
-    if !clean && end.goal.is_none() {
-        cursor.refuse_more(flash, window).await?;
-    }
-    cursor.refuse_headless(flash, window).await?;
-    Ok((end, cursor, clean))
 }
 
 /// Where the log ends.
@@ -129,7 +131,7 @@ struct End {
     dropped: Option<u32>,
 }
 
-/// Finds the newest page that holds a frame, or the only one, from the newest there is.
+/// Finds the newest page that holds a frame, or the only one.
 ///
 /// A page whose first frame was torn is dropped with its header, so that boots which get no further
 /// cost nothing. What its header gave back was not touched yet: that is done only once a frame
@@ -138,10 +140,9 @@ async fn end<F: NorFlash>(
     flash: &mut F,
     layout: &Layout,
     window: &mut Window,
-    newest: Header,
-) -> Result<End, Fault<F::Error>> {
+) -> Result<End, MountError<F::Error>> {
     let mut end = End {
-        newest,
+        newest: newest(flash, layout, window).await?,
         goal: None,
         dropped: None,
     };
@@ -154,19 +155,22 @@ async fn end<F: NorFlash>(
             ..
         } = end.newest;
         let only = (counter, counter);
-        let mut cursor = Cursor::open(flash, *layout, identity, oldest, only, None).await?;
-        if cursor.step(flash, window).await?.is_some() {
+        let opened = Cursor::open(flash, *layout, identity, oldest, only, None).await;
+        let mut cursor = opened.map_err(mount_error)?;
+        let frame = cursor.step(flash, window).await.map_err(mount_error)?;
+        if frame.is_some() {
             return Ok(end);
         }
         let below = newest_below(flash, layout, Some(counter)).await;
-        let Some(older) = below.map_err(Fault::Flash)? else {
+        let Some(older) = below.map_err(MountError::Flash)? else {
             return Ok(end);
         };
         let start = layout.start(counter);
         let rest = (start + layout.header, start + layout.page);
         let blank = is_blank(flash, window, rest.0, rest.1).await;
-        if !blank.map_err(Fault::Flash)? {
-            cursor.refuse_more(flash, window).await?;
+        if !blank.map_err(MountError::Flash)? {
+            let more = cursor.refuse_more(flash, window).await;
+            more.map_err(mount_error)?;
         }
         let next = older.counter.checked_add(1) == Some(counter) && older.identity == identity;
         end = End {

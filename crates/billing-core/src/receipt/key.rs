@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
-use p256::ecdsa::{RecoveryId, SigningKey, VerifyingKey};
+use p256::ecdsa::{DerSignature, RecoveryId, SigningKey, VerifyingKey};
 use pem_rfc7468::LineEnding;
 
 mod private;
@@ -56,14 +56,7 @@ impl core::error::Error for SigningFailed {}
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Signature {
-    der: [u8; Self::MAX_LEN],
-    len: usize,
-}
-
-/// What the DER of a signature is made of (ITU-T X.690, sections 8.3 and 8.9).
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
+pub struct Signature(DerSignature);
 
 impl Signature {
     /// The most bytes of a signature.
@@ -71,75 +64,28 @@ impl Signature {
 
     /// Reads a signature; `None` if the bytes are not the DER of two numbers of the curve.
     pub fn from_der(bytes: &[u8]) -> Option<Self> {
-        let signature = p256::ecdsa::Signature::from_der(bytes).ok()?;
-        Some(Self::of(&signature))
+        DerSignature::from_bytes(bytes).ok().map(Self)
     }
 
     /// Takes the two numbers as 32 bytes each, big-endian, as secure elements give them; `None` if
     /// one is zero or not below the order of the curve.
     pub fn from_fixed(bytes: &[u8; 64]) -> Option<Self> {
-        let signature = p256::ecdsa::Signature::from_slice(bytes).ok()?;
-        Some(Self::of(&signature))
-    }
-
-    /// Writes the DER. The library's own writer reads it back with all of its reader, which is 5 KB
-    /// of flash.
-    fn of(signature: &p256::ecdsa::Signature) -> Self {
-        let fixed = signature.to_bytes();
-        let mut numbers = heapless::Vec::<u8, { Self::MAX_LEN - 2 }>::new();
-        for number in fixed.chunks(32) {
-            let zeros = number.iter().take_while(|byte| **byte == 0).count();
-            let number = number.get(zeros..).unwrap_or_default();
-            // The top bit is the sign of an integer.
-            let sign = number.first().filter(|byte| **byte >= 0x80).map(|_| 0);
-            let length = number.len() + usize::from(sign.is_some());
-            let head = [INTEGER, short(length)].into_iter().chain(sign);
-            // Two integers of at most 33 bytes.
-            numbers.extend(head.chain(number.iter().copied()));
-        }
-        let mut der = [0; Self::MAX_LEN];
-        let head = [SEQUENCE, short(numbers.len())];
-        for (byte, value) in der.iter_mut().zip(head.iter().chain(&numbers)) {
-            *byte = *value;
-        }
-        let len = head.len() + numbers.len();
-        Self { der, len }
+        p256::ecdsa::Signature::from_slice(bytes)
+            .ok()
+            .map(|signature| Self(signature.to_der()))
     }
 
     /// The two numbers as 32 bytes each, big-endian, as [`from_fixed`](Self::from_fixed) takes them.
     pub fn to_fixed(&self) -> [u8; 64] {
-        let mut fixed = [0; 64];
-        let mut rest = self.as_der().get(2..).unwrap_or_default();
-        for place in fixed.chunks_mut(32) {
-            let [INTEGER, length, tail @ ..] = rest else {
-                break;
-            };
-            let Some((number, tail)) = tail.split_at_checked(usize::from(*length)) else {
-                break;
-            };
-            // From the end: there may be a sign before it, and it may be short.
-            for (byte, value) in place.iter_mut().rev().zip(number.iter().rev()) {
-                *byte = *value;
-            }
-            rest = tail;
-        }
-        fixed
-    }
-
-    /// The two numbers as the library has them. What is held was read as such.
-    fn numbers(&self) -> Option<p256::ecdsa::Signature> {
-        p256::ecdsa::Signature::from_slice(&self.to_fixed()).ok()
+        // What is held was read as two numbers of the curve.
+        p256::ecdsa::Signature::try_from(self.0.clone())
+            .map_or([0; 64], |signature| signature.to_bytes().into())
     }
 
     /// The DER bytes.
     pub fn as_der(&self) -> &[u8] {
-        self.der.get(..self.len).unwrap_or_default()
+        self.0.as_bytes()
     }
-}
-
-/// A length below 128.
-fn short(length: usize) -> u8 {
-    u8::try_from(length).unwrap_or(0x7f)
 }
 
 impl PartialEq for Signature {
@@ -256,9 +202,9 @@ impl ReceiptSigner for SoftwareKey {
     type Error = SigningFailed;
 
     fn sign_digest(&self, digest: &[u8; 32]) -> Result<Signature, SigningFailed> {
-        let signed = self.0.sign_prehash(digest);
-        signed
-            .map(|signature| Signature::of(&signature))
+        self.0
+            .sign_prehash(digest)
+            .map(Signature)
             .map_err(|_| SigningFailed)
     }
 }
@@ -364,8 +310,8 @@ impl PublicKey {
         digest: &[u8; 32],
         signature: &Signature,
     ) -> impl Iterator<Item = Self> + use<> {
-        let digest = *digest;
-        let signature = signature.numbers();
+        let (digest, signature) = (*digest, signature.0.clone());
+        let signature = p256::ecdsa::Signature::try_from(signature).ok();
         (0..4).filter_map(move |id| {
             let id = RecoveryId::from_byte(id)?;
             VerifyingKey::recover_from_prehash(&digest, signature.as_ref()?, id)
@@ -376,8 +322,7 @@ impl PublicKey {
 
     /// True if `signature` is this key's over `digest`.
     pub fn verifies(&self, digest: &[u8; 32], signature: &Signature) -> bool {
-        let numbers = signature.numbers();
-        numbers.is_some_and(|signature| self.0.verify_prehash(digest, &signature).is_ok())
+        self.0.verify_prehash(digest, &signature.0).is_ok()
     }
 }
 

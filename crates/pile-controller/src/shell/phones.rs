@@ -220,11 +220,11 @@ impl Desk {
 /// Serves phones, one after the other, for ever.
 pub(super) async fn phones_task<H: Hardware, R: Random>(
     core: &Core<'_, H>,
-    pipe: Option<&mut H::Phones>,
+    pipe: Option<H::Phones>,
     mut random: R,
     site: Option<&SiteKey>,
 ) -> core::convert::Infallible {
-    let Some(pipe) = pipe else {
+    let Some(mut pipe) = pipe else {
         return core::future::pending().await;
     };
     let mut free = None;
@@ -242,7 +242,7 @@ pub(super) async fn phones_task<H: Hardware, R: Random>(
         }
         let now = core.clock.now();
         core.at_desk(|desk| desk.end.connected(now));
-        if let Ok(()) = talk(core, pipe, &mut random, site).await {
+        if let Ok(()) = talk(core, &mut pipe, &mut random, site).await {
             pipe.disconnect().await;
         }
         let now = core.clock.now();

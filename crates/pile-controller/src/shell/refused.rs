@@ -65,7 +65,7 @@ impl Anew {
 /// The flash's own: then nothing can be done here.
 pub(super) async fn stand<H: Hardware>(
     front: Front<'_, '_, H>,
-    mut flash: &mut H::Flash,
+    flash: &mut H::Flash,
     own: Identity,
 ) -> Result<Anew, Error<H>> {
     for port in PortId::first(front.ports) {
@@ -73,9 +73,8 @@ pub(super) async fn stand<H: Hardware>(
         front.panel.indicate(port, Indicator::Fault);
     }
     front.panel.signal(Signal::LedgerRefused);
-    // By reference, as the ledger is mounted: of another type the reading would be there twice.
-    let privilege = Ledger::salvage_privilege(&mut flash).await?;
-    let evidence = digest(&mut flash).await?;
+    let privilege = Ledger::salvage_privilege(flash).await?;
+    let evidence = digest(flash).await?;
     let fingerprint = Fingerprint::of(&evidence);
     let machine = RefCell::new(Refused::new(front.clock.now(), privilege, fingerprint));
     let panel = RefCell::new(front.panel);

@@ -59,113 +59,108 @@ type FlashError<H> =
 ///
 /// # Power loss
 /// At any await. What was acknowledged is in the ledger; the next `run` closes the open sessions.
-pub fn run<H: Hardware>(
+pub async fn run<H: Hardware>(
     hardware: H,
-) -> impl Future<Output = Result<core::convert::Infallible, OpenError<FlashError<H>>>> {
-    let mut parts = hardware.into_parts();
-    // The future holds the parts, and lends them out of where it holds them: what it was given it keeps a
-    // place for, whatever is taken out of it.
-    async move {
-        let Parts {
-            ports,
-            pile,
-            identity,
-            ref alias_key,
-            ref site_key,
-            random,
-            ref clock,
-            mut rtc,
-            mut relays,
-            mut panel,
-            ref mut meters,
-            watches_current,
-            cards,
-            mut card_pace,
-            mut buttons,
-            lines,
-            ref link,
-            phones,
-            ref mut flash,
-        } = parts;
-        PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
-        let random = RefCell::new(random);
-        let mut prover = Prover::new(alias_key, site_key.as_ref(), Dice(&random));
-        // One for the whole run: the card that begins a ledger anew still lies there afterwards.
-        let mut watch = CardWatch::new(cards);
-        // The book is filled where it lies: there may be no room for two.
-        let mut machine = Controller::asleep();
-        let book = machine.book_to_fill();
-        let mut ledger = match Ledger::mount_into(&mut *flash, book).await {
-            Ok(opened) => opened,
-            Err(OpenError::Mount(MountError::Blank)) => {
-                Ledger::format_into(&mut *flash, identity, book).await?
-            }
-            Err(why) => {
-                panel.refused(Some(&why));
-                let front: Front<'_, '_, H> = Front {
-                    ports,
-                    clock,
-                    relays: &mut relays,
-                    panel: &mut panel,
-                    watch: &mut watch,
-                    card_pace: &mut card_pace,
-                    buttons: &mut buttons,
-                    link,
-                    prover: &mut prover,
-                };
-                let anew = stand(front, &mut *flash, identity).await;
-                let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
-                let at = rtc.read().unwrap_or_default();
-                let commissioned = anew.commissioned(pile, at);
-                let (identity, first) = (anew.identity, &commissioned);
-                let begun = Ledger::begin_anew_into(&mut *flash, identity, first, book).await?;
-                panel.refused(None);
-                panel.signal(Signal::Commissioned);
-                begun
-            }
-        };
-        let now = clock.now();
-        let durable = Durable {
-            seq: ledger.last_record(),
-            headroom: ledger.headroom(book),
-        };
-        let (mut pipe, desk, receipt_key) = Desk::of(phones, ledger.identity(), now);
-        let config = Config {
-            ports,
-            pile,
-            wall: rtc.read().unwrap_or_default(),
-            durable,
-        };
-        machine.wake(config, now);
-        let state = State {
-            machine: &mut machine,
-            relays,
-            panel,
-            rtc,
-        };
-        let core: Core<'_, H> = Core::new(state, clock, link, desk);
-        core.feed(Event::Tick);
-        let site = site_key.as_ref();
-        // What is large is lent: a future keeps a place for what it was given beside what it has it in.
-        let people = select(
-            cards_task(&core, &mut watch, card_pace, &mut prover, site),
-            buttons_task(&core, buttons),
-        );
-        let phones = phones_task(&core, pipe.as_mut(), Dice(&random), site);
-        let lines = select3(lines_task(&core, lines), link_task(&core), phones);
-        let time = select(
-            time_task(&core),
-            meters_task(&core, meters, watches_current),
-        );
-        let ledger = ledger_task(&core, &mut ledger, receipt_key.as_ref());
-        match select4(ledger, time, people, lines).await {
-            // No task ever ends.
-            Either4::First(never)
-            | Either4::Second(Either::First(never) | Either::Second(never))
-            | Either4::Third(Either::First(never) | Either::Second(never))
-            | Either4::Fourth(
-                Either3::First(never) | Either3::Second(never) | Either3::Third(never),
-            ) => match never {},
+) -> Result<core::convert::Infallible, OpenError<FlashError<H>>> {
+    let Parts {
+        ports,
+        pile,
+        identity,
+        alias_key,
+        site_key,
+        random,
+        clock,
+        mut rtc,
+        mut relays,
+        mut panel,
+        meters,
+        watches_current,
+        cards,
+        mut card_pace,
+        mut buttons,
+        lines,
+        link,
+        phones,
+        mut flash,
+    } = hardware.into_parts();
+    PortId::first(MAX_PORTS.min(ports)).for_each(|port| relays.set(port, false));
+    let random = RefCell::new(random);
+    let mut prover = Prover::new(&alias_key, site_key.as_ref(), Dice(&random));
+    // One for the whole run: the card that begins a ledger anew still lies there afterwards.
+    let mut watch = CardWatch::new(cards);
+    // The book is filled where it lies: there may be no room for two.
+    let mut machine = Controller::asleep();
+    let book = machine.book_to_fill();
+    let ledger = match Ledger::mount_into(&mut flash, book).await {
+        Ok(opened) => opened,
+        Err(OpenError::Mount(MountError::Blank)) => {
+            Ledger::format_into(&mut flash, identity, book).await?
+        }
+        Err(why) => {
+            panel.refused(Some(&why));
+            let front: Front<'_, '_, H> = Front {
+                ports,
+                clock: &clock,
+                relays: &mut relays,
+                panel: &mut panel,
+                watch: &mut watch,
+                card_pace: &mut card_pace,
+                buttons: &mut buttons,
+                link: &link,
+                prover: &mut prover,
+            };
+            let anew = stand(front, &mut flash, identity).await;
+            let anew = anew.map_err(|error| OpenError::Mount(MountError::Flash(error)))?;
+            let at = rtc.read().unwrap_or_default();
+            let commissioned = anew.commissioned(pile, at);
+            let (identity, first) = (anew.identity, &commissioned);
+            let begun = Ledger::begin_anew_into(&mut flash, identity, first, book).await?;
+            panel.refused(None);
+            panel.signal(Signal::Commissioned);
+            begun
+        }
+    };
+    let now = clock.now();
+    let durable = Durable {
+        seq: ledger.last_record(),
+        headroom: ledger.headroom(book),
+    };
+    let (pipe, desk, receipt_key) = Desk::of(phones, ledger.identity(), now);
+    let wall = rtc.read().unwrap_or_default();
+    let config = Config {
+        ports,
+        pile,
+        wall,
+        durable,
+    };
+    machine.wake(config, now);
+    let state = State {
+        machine: &mut machine,
+        relays,
+        panel,
+        rtc,
+    };
+    let core: Core<'_, H> = Core::new(state, &clock, &link, desk);
+    core.feed(Event::Tick);
+    let site = site_key.as_ref();
+    let people = select(
+        cards_task(&core, watch, card_pace, prover, site),
+        buttons_task(&core, buttons),
+    );
+    let phones = phones_task(&core, pipe, Dice(&random), site);
+    let lines = select3(lines_task(&core, lines), link_task(&core), phones);
+    let time = select(
+        time_task(&core),
+        meters_task(&core, meters, Fast::new(watches_current)),
+    );
+    let ledger = ledger_task(&core, ledger, receipt_key.as_ref());
+    match select4(ledger, time, people, lines).await {
+        // No task ever ends.
+        Either4::First(never)
+        | Either4::Second(Either::First(never) | Either::Second(never))
+        | Either4::Third(Either::First(never) | Either::Second(never))
+        | Either4::Fourth(Either3::First(never) | Either3::Second(never) | Either3::Third(never)) => {
+            match never {}
         }
     }
 }
@@ -262,17 +257,17 @@ impl<H: Hardware> Look for Core<'_, H> {
 
 async fn ledger_task<H: Hardware, F: NorFlash>(
     core: &Core<'_, H>,
-    ledger: &mut Ledger<F>,
+    mut ledger: Ledger<F>,
     key: Option<&SoftwareKey>,
 ) -> Never {
     let mut headroom = core.look(|book| ledger.headroom(book));
     loop {
         let record = core.with(|machine| machine.outbox().cloned());
-        let (done, changed) = if let Some(record) = &record {
-            let written = ledger.append(core, record).await.map(|appended| {
+        let (done, changed) = if let Some(record) = record {
+            let written = ledger.append(core, &record).await.map(|appended| {
                 let seq = appended.seq;
                 core.feed(Event::Persisted(Durable { seq, headroom }));
-                core.recorded(record);
+                core.recorded(&record);
             });
             // Progress takes no room that is not planned for.
             (written, !matches!(record, Record::Progress { .. }))
@@ -283,7 +278,9 @@ async fn ledger_task<H: Hardware, F: NorFlash>(
             // A flash that is memory never waits by itself: the others' turn.
             yield_now().await;
             (done, true)
-        } else if look_up(core, ledger, key).await {
+        } else if let Some(inquiry) = core.inquiry.take() {
+            // A page at a time, too, or a signature.
+            look_up(core, &mut ledger, inquiry, key).await;
             yield_now().await;
             continue;
         } else {
@@ -302,31 +299,26 @@ async fn ledger_task<H: Hardware, F: NorFlash>(
     }
 }
 
-/// Reads a slice of what a phone asked, and gives the answer or goes on later: a page at a time, too, or a
-/// signature. False if nothing was asked.
+/// Reads a slice of what a phone asked, and gives the answer or goes on later.
 async fn look_up<H: Hardware, F: NorFlash>(
     core: &Core<'_, H>,
     ledger: &mut Ledger<F>,
+    mut inquiry: Inquiry,
     key: Option<&SoftwareKey>,
-) -> bool {
-    let mut asked = core.inquiry.take();
-    let Some(inquiry) = &mut asked else {
-        return false;
-    };
+) {
     let found = inquiry.slice(ledger, core, key).await;
     let mut desk = core.desk.borrow_mut();
     // Nobody may be there any more, or somebody else, who has asked by now.
-    let Some(desk) = desk.as_mut().filter(|desk| desk.serve.awaits(inquiry)) else {
-        return true;
+    let Some(desk) = desk.as_mut().filter(|desk| desk.serve.awaits(&inquiry)) else {
+        return;
     };
     match found {
         Some(response) => {
             desk.serve.found(response);
             core.news.signal(());
         }
-        None => *core.inquiry.borrow_mut() = asked,
+        None => *core.inquiry.borrow_mut() = Some(inquiry),
     }
-    true
 }
 
 async fn time_task<H: Hardware>(core: &Core<'_, H>) -> Never {
@@ -342,12 +334,7 @@ async fn time_task<H: Hardware>(core: &Core<'_, H>) -> Never {
     }
 }
 
-async fn meters_task<H: Hardware>(
-    core: &Core<'_, H>,
-    meters: &mut H::Meters,
-    watches_current: bool,
-) -> Never {
-    let mut fast = Fast::new(watches_current);
+async fn meters_task<H: Hardware>(core: &Core<'_, H>, meters: H::Meters, mut fast: Fast) -> Never {
     // What the ledger has of the calibrations; a new one is for a port that is idle.
     let mut trims = [MeterTrim::NONE; MAX_PORTS];
     core.with(|machine| {
@@ -399,9 +386,9 @@ async fn meters_task<H: Hardware>(
 
 async fn cards_task<H: Hardware, R: Random>(
     core: &Core<'_, H>,
-    watch: &mut CardWatch<H::Cards>,
+    mut watch: CardWatch<H::Cards>,
     mut pace: H::CardPace,
-    prover: &mut Prover<'_, R>,
+    mut prover: Prover<'_, R>,
     site: Option<&SiteKey>,
 ) -> Never {
     let mut resets = 0;
@@ -421,7 +408,7 @@ async fn cards_task<H: Hardware, R: Random>(
                         false => Ask::No,
                     })
                 };
-                core.feed(match prover.tap(watch, &card, core.clock, ask).await {
+                core.feed(match prover.tap(&mut watch, &card, core.clock, ask).await {
                     Tap::Card(alias, strength) => {
                         if core.offer(site, &card.uid, (alias, strength)) {
                             // The tap binds a phone, and means nothing else.

@@ -94,12 +94,10 @@ impl<P: Port> Panel for &Front<P> {
     }
 
     fn signal(&mut self, signal: Signal) {
-        if let Signal::Refused(why) = signal {
-            return self.say(format_args!("says Refused {why:?}"));
-        }
-        match spoken(signal) {
-            (what, None) => self.say(format_args!("says {what}")),
-            (what, Some(number)) => self.say(format_args!("says {what} {number}")),
+        match signal {
+            Signal::Started(port) => self.say(format_args!("says Started {port}")),
+            Signal::Stopped(port) => self.say(format_args!("says Stopped {port}")),
+            _ => self.say(format_args!("says {signal:?}")),
         }
     }
 
@@ -112,29 +110,6 @@ impl<P: Port> Panel for &Front<P> {
 
     fn reader_resets(&mut self, resets: u32) {
         self.say(format_args!("resets {resets}"));
-    }
-}
-
-/// A signal as it is said: what, and which port or how many. Its `Debug` is 2 KB of flash.
-fn spoken(signal: Signal) -> (&'static str, Option<u32>) {
-    let of = |port: PortId| Some(port.number().into());
-    match signal {
-        Signal::Commissioned => ("Commissioned", None),
-        Signal::ChoosePort => ("ChoosePort", None),
-        Signal::Started(port) => ("Started", of(port)),
-        Signal::Stopped(port) => ("Stopped", of(port)),
-        Signal::TapNewCard => ("TapNewCard", None),
-        Signal::Authorised => ("Authorised", None),
-        Signal::WindowClosed => ("WindowClosed", None),
-        Signal::FaultCleared(port) => ("FaultCleared", of(port)),
-        Signal::Refused(_) => ("Refused", None),
-        Signal::Hot => ("Hot", None),
-        Signal::LedgerFilling(days) => ("LedgerFilling", Some(days)),
-        Signal::CardsTried(_, count) => ("CardsTried", Some(count)),
-        Signal::PhoneBound => ("PhoneBound", None),
-        Signal::LedgerRefused => ("LedgerRefused", None),
-        Signal::PressToBeginAnew => ("PressToBeginAnew", None),
-        Signal::TapToBeginAnew => ("TapToBeginAnew", None),
     }
 }
 
