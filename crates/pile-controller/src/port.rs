@@ -294,6 +294,15 @@ impl Port {
         self.power >= Limits::NO_LOAD_POWER
     }
 
+    /// What the pile's supply gives to the port: through its relay, closed or welded.
+    pub fn drawn(&self) -> Power {
+        if self.is_closed() || self.fault == Some(Fault::RelayWelded) {
+            self.power
+        } else {
+            Power::ZERO
+        }
+    }
+
     /// Everything the session drew.
     pub const fn session_energy(&self) -> Energy {
         self.before.saturating_add(self.segment)

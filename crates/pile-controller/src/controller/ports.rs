@@ -185,18 +185,13 @@ impl Controller {
             .map(|(_, port)| match &port.phase {
                 Phase::Opening { .. } => limit,
                 Phase::Delivering(delivery) if !delivery.loaded => limit,
-                Phase::Delivering(_) => port.power,
-                Phase::Free | Phase::Finishing { .. } | Phase::Closing { .. } => Power::ZERO,
+                _ => port.drawn(),
             })
             .sum()
     }
 
     fn watch_budget(&mut self, now: Instant, out: &mut Actions) {
-        let drawn: Power = self
-            .in_use()
-            .filter(|(_, port)| port.is_closed())
-            .map(|(_, port)| port.power)
-            .sum();
+        let drawn: Power = self.in_use().map(|(_, port)| port.drawn()).sum();
         let limits = self.book.limits();
         if drawn <= limits.pile_power() {
             self.over_budget = None;

@@ -1,9 +1,9 @@
 //! How long a limit takes, to the millisecond, wherever a condition begins between two readings.
 
 use super::bench::{Bench, port, sample};
-use crate::{Command, Event, PortState};
+use crate::{Command, Event, PortState, Refusal};
 use billing_core::record::{Fault, StopReason};
-use pile_units::{Duration, Limits};
+use pile_units::{Duration, Limits, Power};
 
 fn charging() -> Bench {
     let mut bench = Bench::commissioned(1, 1);
@@ -174,4 +174,24 @@ fn a_welded_relay_is_found_and_what_flows_is_nobodys() {
     let balance = bench.ledger.balance();
     assert_eq!(balance.accounts, billed);
     assert!(balance.unattributed.milliwatt_hours() > 10_000);
+}
+
+#[test]
+fn what_flows_through_a_welded_relay_counts_for_the_piles_budget() {
+    let mut bench = Bench::commissioned(2, 1);
+    let limits = Limits::default()
+        .with_pile_power(Power::from_watts(2_000))
+        .unwrap();
+    bench.command(Command::SetLimits(limits));
+    bench.plug(2, 900);
+    bench.start(1, 2);
+    bench.wait(200);
+    assert!(bench.is_closed(2));
+    bench.plug(1, 1_500);
+    bench.welded[0] = true;
+    bench.wait(70);
+    assert!(!bench.is_closed(2));
+    assert_eq!(bench.last_closed().reason, StopReason::PowerBudget);
+    bench.start(1, 2);
+    assert_eq!(bench.last_refusal(), Some(Refusal::NoPower));
 }
